@@ -1,0 +1,43 @@
+//! Codex Router: switch, pool and route several Codex/ChatGPT accounts.
+//!
+//! This page is the map. A room may import from lower floors; on its own floor only where `tests/floors.rs` says so.
+//!
+//! Floor 0, values (no I/O, no async, no clock of their own):
+//! - [`profile`]: what a profile is: its name, identity, credentials, health; `auth.json` as text
+//! - [`usage`]: usage windows classified by their length; pace and forecast
+//! - [`pool`]: the profiles that the router may draw from, and the choice among them
+//! - [`translate`]: wire types and conversions between the dialects of clients and upstreams; event-stream framing
+//!
+//! Floor 1, the language between the worker and its faces:
+//! - [`desk`]: `Desk`, `Command`, `Snapshot` (no secret in it), `Settings`
+//!
+//! Floor 2, hands (each knows one outside thing):
+//! - [`store`]: profile directories, the active `auth.json`, locks, atomic replace, backups, watching, settings file
+//! - [`upstream`]: HTTP to the ChatGPT backend and the OpenAI API; OAuth refresh, usage, models
+//! - [`system`]: this computer: running Codex processes, single instance
+//! - [`simulator`]: a pretend upstream on loopback, for `demo`, `doctor` and tests
+//!
+//! Floor 3, services:
+//! - [`router`]: accept, guard, route, attempt, reply
+//! - [`worker`]: the thread that owns the truth: refresher, poller, watcher, publisher
+//!
+//! Floor 4, faces:
+//! - `window`, `tray` (feature `gui`) and [`cli`]
+
+pub mod desk;
+pub mod pool;
+pub mod profile;
+pub mod router;
+pub mod simulator;
+pub mod store;
+pub mod system;
+pub mod translate;
+pub mod upstream;
+pub mod usage;
+pub mod worker;
+
+pub mod cli;
+#[cfg(feature = "gui")]
+pub mod tray;
+#[cfg(feature = "gui")]
+pub mod window;
