@@ -1,1 +1,110 @@
-//! 
+//! The profiles that the router may draw from, and the choice among them.
+//!
+//! Values only: `worker` makes a new [`Pool`] whenever the truth changes, `router` reads it. Choosing is a pure function of the
+//! pool, what was already tried, and the time. A member that is left out always carries its reason.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use crate::profile::{ProfileName, Secret};
+use crate::usage::Usage;
+
+pub mod choose;
+
+pub use choose::{Candidate, Choice, LeftOut, Reason, Strategy, WhyNot, choose};
+
+/// Everything the router needs to know to pick a profile and speak for it. Holds secrets; never reaches a face.
+#[derive(Clone, Debug, Default)]
+pub struct Pool {
+    pub members: Vec<Arc<Member>>,
+    /// The profile that the Codex CLI itself uses.
+    pub active: Option<ProfileName>,
+    pub strategy: Strategy,
+}
+
+#[derive(Clone, Debug)]
+pub struct Member {
+    pub name: ProfileName,
+    pub access: Access,
+    /// Not drawn from by the user's wish.
+    pub is_enabled: bool,
+    /// Why its login cannot be used at all, if so.
+    pub trouble: Option<Trouble>,
+    pub usage: Option<Arc<Usage>>,
+    /// Set aside for a while after a refusal.
+    pub rest: Option<Rest>,
+    pub in_flight: InFlight,
+}
+
+/// What speaks for the profile upstream.
+#[derive(Clone, Debug)]
+pub enum Access {
+    ChatGpt {
+        access_token: Secret,
+        account_id: Option<String>,
+        is_fedramp: bool,
+        expires_at: Option<SystemTime>,
+    },
+    ApiKey {
+        key: Secret,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    SignInAgain,
+    Unreadable,
+    /// A kind of login that this program only shows.
+    NotRoutable,
+}
+
+/// A pause after a refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rest {
+    pub until: SystemTime,
+    pub cause: RestCause,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestCause {
+    /// The upstream said that the allowance is used up.
+    UsageLimit,
+    /// Too many requests at once; not the allowance.
+    Throttled,
+    /// It failed or could not be reached several times.
+    Failing,
+}
+
+/// How many requests a member is serving. Shared by all pools that hold the member, so a new pool does not lose count.
+#[derive(Clone, Debug, Default)]
+pub struct InFlight(Arc<AtomicUsize>);
+
+/// Marks a member busy until dropped.
+#[derive(Debug)]
+pub struct Lease {
+    member: Arc<Member>,
+}
+
+impl InFlight {
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Lease {
+    pub fn take(member: Arc<Member>) -> Self {
+        member.in_flight.0.fetch_add(1, Ordering::Relaxed);
+        Self { member }
+    }
+
+    pub fn member(&self) -> &Arc<Member> {
+        &self.member
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.member.in_flight.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

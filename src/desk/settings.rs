@@ -1,0 +1,458 @@
+//! Everything that can be set, with its default, where it came from, and what is wrong with it.
+//!
+//! The environment beats `router/config.toml`, which beats the defaults. Reading either is `store`'s work; here are values.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use crate::pool::Strategy;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub listen: Listen,
+    /// Whether the router starts with the program.
+    pub router_on: bool,
+    pub strategy: Strategy,
+    /// Requests go to `{base}/codex/responses`, usage to `{base}/wham/usage`.
+    pub chatgpt_base_url: Url,
+    pub openai_base_url: Url,
+    /// Refresh tokens go to `{issuer}/oauth/token`.
+    pub issuer: Url,
+    /// The CLI's own override, a whole URL; beats `issuer`.
+    pub refresh_url: Option<Url>,
+    pub client_id: String,
+    /// Who we say we are. Honest by default.
+    pub originator: String,
+    pub user_agent: String,
+    pub usage_poll_interval: Duration,
+    /// Start in the tray only.
+    pub no_window: bool,
+}
+
+/// Where the router listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// 127.0.0.1 and [::1] at this port: what `localhost` resolves to. Port 0 lets the system choose.
+    Localhost { port: u16 },
+    /// One address.
+    At(SocketAddr),
+}
+
+/// The public client id of the Codex CLI (codex-rs/core/src/auth.rs).
+const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
+pub const DEFAULT_PORT: u16 = 9876;
+/// More often would only cost battery and good will.
+pub const MIN_POLL_INTERVAL: Duration = Duration::from_secs(60);
+
+/// One setting that could not be used; the default stands in for it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key} = {value:?} cannot be used: {reason}")]
+pub struct BadSetting {
+    pub key: &'static str,
+    pub value: String,
+    pub reason: String,
+}
+
+/// A setting's key in `config.toml`, and the names that the environment has for it. The first one found wins.
+struct Key {
+    toml: &'static str,
+    env: &'static [&'static str],
+}
+
+const LISTEN: Key = Key {
+    toml: "router.addr",
+    env: &["CODEX_ROUTER_ADDR", "CODEX_ROUTER_ROUTER_ADDR"],
+};
+const ROUTER_ON: Key = Key {
+    toml: "router.enabled",
+    env: &["CODEX_ROUTER_ROUTER_ENABLED"],
+};
+const STRATEGY: Key = Key {
+    toml: "router.strategy",
+    env: &["CODEX_ROUTER_STRATEGY", "CODEX_ROUTER_ROUTER_STRATEGY"],
+};
+const CHATGPT: Key = Key {
+    toml: "upstream.chatgpt_base_url",
+    env: &[
+        "CODEX_ROUTER_CHATGPT_BASE_URL",
+        "CODEX_ROUTER_UPSTREAM_CHATGPT_BASE_URL",
+    ],
+};
+const OPENAI: Key = Key {
+    toml: "upstream.openai_base_url",
+    env: &[
+        "CODEX_ROUTER_OPENAI_BASE_URL",
+        "CODEX_ROUTER_UPSTREAM_OPENAI_BASE_URL",
+    ],
+};
+const ISSUER: Key = Key {
+    toml: "login.issuer",
+    env: &["CODEX_ROUTER_ISSUER", "CODEX_ROUTER_LOGIN_ISSUER"],
+};
+const REFRESH_URL: Key = Key {
+    toml: "login.refresh_url",
+    env: &["CODEX_REFRESH_TOKEN_URL_OVERRIDE"],
+};
+const CLIENT: Key = Key {
+    toml: "login.client_id",
+    env: &["CODEX_ROUTER_CLIENT_ID", "CODEX_ROUTER_LOGIN_CLIENT_ID"],
+};
+const ORIGINATOR: Key = Key {
+    toml: "upstream.originator",
+    env: &[
+        "CODEX_ROUTER_ORIGINATOR",
+        "CODEX_ROUTER_UPSTREAM_ORIGINATOR",
+    ],
+};
+const USER_AGENT: Key = Key {
+    toml: "upstream.user_agent",
+    env: &[
+        "CODEX_ROUTER_USER_AGENT",
+        "CODEX_ROUTER_UPSTREAM_USER_AGENT",
+    ],
+};
+const POLL: Key = Key {
+    toml: "usage.poll_interval_secs",
+    env: &["CODEX_ROUTER_USAGE_POLL_INTERVAL_SECS"],
+};
+const NO_WINDOW: Key = Key {
+    toml: "window.hidden",
+    env: &["CODEX_ROUTER_NO_WINDOW", "CODEX_ROUTER_WINDOW_HIDDEN"],
+};
+
+impl Default for Settings {
+    fn default() -> Self {
+        let url =
+            |text| Url::parse(text).unwrap_or_else(|_| unreachable!("the default URLs are whole"));
+        Self {
+            listen: Listen::Localhost { port: DEFAULT_PORT },
+            router_on: true,
+            strategy: Strategy::default(),
+            chatgpt_base_url: url("https://chatgpt.com/backend-api"),
+            openai_base_url: url("https://api.openai.com/v1"),
+            issuer: url("https://auth.openai.com"),
+            refresh_url: None,
+            client_id: CLIENT_ID.into(),
+            originator: "codex_router".into(),
+            user_agent: format!(
+                "codex-router/{} ({}; {})",
+                env!("CARGO_PKG_VERSION"),
+                std::env::consts::OS,
+                std::env::consts::ARCH
+            ),
+            usage_poll_interval: Duration::from_secs(600),
+            no_window: false,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the text of `config.toml` (none: all defaults) under the environment, which `env` looks up.
+    ///
+    /// Never fails: what cannot be used is reported and its default taken, so that a typo does not keep anybody from their
+    /// logins.
+    pub fn read(
+        config: Option<&str>,
+        env: impl Fn(&str) -> Option<String>,
+    ) -> (Self, Vec<BadSetting>) {
+        let mut bad = Vec::new();
+        let table = match config.unwrap_or_default().parse::<toml::Table>() {
+            Ok(table) => table,
+            Err(err) => {
+                let reason = err.message().to_owned();
+                bad.push(BadSetting {
+                    key: "config.toml",
+                    value: String::new(),
+                    reason,
+                });
+                toml::Table::new()
+            }
+        };
+        let mut source = Source { table, env, bad };
+        let mut settings = Self::default();
+        source.take(&LISTEN, &mut settings.listen, Listen::parse);
+        source.take(&ROUTER_ON, &mut settings.router_on, parse_switch);
+        source.take(&STRATEGY, &mut settings.strategy, |text| {
+            text.parse()
+                .map_err(|err: crate::pool::choose::UnknownStrategy| err.to_string())
+        });
+        source.take(&CHATGPT, &mut settings.chatgpt_base_url, parse_base_url);
+        source.take(&OPENAI, &mut settings.openai_base_url, parse_base_url);
+        source.take(&ISSUER, &mut settings.issuer, parse_base_url);
+        source.take(&REFRESH_URL, &mut settings.refresh_url, |text| {
+            parse_base_url(text).map(Some)
+        });
+        source.take(&CLIENT, &mut settings.client_id, parse_header_text);
+        source.take(&ORIGINATOR, &mut settings.originator, parse_header_text);
+        source.take(&USER_AGENT, &mut settings.user_agent, parse_header_text);
+        source.take(&POLL, &mut settings.usage_poll_interval, |text| {
+            let secs: u64 = text
+                .parse()
+                .map_err(|_ignored| "give whole seconds".to_owned())?;
+            Ok(Duration::from_secs(secs).max(MIN_POLL_INTERVAL))
+        });
+        // Here any value means yes (`CODEX_ROUTER_NO_WINDOW=1`), except a plain no.
+        source.take(&NO_WINDOW, &mut settings.no_window, |text| {
+            Ok(parse_switch(text).unwrap_or(true))
+        });
+        (settings, source.bad)
+    }
+
+    /// Where a refresh token is redeemed.
+    pub fn token_url(&self) -> Url {
+        self.refresh_url
+            .clone()
+            .unwrap_or_else(|| with_path(&self.issuer, "oauth/token"))
+    }
+
+    pub fn responses_url(&self) -> Url {
+        with_path(&self.chatgpt_base_url, "codex/responses")
+    }
+
+    pub fn codex_models_url(&self) -> Url {
+        with_path(&self.chatgpt_base_url, "codex/models")
+    }
+
+    /// Hosts with `/backend-api` have it below `wham`, others below `api/codex` (codex-rs/backend-client/src/client.rs).
+    pub fn usage_url(&self) -> Url {
+        let below = if self.chatgpt_base_url.path().contains("/backend-api") {
+            "wham/usage"
+        } else {
+            "api/codex/usage"
+        };
+        with_path(&self.chatgpt_base_url, below)
+    }
+
+    pub fn openai_url(&self, below: &str) -> Url {
+        with_path(&self.openai_base_url, below)
+    }
+}
+
+impl Listen {
+    /// Reads `localhost:9876`, `127.0.0.1:0`, `[::1]:9876` or a bare port.
+    ///
+    /// # Errors
+    /// A sentence that shows the forms.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Ok(port) = text.parse() {
+            return Ok(Self::Localhost { port });
+        }
+        if let Some(port) = text
+            .strip_prefix("localhost:")
+            .and_then(|port| port.parse().ok())
+        {
+            return Ok(Self::Localhost { port });
+        }
+        text.parse()
+            .map(Self::At)
+            .map_err(|_ignored| "write it as localhost:9876 or 127.0.0.1:9876".to_owned())
+    }
+
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Localhost { port } => *port,
+            Self::At(address) => address.port(),
+        }
+    }
+
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Self::Localhost { .. } => true,
+            Self::At(address) => address.ip().is_loopback(),
+        }
+    }
+
+    /// The address to show, and the first one to bind.
+    pub fn first(&self) -> SocketAddr {
+        match self {
+            Self::Localhost { port } => (IpAddr::V4(Ipv4Addr::LOCALHOST), *port).into(),
+            Self::At(address) => *address,
+        }
+    }
+
+    /// The same place at another port.
+    pub fn with_port(self, port: u16) -> Self {
+        match self {
+            Self::Localhost { .. } => Self::Localhost { port },
+            Self::At(address) => Self::At(SocketAddr::new(address.ip(), port)),
+        }
+    }
+}
+
+struct Source<E> {
+    table: toml::Table,
+    env: E,
+    bad: Vec<BadSetting>,
+}
+
+impl<E: Fn(&str) -> Option<String>> Source<E> {
+    fn take<T>(&mut self, key: &Key, slot: &mut T, parse: impl Fn(&str) -> Result<T, String>) {
+        let from_env = key
+            .env
+            .iter()
+            .find_map(|name| (self.env)(name))
+            .filter(|text| !text.is_empty());
+        let Some(text) = from_env.or_else(|| self.in_table(key.toml)) else {
+            return;
+        };
+        match parse(text.trim()) {
+            Ok(value) => *slot = value,
+            Err(reason) => self.bad.push(BadSetting {
+                key: key.toml,
+                value: text,
+                reason,
+            }),
+        }
+    }
+
+    fn in_table(&self, key: &str) -> Option<String> {
+        let (section, key) = key.split_once('.')?;
+        match self.table.get(section)?.as_table()?.get(key)? {
+            toml::Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        }
+    }
+}
+
+fn parse_switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("write true or false".into()),
+    }
+}
+
+fn parse_header_text(text: &str) -> Result<String, String> {
+    if text.is_empty()
+        || text.len() > 256
+        || !text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+    {
+        return Err("use 1 to 256 plain ASCII characters".into());
+    }
+    Ok(text.to_owned())
+}
+
+/// https anywhere, http on loopback only; a token sent in the clear over a network is a lost login.
+fn parse_base_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|err| err.to_string())?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a user name or password in the address is not allowed".into());
+    }
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => return Err("it has no host".into()),
+    };
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback => Ok(url),
+        "http" => Err("plain http is accepted for this computer only; use https".into()),
+        _ => Err("use https".into()),
+    }
+}
+
+/// `base` + `/` + `below`, whether or not the base ends in a slash; its query stays.
+fn with_path(base: &Url, below: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}/{below}", base.path().trim_end_matches('/')));
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(config: &str, env: &[(&str, &str)]) -> (Settings, Vec<BadSetting>) {
+        Settings::read(Some(config), |name| {
+            env.iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_environment_beats_the_file_and_the_file_beats_the_default() {
+        let config = "[router]\naddr = \"localhost:1\"\nstrategy = \"active\"\n[usage]\npoll_interval_secs = 90\n";
+        let (settings, bad) = read(config, &[("CODEX_ROUTER_ADDR", "127.0.0.1:2")]);
+        assert_eq!(bad, []);
+        assert_eq!(settings.listen, Listen::At("127.0.0.1:2".parse().unwrap()));
+        assert_eq!(settings.strategy, Strategy::Active);
+        assert_eq!(settings.usage_poll_interval, Duration::from_secs(90));
+        assert_eq!(read("", &[]).0, Settings::default());
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_reported_and_its_default_taken() {
+        let (settings, bad) = read(
+            "[upstream]\nchatgpt_base_url = \"http://example.test/backend-api\"\n[router]\nstrategy = \"luck\"\naddr = \"here\"",
+            &[("CODEX_ROUTER_USAGE_POLL_INTERVAL_SECS", "often")],
+        );
+        assert_eq!(settings, Settings::default());
+        let keys: Vec<_> = bad.iter().map(|bad| bad.key).collect();
+        assert_eq!(
+            keys,
+            [
+                "router.addr",
+                "router.strategy",
+                "upstream.chatgpt_base_url",
+                "usage.poll_interval_secs"
+            ]
+        );
+        assert_eq!(read("not toml =", &[]).1[0].key, "config.toml");
+    }
+
+    #[test]
+    fn base_urls_are_joined_with_one_slash_and_usage_follows_the_base() {
+        let (settings, _) = read(
+            "",
+            &[(
+                "CODEX_ROUTER_CHATGPT_BASE_URL",
+                "http://127.0.0.1:5/backend-api/",
+            )],
+        );
+        assert_eq!(
+            settings.responses_url().as_str(),
+            "http://127.0.0.1:5/backend-api/codex/responses"
+        );
+        assert_eq!(
+            settings.usage_url().as_str(),
+            "http://127.0.0.1:5/backend-api/wham/usage"
+        );
+        let (settings, _) = read(
+            "",
+            &[("CODEX_ROUTER_CHATGPT_BASE_URL", "https://gate.example.test")],
+        );
+        assert_eq!(
+            settings.usage_url().as_str(),
+            "https://gate.example.test/api/codex/usage"
+        );
+        assert_eq!(
+            Settings::default().token_url().as_str(),
+            "https://auth.openai.com/oauth/token"
+        );
+    }
+
+    #[test]
+    fn polling_more_often_than_once_a_minute_is_not_possible() {
+        let (settings, bad) = read("[usage]\npoll_interval_secs = 1", &[]);
+        assert_eq!(
+            (settings.usage_poll_interval, bad),
+            (MIN_POLL_INTERVAL, vec![])
+        );
+    }
+
+    #[test]
+    fn listen_is_read_in_every_form() {
+        assert_eq!(Listen::parse("9877"), Ok(Listen::Localhost { port: 9877 }));
+        assert_eq!(
+            Listen::parse("localhost:0"),
+            Ok(Listen::Localhost { port: 0 })
+        );
+        assert!(!Listen::parse("0.0.0.0:1").unwrap().is_loopback());
+        assert!(Listen::parse("[::1]:1").unwrap().is_loopback());
+        assert!(Listen::parse("localhost").is_err());
+    }
+}

@@ -1,0 +1,251 @@
+//! What a face may see: everything on screen, and no secret.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::pool::{Rest, Strategy};
+use crate::profile::{Health, ProfileName};
+use crate::usage::Usage;
+
+/// The whole truth at one moment, as far as faces need it. Cheap to clone behind its `Arc`.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Whether the first reading of the disk is done; before that an empty list means nothing.
+    pub is_loaded: bool,
+    /// `$CODEX_HOME`, as text for the screen.
+    pub home: String,
+    pub profiles: Vec<ProfileView>,
+    pub live: Live,
+    pub router: RouterView,
+    pub notices: Vec<Notice>,
+    /// The last few outcomes, oldest first; a face remembers the highest `seq` it has shown.
+    pub happenings: Vec<Happening>,
+    /// Codex programs that use this home and keep their login in memory.
+    pub codex: Vec<CodexProcess>,
+    /// A number older than three of these is stale.
+    pub poll_interval: Duration,
+    /// Whether a refresh that the user asked for is under way.
+    pub is_refreshing: bool,
+    /// Counts how often somebody asked for the window; a change means "show yourself".
+    pub raises: u64,
+}
+
+/// One profile, in the order of its name.
+#[derive(Clone, Debug)]
+pub struct ProfileView {
+    pub name: ProfileName,
+    pub kind: LoginKind,
+    pub email: Option<String>,
+    /// An open set (`plus`, `team`, …); the usage endpoint is asked before the token.
+    pub plan: Option<String>,
+    /// The workspace's title, for people with several.
+    pub workspace: Option<String>,
+    pub health: Health,
+    pub is_active: bool,
+    /// Whether the router may draw from it.
+    pub is_in_pool: bool,
+    /// Set aside by the router for a while.
+    pub rest: Option<Rest>,
+    /// Carries its own age.
+    pub usage: Option<Arc<Usage>>,
+    /// Why the last poll brought nothing: a sentence.
+    pub usage_error: Option<String>,
+    pub is_refreshing: bool,
+    /// Of the access token.
+    pub expires_at: Option<SystemTime>,
+    pub last_refresh_at: Option<SystemTime>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginKind {
+    ChatGpt,
+    ApiKey,
+    /// A mode that is only shown.
+    Other(String),
+    /// The file could not be understood.
+    Unknown,
+}
+
+/// What stands in the live `auth.json`, the one that the Codex CLI uses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Live {
+    /// There is none: Codex is signed out.
+    #[default]
+    Missing,
+    /// It is this profile's login.
+    Saved(ProfileName),
+    /// It is a login that no profile holds.
+    Unsaved {
+        email: Option<String>,
+        plan: Option<String>,
+    },
+    /// It is there and cannot be understood: a sentence.
+    Unreadable(String),
+}
+
+/// The router as the strip shows it.
+#[derive(Clone, Debug, Default)]
+pub struct RouterView {
+    pub state: RouterState,
+    /// Where it listens, or would.
+    pub address: Option<SocketAddr>,
+    pub strategy: Strategy,
+    pub last_request: Option<LastRequest>,
+    pub requests: u64,
+    /// Requests under way.
+    pub in_flight: usize,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RouterState {
+    #[default]
+    Off,
+    Starting,
+    On,
+    /// Somebody else listens there. `free_port` is one that was free when we looked.
+    PortTaken {
+        port: u16,
+        holder: Option<String>,
+        free_port: Option<u16>,
+    },
+    /// It cannot listen: a sentence.
+    Failed(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastRequest {
+    pub model: String,
+    pub profile: Option<ProfileName>,
+    /// As the client saw it; 499 when the client left.
+    pub status: u16,
+    /// Whether the answer ended as it should; a cut stream has status 200 and is not complete.
+    pub is_complete: bool,
+    pub took: Duration,
+    pub at: SystemTime,
+}
+
+/// Something that stays true until somebody does something about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// `cli_auth_credentials_store` is `keyring` or `auto`: switching files will not work.
+    CredentialStore { mode: String },
+    /// A rotated token could not be written; it is held in memory and tried again.
+    UnsavedToken {
+        profile: ProfileName,
+        reason: String,
+    },
+    /// The home cannot be written: a sentence.
+    HomeNotWritable { reason: String },
+    /// Changes of other programs are noticed late: the operating system refused to watch.
+    WatchingFailed { reason: String },
+    /// No poll has reached the upstream since then.
+    Offline { since: SystemTime },
+    /// A directory below `profiles/` was left alone, and why.
+    SkippedDirectory { name: String, reason: String },
+}
+
+/// The end of something that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happening {
+    pub seq: u64,
+    pub at: SystemTime,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Said only after the live file was read back.
+    Switched {
+        from: Option<ProfileName>,
+        to: ProfileName,
+    },
+    SwitchFailed {
+        to: ProfileName,
+        reason: String,
+    },
+    /// An unknown login was in the way; it was moved aside, not lost.
+    Displaced {
+        file: String,
+    },
+    Saved {
+        name: ProfileName,
+    },
+    SaveFailed {
+        name: ProfileName,
+        reason: String,
+    },
+    UsageRefreshed {
+        name: ProfileName,
+    },
+    UsageFailed {
+        name: ProfileName,
+        reason: String,
+    },
+    TokenRefreshed {
+        name: ProfileName,
+    },
+    TokenRefreshFailed {
+        name: ProfileName,
+        reason: String,
+    },
+}
+
+/// A running Codex program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodexProcess {
+    pub pid: u32,
+    /// `codex`, `VS Code extension`, `app server`: words for the screen.
+    pub kind: String,
+    /// Its working directory, shortened by `~`.
+    pub directory: Option<String>,
+    pub started_at: Option<SystemTime>,
+}
+
+impl Snapshot {
+    pub fn profile(&self, name: &ProfileName) -> Option<&ProfileView> {
+        self.profiles.iter().find(|profile| profile.name == *name)
+    }
+
+    pub fn active(&self) -> Option<&ProfileView> {
+        self.profiles.iter().find(|profile| profile.is_active)
+    }
+
+    /// A profile name that is still free, made from an e-mail or a wish: what a face proposes when it offers to save a login.
+    pub fn free_name(&self, wish: &str) -> ProfileName {
+        let stem: String = wish
+            .split('@')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {
+                    c
+                } else {
+                    '-'
+                }
+            })
+            .take(48)
+            .collect();
+        let stem = stem.trim_matches(['.', '-', '_']);
+        let stem = if stem.is_empty() { "account" } else { stem };
+        let is_free = |name: &ProfileName| {
+            !self
+                .profiles
+                .iter()
+                .any(|profile| profile.name.is_same_directory(name))
+        };
+        std::iter::once(stem.to_owned())
+            .chain((2..).map(|n| format!("{stem}-{n}")))
+            .filter_map(|text| ProfileName::parse(&text).ok())
+            .find(is_free)
+            .unwrap_or_else(|| unreachable!("the numbers do not end before the profiles do"))
+    }
+}
+
+impl RouterView {
+    /// What a client is given as its base URL.
+    pub fn base_url(&self) -> Option<String> {
+        self.address.map(|address| format!("http://{address}/v1"))
+    }
+}

@@ -1,0 +1,117 @@
+//! Our own words about a profile: `router.json` beside its `auth.json`, because the CLI drops keys it does not know.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Map, Value, json};
+
+use super::auth_file::ChatGptLogin;
+use super::secret::Fingerprint;
+
+/// The side file. Every field is optional, unknown ones survive a rewrite, and what cannot be parsed is started afresh.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SideFile {
+    json: Map<String, Value>,
+}
+
+impl SideFile {
+    /// Reads the text of a `router.json`. Nothing in it is worth failing for: a broken one counts as empty.
+    pub fn parse(text: &[u8]) -> Self {
+        Self {
+            json: serde_json::from_slice(text).unwrap_or_default(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.json.is_empty()
+    }
+
+    pub fn to_bytes(&self) -> Vec<u8> {
+        format!("{:#}\n", Value::Object(self.json.clone())).into_bytes()
+    }
+
+    /// Whether the router may draw from this profile.
+    pub fn is_enabled(&self) -> bool {
+        self.json
+            .get("enabled")
+            .and_then(Value::as_bool)
+            .unwrap_or(true)
+    }
+
+    /// The refresh that was under way when this file was last written. Found at start, it means "possibly spent".
+    pub fn intent(&self) -> Option<Intent> {
+        let intent = self.json.get("refresh_intent")?;
+        Some(Intent {
+            token: Fingerprint::parse(intent.get("token")?.as_str()?)?,
+            at: SystemTime::UNIX_EPOCH + Duration::from_millis(intent.get("unix_ms")?.as_u64()?),
+        })
+    }
+
+    pub fn set_intent(&mut self, intent: Option<&Intent>) {
+        self.set("refresh_intent", intent.map(|intent| {
+            let unix_ms = intent.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
+            json!({"token": intent.token.as_str(), "unix_ms": u64::try_from(unix_ms).unwrap_or(u64::MAX)})
+        }));
+    }
+
+    /// Whether the issuer has refused this login's refresh token for good. A new token has another fingerprint, so the mark
+    /// clears itself when the file changes.
+    pub fn rejects(&self, login: &ChatGptLogin) -> bool {
+        let Some(token) = &login.refresh_token else {
+            return false;
+        };
+        self.json.get("rejected_token").and_then(Value::as_str)
+            == Some(token.fingerprint().as_str())
+    }
+
+    pub fn set_rejected(&mut self, token: Option<&Fingerprint>) {
+        self.set("rejected_token", token.map(|token| json!(token.as_str())));
+    }
+
+    fn set(&mut self, key: &str, value: Option<Value>) {
+        match value {
+            Some(value) => {
+                self.json.insert(key.to_owned(), value);
+            }
+            None => {
+                self.json.shift_remove(key);
+            }
+        }
+    }
+}
+
+/// Written before a refresh token is sent and removed after the answer was saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    pub token: Fingerprint,
+    pub at: SystemTime,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_intent_survives_a_round_trip_and_unknown_keys_do_too() {
+        let mut side = SideFile::parse(br#"{"from_the_future": [1], "enabled": false}"#);
+        let intent = Intent {
+            token: Fingerprint::of(b"rt_FAKE"),
+            at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_234),
+        };
+        side.set_intent(Some(&intent));
+        let read = SideFile::parse(&side.to_bytes());
+        assert_eq!(read.intent(), Some(intent));
+        assert!(!read.is_enabled());
+        assert!(
+            String::from_utf8(read.to_bytes())
+                .unwrap()
+                .contains("from_the_future")
+        );
+    }
+
+    #[test]
+    fn a_broken_side_file_counts_as_empty() {
+        for text in [&b"{"[..], b"[]", b"", b"\xff"] {
+            assert!(SideFile::parse(text).is_empty());
+        }
+    }
+}
