@@ -1,1 +1,328 @@
+//! HTTP to the remote services: the ChatGPT backend, the OpenAI API, and the issuer of tokens.
 //!
+//! Knows addresses, headers and what an answer means; decides nothing. No redirects, no cookies, plain http to this computer
+//! only (settings see to that). TLS trusts what the operating system trusts, since company proxies with a CA of their own are
+//! real.
+//! Never enters: which profile speaks, what to do after a failure, files.
+
+use std::fmt;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, HeaderName, StatusCode};
+use url::Url;
+
+use crate::profile::Secret;
+
+pub mod models;
+pub mod oauth;
+pub mod usage;
+
+pub use models::ModelsDocument;
+pub use oauth::RefreshError;
+pub use usage::UsageError;
+
+/// Where everything is, and who we say we are.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// `POST`, the ChatGPT backend's Responses endpoint.
+    pub codex_responses: Url,
+    pub codex_models: Url,
+    pub usage: Url,
+    /// Base of the OpenAI API, ending in `/v1`.
+    pub openai_base: Url,
+    /// Where refresh tokens are redeemed.
+    pub token: Url,
+    pub client_id: String,
+    pub originator: String,
+    pub user_agent: String,
+}
+
+/// Which service a request goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    ChatGpt,
+    OpenAi,
+}
+
+/// What speaks for a profile.
+#[derive(Clone, Debug)]
+pub struct Bearer {
+    pub token: Secret,
+    /// Goes into `ChatGPT-Account-ID`; none for API keys.
+    pub account_id: Option<String>,
+    pub is_fedramp: bool,
+}
+
+/// A reply whose body is still on its way.
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: reqwest::Body,
+}
+
+/// Why there is no reply at all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// Nothing has left this computer: the name, the connection or TLS failed. Trying again costs nothing.
+    #[error("could not reach {host}: {reason}")]
+    NotSent { host: String, reason: String },
+    /// The request may have arrived.
+    #[error("{host} broke off: {reason}")]
+    Lost { host: String, reason: String },
+}
+
+/// The doors to the outside. The TLS client behind it is made at the first use, so that starting up costs nothing.
+pub struct Upstream {
+    endpoints: Endpoints,
+    client: OnceLock<reqwest::Client>,
+}
+
+/// DNS, TCP and TLS together.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Notices a peer that vanished while a stream is silent.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+
+impl Upstream {
+    pub fn new(endpoints: Endpoints) -> Self {
+        Self {
+            endpoints,
+            client: OnceLock::new(),
+        }
+    }
+
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// Sends a Responses request and returns as soon as the head of the reply is here.
+    ///
+    /// `headers` are what the caller chose to pass on; credentials are set here and beat them, and our own name stands where
+    /// the caller gave none.
+    ///
+    /// # Errors
+    /// Only when no reply came. A reply of any status is a reply.
+    pub async fn responses(
+        &self,
+        service: Service,
+        bearer: &Bearer,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Reply, SendError> {
+        let url = match service {
+            Service::ChatGpt => self.endpoints.codex_responses.clone(),
+            Service::OpenAi => below(&self.endpoints.openai_base, "responses"),
+        };
+        let mut all = headers;
+        all.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        all.entry(ACCEPT)
+            .or_insert(HeaderValue::from_static("text/event-stream"));
+        self.sign(service, bearer, &mut all)?;
+        let request = self.client()?.post(url.clone()).headers(all).body(body);
+        let reply: http::Response<reqwest::Body> = request
+            .send()
+            .await
+            .map_err(|err| send_error(&url, &err))?
+            .into();
+        let (head, body) = reply.into_parts();
+        Ok(Reply {
+            status: head.status,
+            headers: head.headers,
+            body,
+        })
+    }
+
+    /// Puts the credentials and, where nothing stands yet, our own name into the headers.
+    fn sign(
+        &self,
+        service: Service,
+        bearer: &Bearer,
+        headers: &mut HeaderMap,
+    ) -> Result<(), SendError> {
+        let host = || {
+            self.endpoints
+                .codex_responses
+                .host_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let value = |text: &str| {
+            HeaderValue::from_str(text).map_err(|_ignored| SendError::NotSent {
+                host: host(),
+                reason: "the login has characters that no header can carry".into(),
+            })
+        };
+        let mut authorization = value(&format!("Bearer {}", bearer.token.expose()))?;
+        authorization.set_sensitive(true);
+        headers.insert(AUTHORIZATION, authorization);
+        headers.remove("chatgpt-account-id");
+        headers.remove("x-openai-fedramp");
+        if service == Service::ChatGpt {
+            if let Some(id) = &bearer.account_id {
+                headers.insert("chatgpt-account-id", value(id)?);
+            }
+            if bearer.is_fedramp {
+                headers.insert("x-openai-fedramp", HeaderValue::from_static("true"));
+            }
+        }
+        let originator = HeaderName::from_static("originator");
+        if service == Service::ChatGpt && !headers.contains_key(&originator) {
+            headers.insert(originator, value(&self.endpoints.originator)?);
+        }
+        if !headers.contains_key(USER_AGENT) {
+            headers.insert(USER_AGENT, value(&self.endpoints.user_agent)?);
+        }
+        Ok(())
+    }
+
+    fn client(&self) -> Result<&reqwest::Client, SendError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        // Another part of the process may have installed it first; either way there is one.
+        let _already_there = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_keepalive(TCP_KEEPALIVE)
+            .http2_keep_alive_interval(TCP_KEEPALIVE)
+            .http2_adaptive_window(true);
+        if is_loopback(&self.endpoints.codex_responses) {
+            // A proxy that the system is set to has no business between us and this computer.
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|err| SendError::NotSent {
+            host: self
+                .endpoints
+                .codex_responses
+                .host_str()
+                .unwrap_or_default()
+                .to_owned(),
+            reason: format!("TLS cannot be set up: {}", cause(&err)),
+        })?;
+        Ok(self.client.get_or_init(|| client))
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream")
+            .field("endpoints", &self.endpoints)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long to wait, by `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3).
+pub fn retry_after(headers: &HeaderMap, now: std::time::SystemTime) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(secs) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(secs).ok();
+    }
+    let at = jiff::fmt::rfc2822::parse(text).ok()?;
+    std::time::SystemTime::from(at.timestamp())
+        .duration_since(now)
+        .ok()
+}
+
+/// Reads a whole body of at most `limit` bytes.
+async fn read_all(mut response: reqwest::Response, limit: usize) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|err| cause(&err))? {
+        if body.len() + chunk.len() > limit {
+            return Err(format!("the answer is longer than {limit} bytes"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn below(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
+    url
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+fn send_error(url: &Url, err: &reqwest::Error) -> SendError {
+    let host = url.host_str().unwrap_or_default().to_owned();
+    let reason = cause(err);
+    if err.is_connect() || err.is_builder() {
+        SendError::NotSent { host, reason }
+    } else {
+        SendError::Lost { host, reason }
+    }
+}
+
+/// The innermost reason of an error, which is the one that says something, without the URL.
+fn cause(err: &reqwest::Error) -> String {
+    if err.is_timeout() {
+        return "no answer in time".into();
+    }
+    let mut innermost: &dyn std::error::Error = err;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let text = innermost.to_string();
+    if text.len() > 200 {
+        "the connection failed".into()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    fn headers(value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, value.parse().unwrap());
+        headers
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_date() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        assert_eq!(
+            retry_after(&headers("7"), now),
+            Some(Duration::from_secs(7))
+        );
+        assert_eq!(
+            retry_after(&headers("Sun, 06 Nov 1994 08:49:47 GMT"), now),
+            Some(Duration::from_secs(10))
+        );
+        for text in ["-5", "soon", "Sun, 06 Nov 1994 08:49:27 GMT", "1e400"] {
+            assert_eq!(retry_after(&headers(text), now), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bearer_does_not_print_its_token() {
+        let bearer = Bearer {
+            token: Secret::new("canary"),
+            account_id: None,
+            is_fedramp: false,
+        };
+        assert!(!format!("{bearer:?}").contains("canary"));
+    }
+}
