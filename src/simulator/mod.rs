@@ -40,6 +40,9 @@ mod turn;
 mod usage;
 mod window;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::{
     account::Account,
     gate::Gate,
