@@ -11,6 +11,8 @@ pub mod command;
 pub mod settings;
 pub mod snapshot;
 
+/// Plain words of the pool that a face shows.
+pub use crate::pool::{Rest, RestCause, Strategy};
 pub use command::Command;
 pub use settings::Settings;
 pub use snapshot::{

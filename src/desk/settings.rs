@@ -45,7 +45,7 @@ pub enum Theme {
 /// Where the router listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listen {
-    /// 127.0.0.1 and [::1] at this port: what `localhost` resolves to. Port 0 lets the system choose.
+    /// 127.0.0.1 and `[::1]` at this port: what `localhost` resolves to. Port 0 lets the system choose.
     Localhost { port: u16 },
     /// One address.
     At(SocketAddr),
