@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 pub mod command;
 pub mod settings;
 pub mod snapshot;
+pub mod words;
 
 /// Plain words of the pool that a face shows.
 pub use crate::pool::{Rest, RestCause, Strategy};
