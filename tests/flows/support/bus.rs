@@ -1,18 +1,15 @@
 //! A session bus of its own.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
-};
+use std::process::Command;
 
 use zbus::blocking::{Connection, connection::Builder};
 
-use super::{Rig, has_tool, skip};
+use super::{Rig, companion::Companion, has_tool, skip};
 
-/// A private `dbus-daemon`. Dropping it ends it, and with it what it started by itself.
+/// A private `dbus-daemon`. When it ends, so does what it started by itself.
 pub struct Bus {
     pub address: String,
-    daemon: Child,
+    _daemon: Companion,
 }
 
 impl Bus {
@@ -27,26 +24,22 @@ impl Bus {
             skip("there is no dbus-daemon (Debian: dbus)");
             return None;
         }
+        let run = rig.scratch().join("run");
         let mut command = Command::new("dbus-daemon");
         command
             .args(["--session", "--nofork", "--nopidfile", "--print-address=1"])
+            .arg(format!("--address=unix:path={}", run.join("bus").display()))
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", rig.scratch().join("user"))
-            .env("XDG_RUNTIME_DIR", rig.scratch().join("run"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+            .env("XDG_RUNTIME_DIR", run);
         if let Some(display) = display {
             command.env("DISPLAY", display);
         }
-        let mut daemon = command.spawn().unwrap();
-        let mut address = String::new();
-        let stdout = daemon.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut address).unwrap();
+        let (daemon, address) = Companion::start_and_hear(&mut command);
         Some(Self {
-            address: address.trim().to_owned(),
-            daemon,
+            address,
+            _daemon: daemon,
         })
     }
 
@@ -56,13 +49,5 @@ impl Bus {
 
     pub fn builder(&self) -> Builder<'_> {
         Builder::address(self.address.as_str()).unwrap()
-    }
-}
-
-impl Drop for Bus {
-    fn drop(&mut self) {
-        // Ended already is ended as well.
-        drop(self.daemon.kill());
-        drop(self.daemon.wait());
     }
 }

@@ -11,6 +11,8 @@ mod wait;
 #[cfg(target_os = "linux")]
 mod bus;
 #[cfg(target_os = "linux")]
+mod companion;
+#[cfg(target_os = "linux")]
 mod screen;
 #[cfg(target_os = "linux")]
 mod tray_host;
@@ -18,7 +20,7 @@ mod tray_host;
 pub use program::{Ended, Program};
 pub use rig::{Answer, Rig, write_private};
 pub use skip::{binary, has_tool, skip};
-pub use wait::{PATIENCE, until};
+pub use wait::until;
 
 #[cfg(target_os = "linux")]
 pub use self::{

@@ -76,9 +76,7 @@ impl Program {
     /// Asks it to end, as a service manager does.
     #[cfg(unix)]
     pub fn terminate(&self) {
-        let id = i32::try_from(self.child.id()).unwrap();
-        let pid = rustix::process::Pid::from_raw(id).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        ask_to_end(&self.child).unwrap();
     }
 
     /// Waits for its end.
@@ -104,7 +102,15 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         // It may have ended by itself: then there is nothing to kill, and nothing more to do about it.
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
+}
+
+/// Sends SIGTERM.
+#[cfg(unix)]
+pub(super) fn ask_to_end(child: &Child) -> rustix::io::Result<()> {
+    use rustix::process::{Pid, Signal, kill_process};
+    let id = i32::try_from(child.id()).unwrap();
+    kill_process(Pid::from_raw(id).unwrap(), Signal::TERM)
 }

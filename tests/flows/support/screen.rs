@@ -5,14 +5,14 @@
 use std::{
     collections::HashSet,
     fs::File,
-    io::{BufRead, BufReader},
+    io::BufReader,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use zbus::blocking::Proxy;
 
-use super::{Bus, Rig, has_tool, skip, until};
+use super::{Bus, Rig, companion::Companion, has_tool, skip, until};
 
 /// Debian's own Python: the one that has Debian's `python3-gi`.
 const PYTHON: &str = "/usr/bin/python3";
@@ -21,8 +21,8 @@ const PYTHON: &str = "/usr/bin/python3";
 pub struct Screen {
     pub bus: Bus,
     pub display: String,
-    manager: Option<Child>,
-    server: Child,
+    manager: Option<Companion>,
+    _server: Companion,
     shots: PathBuf,
 }
 
@@ -34,8 +34,9 @@ impl Screen {
             skip("there is no openbox");
             return None;
         }
-        let manager = screen.quiet(Command::new("openbox").arg("--sm-disable"));
-        screen.manager = Some(manager.spawn().unwrap());
+        let mut manager = Command::new("openbox");
+        let manager = screen.dress(manager.arg("--sm-disable"));
+        screen.manager = Some(Companion::start(manager));
         Some(screen)
     }
 
@@ -60,33 +61,19 @@ impl Screen {
             skip("there is no AT-SPI (Debian: at-spi2-core python3-gi gir1.2-atspi-2.0)");
             return None;
         }
-        let mut server = Command::new("Xvfb")
-            .args([
-                "-displayfd",
-                "1",
-                "-nolisten",
-                "tcp",
-                "-noreset",
-                "-screen",
-                "0",
-            ])
-            .arg(format!("{width}x{height}x24"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut number = String::new();
-        let stdout = server.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut number).unwrap();
-        let display = format!(":{}", number.trim());
+        let (server, number) = Companion::start_and_hear(
+            Command::new("Xvfb")
+                .args(["-displayfd", "1", "-nolisten", "tcp", "-noreset"])
+                .args(["-screen", "0", &format!("{width}x{height}x24")]),
+        );
+        let display = format!(":{number}");
         let bus = Bus::start_for(rig, Some(&display))?;
         turn_accessibility_on(&bus);
         Some(Self {
             bus,
             display,
             manager: None,
-            server,
+            _server: server,
             shots: rig.scratch().to_owned(),
         })
     }
@@ -160,23 +147,6 @@ impl Screen {
         let mut command = Command::new(PYTHON);
         command.arg(script).args(arguments);
         self.dress(&mut command).output().unwrap()
-    }
-
-    fn quiet<'a>(&self, command: &'a mut Command) -> &'a mut Command {
-        self.dress(command)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        for child in self.manager.iter_mut().chain([&mut self.server]) {
-            // Ended already is ended as well.
-            drop(child.kill());
-            drop(child.wait());
-        }
     }
 }
 

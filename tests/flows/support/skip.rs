@@ -20,7 +20,8 @@ pub fn skip(reason: &str) {
         "{name} may not be skipped here: {reason}"
     );
     // Not `eprintln!`: the test harness would swallow it.
-    writeln!(io::stderr(), "skipped: {name}: {reason}").unwrap();
+    let line = format!("skipped: {name}: {reason}\n");
+    io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 /// Whether a program of this name lies in `PATH`.

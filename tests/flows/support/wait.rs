@@ -6,13 +6,13 @@ use std::{
 };
 
 /// Longer than anything here takes on two cores with a load of ten.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Looks again and again until there is something to see.
 ///
 /// # Panics
-/// With `what` when nothing was to be seen for [`PATIENCE`].
+/// With `what` when nothing was to be seen for a minute.
 pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let started_at = Instant::now();
     loop {
