@@ -18,7 +18,7 @@ const ROOMS: &[Room] = &[
     // Floor 1: the language between the worker and its faces.
     Room { name: "desk", floor: 1, may: &["profile", "usage", "translate", "price", "client_key", "pool"] },
     // Floor 2: hands.
-    Room { name: "store", floor: 2, may: &["profile", "desk::settings", "desk::Settings"] },
+    Room { name: "store", floor: 2, may: &["profile", "usage", "desk::settings", "desk::Settings"] },
     Room { name: "ledger", floor: 2, may: &["client_key", "usage", "price", "profile"] },
     Room { name: "upstream", floor: 2, may: &["profile", "usage", "translate"] },
     Room { name: "login", floor: 2, may: &["profile", "upstream::oauth"] },
@@ -32,15 +32,14 @@ const ROOMS: &[Room] = &[
         "profile", "usage", "translate", "price", "client_key", "pool", "desk",
         "store", "ledger", "upstream", "login", "system", "router",
     ] },
-    // Floor 4: faces. Of the pool they get only the plain words that stand in a snapshot.
+    // Floor 4: faces. Of the pool they get only the plain words that stand in a snapshot. The CLI opens the other two.
     Room { name: "window", floor: 4, may: &["desk", "profile", "usage", "pool::Rest", "pool::Strategy", "worker::start"] },
     Room { name: "tray", floor: 4, may: &["desk", "profile", "usage", "pool::Rest", "pool::Strategy", "worker::start"] },
     Room { name: "cli", floor: 4, may: &[
         "desk", "profile", "usage", "pool::Rest", "pool::Strategy",
-        "store", "ledger", "login", "simulator", "system", "worker",
+        "store", "ledger", "login", "simulator", "system", "worker", "window", "tray",
     ] },
-    // The door: it chooses a face and does nothing else.
-    Room { name: "main", floor: 5, may: &["cli", "window", "tray", "desk", "worker", "system", "store"] },
+    Room { name: "main", floor: 5, may: &["cli"] },
 ];
 
 struct Room {

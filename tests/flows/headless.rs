@@ -105,6 +105,36 @@ fn a_request_to_end_is_obeyed_and_the_port_is_free_again() {
     next.base_url();
 }
 
+#[cfg(unix)]
+#[test]
+fn the_demo_needs_no_account_and_leaves_nothing_behind() {
+    let rig = Rig::start();
+    let mut command = rig.command(&["demo"]);
+    command
+        .env("TMPDIR", rig.scratch().join("run"))
+        .env_remove("CODEX_HOME")
+        .env_remove("CODEX_ROUTER_CHATGPT_BASE_URL")
+        .env_remove("CODEX_ROUTER_OPENAI_BASE_URL")
+        .env_remove("CODEX_ROUTER_ISSUER");
+    let mut program = rig.spawn(&mut command);
+    let base_url = program.base_url();
+    let answer = rig.chat(&base_url, "hello");
+    let said = answer.said().unwrap_or_else(|| panic!("{answer:?}"));
+    assert!(said.starts_with("Hello from "), "{said}");
+    until("it shows what to try", || {
+        let snippet = format!("OpenAI(base_url=\"{base_url}\"");
+        program.stdout().contains(&snippet).then_some(())
+    });
+    assert!(rig.sim.asked().is_empty(), "it has an upstream of its own");
+
+    program.terminate();
+    assert_eq!(program.end().code(), Some(0), "{}", program.stderr());
+    for directory in ["run", "user"] {
+        let left = std::fs::read_dir(rig.scratch().join(directory)).unwrap();
+        assert_eq!(left.count(), 0, "{directory}");
+    }
+}
+
 #[test]
 fn the_log_has_neither_prompts_nor_tokens() {
     let rig = Rig::start();

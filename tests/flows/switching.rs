@@ -357,6 +357,17 @@ fn a_home_that_is_a_file_is_told_in_a_sentence() {
 }
 
 #[test]
+fn a_home_where_nothing_can_be_kept_is_told_and_the_login_stays() {
+    let rig = two_profiles();
+    // A file where the program's own directory should be: nobody can write below it, not even root.
+    write_private(&rig.home().join("router"), "in the way");
+    let before = fs::read(rig.live_path()).unwrap();
+    let ended = rig.run(&["use", "home"]);
+    assert_fails(&ended, 1, "router");
+    assert_eq!(fs::read(rig.live_path()).unwrap(), before);
+}
+
+#[test]
 fn a_taken_port_is_named_with_a_way_out() {
     let rig = two_profiles();
     let holder = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -372,12 +383,23 @@ fn a_taken_port_is_named_with_a_way_out() {
 fn the_doctor_looks_at_everything_and_says_what_to_do() {
     let rig = two_profiles();
     let ended = rig.run(&["doctor"]);
-    let rows: Vec<&str> = ended.stdout.lines().collect();
-    assert!(rows.len() >= 6, "{ended:?}");
+    let mut rows: Vec<&str> = ended.stdout.lines().collect();
+    let summary = rows.pop().unwrap_or_default();
+    assert!(summary.ends_with('.'), "{ended:?}");
+    assert!(rows.len() >= 7, "{ended:?}");
     for row in &rows {
-        let is_fine = row.starts_with("ok");
-        let has_advice = row.starts_with("look") && row.contains(": ");
-        assert!(is_fine || has_advice, "{row:?}");
+        assert!(
+            row.starts_with("ok ") || row.starts_with("look "),
+            "{row:?}"
+        );
+    }
+    for what in ["home", "permissions", "locks", "port", "watcher"] {
+        let is_there = |row: &&str| row.split_whitespace().nth(1) == Some(what);
+        let row = rows.iter().find(|row| is_there(row));
+        assert!(
+            row.is_some_and(|row| row.starts_with("ok ")),
+            "{what}: {ended:?}"
+        );
     }
     write_private(
         &rig.home().join("config.toml"),
