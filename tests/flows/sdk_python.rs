@@ -12,7 +12,7 @@ use codex_router::simulator::{Account, Reply, Window};
 use crate::support::{Program, Rig, skip};
 
 /// Stands above the example in README.md.
-const MARKER: &str = "<!-- example: openai-python -->";
+const MARKER: &str = "<!-- example: sdk -->";
 /// What the example calls; the tests put their own router there.
 const DEFAULT_BASE_URL: &str = "http://localhost:9876/v1";
 
