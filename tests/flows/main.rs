@@ -8,7 +8,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "the helpers of tests may fail a test"
+    clippy::print_stderr,
+    reason = "the helpers of tests may fail a test, and say why"
 )]
 
 mod support;

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
 use super::until;
@@ -104,6 +105,14 @@ impl Drop for Program {
         // It may have ended by itself: then there is nothing to kill, and nothing more to do about it.
         self.child.kill().ok();
         self.child.wait().ok();
+        if thread::panicking() {
+            let said = |file| fs::read_to_string(file).unwrap_or_default();
+            eprintln!(
+                "--- the program said\n{}{}---",
+                said(&self.stdout),
+                said(&self.stderr)
+            );
+        }
     }
 }
 
