@@ -405,7 +405,13 @@ mod tests {
     #[test]
     fn the_environment_beats_the_file_and_the_file_beats_the_default() {
         let config = "[router]\naddr = \"localhost:1\"\nstrategy = \"active\"\n[usage]\npoll_interval_secs = 90\n";
-        let (settings, bad) = read(config, &[("CODEX_ROUTER_ADDR", "127.0.0.1:2"), ("CODEX_ROUTER_THEME", "dark")]);
+        let (settings, bad) = read(
+            config,
+            &[
+                ("CODEX_ROUTER_ADDR", "127.0.0.1:2"),
+                ("CODEX_ROUTER_THEME", "dark"),
+            ],
+        );
         assert_eq!(bad, []);
         assert_eq!(settings.listen, Listen::At("127.0.0.1:2".parse().unwrap()));
         assert_eq!(settings.strategy, Strategy::Active);
