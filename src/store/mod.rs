@@ -15,6 +15,7 @@ pub mod locks;
 pub mod profiles;
 pub mod safe_file;
 pub mod state;
+pub mod switch;
 
 mod attic;
 mod error;
@@ -31,3 +32,4 @@ pub use live::{Live, credential_store, read_live};
 pub use locks::{AccountLock, InstanceLock};
 pub use profiles::{Loaded, Skipped};
 pub use state::State;
+pub use switch::{SwitchError, Switched};
