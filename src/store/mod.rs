@@ -17,6 +17,7 @@ pub mod rotation;
 pub mod safe_file;
 pub mod state;
 pub mod switch;
+pub mod watch;
 
 mod attic;
 mod error;
@@ -35,3 +36,4 @@ pub use profiles::{Loaded, Skipped};
 pub use rotation::{Finished, Publication, Rotation};
 pub use state::State;
 pub use switch::{SwitchError, Switched};
+pub use watch::{Changed, Watcher};
