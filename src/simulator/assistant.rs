@@ -1,0 +1,135 @@
+//! The canned assistant: what an account says when no script tells it to. Good enough for a demo.
+
+use serde_json::Value;
+
+use super::{reply::Answer, sample::sample};
+
+/// How many of the user's last characters come back.
+const ECHO_CHARS: usize = 200;
+
+/// Saying this to the canned assistant makes it call the first tool.
+const USE_THE_TOOL: &str = "use the tool";
+
+/// A tool's output is answered with text, "use the tool" with a call of the first function tool, a wish for JSON with
+/// JSON, and anything else with a sentence that names account and model and repeats the user's last words.
+pub(super) fn answer(account: &str, model: &str, request: &Value) -> Answer {
+    let text = if let Some(output) = tool_output(request) {
+        format!("The tool said: {}", tail(&output))
+    } else {
+        let said = user_text(request);
+        if let Some(call) = tool_call(request).filter(|_| said.contains(USE_THE_TOOL)) {
+            return Answer::ToolCalls(vec![call]);
+        }
+        structured(request).unwrap_or_else(|| {
+            format!(
+                "Hello from {account} ({model}). You said: {}",
+                tail(said.trim())
+            )
+        })
+    };
+    Answer::Text {
+        reasoning: wants_reasoning(request)
+            .then(|| "**Reading the request** The user wrote something, so I answer.".to_owned()),
+        text,
+    }
+}
+
+/// The text of the last user message; empty when the conversation does not end with one.
+fn user_text(request: &Value) -> String {
+    match request.get("input") {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(items)) => items
+            .last()
+            .filter(|item| item.get("role").is_some_and(|role| role == "user"))
+            .and_then(|item| item.get("content"))
+            .map(text_of)
+            .unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+fn tool_output(request: &Value) -> Option<String> {
+    let last = request.get("input")?.as_array()?.last()?;
+    let kind = last.get("type")?.as_str()?;
+    matches!(kind, "function_call_output" | "custom_tool_call_output")
+        .then(|| last.get("output").map(text_of).unwrap_or_default())
+}
+
+/// A string, or the texts of an array of parts.
+fn text_of(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts
+            .iter()
+            .filter_map(|part| part.get("text")?.as_str())
+            .collect(),
+        _ => String::new(),
+    }
+}
+
+fn tool_call(request: &Value) -> Option<(String, String)> {
+    let tool = request
+        .get("tools")?
+        .as_array()?
+        .iter()
+        .find(|tool| tool.get("type").is_some_and(|kind| kind == "function"))?;
+    let name = tool.get("name")?.as_str()?.to_owned();
+    let arguments = match tool.get("parameters") {
+        Some(schema) if schema.is_object() => sample(schema).to_string(),
+        _ => "{}".to_owned(),
+    };
+    Some((name, arguments))
+}
+
+/// The JSON that `text.format` asks for.
+fn structured(request: &Value) -> Option<String> {
+    let format = request.get("text")?.get("format")?;
+    match format.get("type")?.as_str()? {
+        "json_schema" => Some(sample(format.get("schema")?).to_string()),
+        "json_object" => Some(r#"{"answer":"simulated"}"#.to_owned()),
+        _ => None,
+    }
+}
+
+fn wants_reasoning(request: &Value) -> bool {
+    request
+        .pointer("/reasoning/summary")
+        .and_then(Value::as_str)
+        .is_some_and(|summary| summary != "none")
+}
+
+/// The last [`ECHO_CHARS`] characters.
+fn tail(text: &str) -> &str {
+    let start = text
+        .char_indices()
+        .rev()
+        .nth(ECHO_CHARS - 1)
+        .map_or(0, |(index, _)| index);
+    text.get(start..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_the_end_of_a_long_message_comes_back_and_no_character_is_cut() {
+        let text = "é".repeat(ECHO_CHARS + 5);
+        assert_eq!(tail(&text), "é".repeat(ECHO_CHARS));
+        assert_eq!(tail("kurz"), "kurz");
+        assert_eq!(tail(""), "");
+    }
+
+    #[test]
+    fn parts_of_a_message_are_read_together() {
+        let content = json!([
+            { "type": "input_text", "text": "one " },
+            { "type": "input_image", "image_url": "data:," },
+            { "type": "input_text", "text": "two" },
+        ]);
+        let request = json!({ "input": [{ "role": "user", "content": content }] });
+        assert_eq!(user_text(&request), "one two");
+    }
+}

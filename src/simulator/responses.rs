@@ -1,0 +1,292 @@
+//! `POST …/responses` on both sides: check, take the script, wait at its gate, answer.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use serde_json::{Value, json};
+
+use super::{
+    account::Account,
+    assistant,
+    body::{Body, Step},
+    checks,
+    door::{self, Credential, Side, authorise},
+    events::Event,
+    http_reply::{self, HttpReply},
+    reply::{Answer, Ending, Reply},
+    server::{HungUp, Shared},
+    tokens::{later, unix_secs},
+    turn::{Asking, Turn, whole_response},
+    usage::limit_headers,
+};
+
+/// How long a limit lasts that is only told inside a stream, where a script names no time.
+const LIMIT_INSIDE_200: Duration = Duration::from_secs(3600);
+
+/// About so many bytes of a request make a token; nobody bills by it.
+const BYTES_PER_TOKEN: usize = 4;
+
+const USED_UP: &str = "The usage limit has been reached";
+
+/// What an answer turns into.
+enum Told {
+    Http(HttpReply),
+    Stream(Vec<Event>),
+}
+
+/// One request for a response.
+pub(super) async fn answer(
+    shared: &Shared,
+    side: Side,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Response<Body>, HungUp> {
+    let account = match authorise(shared, side, headers) {
+        Ok(account) => account,
+        Err(refusal) => return Ok(refusal.into_response()),
+    };
+    let request = match checks::check(side, &account, headers, body) {
+        Ok(request) => request,
+        Err(refusal) => {
+            let limits = limits(side, &account, SystemTime::now());
+            return Ok(refusal.headers(limits).into_response());
+        }
+    };
+    let (reply, mut presence) = shared.accounts().with(&account.name, |entry| {
+        (entry.replies.take(), entry.tally.presence())
+    });
+    let Reply {
+        answer,
+        ending,
+        held,
+    } = reply.unwrap_or_else(Reply::canned);
+    if let Some(gate) = held {
+        gate.pass().await;
+    }
+
+    let now = SystemTime::now();
+    let input_tokens = (body.len() / BYTES_PER_TOKEN + 1) as u64;
+    let cache_key = request.get("prompt_cache_key").and_then(Value::as_str);
+    let (account, cached_tokens) = shared.accounts().with(&account.name, |entry| {
+        let cached = cache_key.map_or(0, |key| entry.cached_tokens(key, input_tokens));
+        (entry.account.clone(), cached)
+    });
+    let model = request
+        .get("model")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let asking = Asking {
+        side,
+        account: &account,
+        request: &request,
+        model,
+        input_tokens,
+        cached_tokens,
+        now,
+    };
+    let events = match tell(&asking, answer) {
+        Told::Http(reply) => {
+            presence.finish();
+            return Ok(reply.into_response());
+        }
+        Told::Stream(events) => events,
+    };
+    let account = shared.accounts().with(&account.name, |entry| {
+        entry.account.spend(now);
+        entry.account.clone()
+    });
+    let mut headers = limits(side, &account, now);
+    headers.push(("openai-model".to_owned(), model.to_owned()));
+    if side == Side::Platform && request.get("stream") != Some(&Value::Bool(true)) {
+        presence.finish();
+        return Ok(whole_response(&events).headers(headers).into_response());
+    }
+    let steps = steps(&events, ending, shared.pause());
+    Ok(http_reply::event_stream(
+        headers,
+        Body::stream(steps, presence),
+    ))
+}
+
+/// Makes of an answer what this request gets to see.
+fn tell(asking: &Asking<'_>, answer: Answer) -> Told {
+    let Asking {
+        side, account, now, ..
+    } = *asking;
+    let with_limits = |reply: HttpReply| Told::Http(reply.headers(limits(side, account, now)));
+    let mut turn = Turn::begin(asking);
+    match answer {
+        Answer::Canned => tell(asking, own_answer(asking)),
+        Answer::Text { reasoning, text } => {
+            if let Some(summary) = reasoning {
+                turn.reason(&summary);
+            }
+            turn.say(&text);
+            Told::Stream(turn.complete())
+        }
+        Answer::ToolCalls(calls) => {
+            turn.call_tools(&calls);
+            Told::Stream(turn.complete())
+        }
+        Answer::Refusal(text) => {
+            turn.refuse(&text);
+            Told::Stream(turn.complete())
+        }
+        Answer::Incomplete(reason) => {
+            turn.say("This is only the beginning of");
+            Told::Stream(turn.stop_early(&reason))
+        }
+        Answer::Failed(code) => Told::Stream(turn.fail(failure(account, &code, now))),
+        Answer::ErrorEvent(code) => {
+            let message = message_for(&code);
+            Told::Stream(turn.break_off(&code, message))
+        }
+        Answer::Events(events) => Told::Stream(events),
+        Answer::UsageLimit(resets_in) => Told::Http(usage_limit(side, account, resets_in, now)),
+        Answer::Throttled(retry_after) => with_limits(throttled(retry_after)),
+        Answer::Unauthorized => Told::Http(match side {
+            Side::ChatGpt => door::unauthorized(&Credential::Unknown),
+            Side::Platform => door::bad_api_key(),
+        }),
+        Answer::Http(reply) => with_limits(reply),
+    }
+}
+
+/// Without a script: the assistant, or the refusal of an account that has nothing left.
+fn own_answer(asking: &Asking<'_>) -> Answer {
+    asking.account.used_up_for(asking.now).map_or_else(
+        || assistant::answer(&asking.account.name, asking.model, asking.request),
+        Answer::UsageLimit,
+    )
+}
+
+/// Only ChatGPT tells its limits in headers.
+fn limits(side: Side, account: &Account, now: SystemTime) -> Vec<(String, String)> {
+    match side {
+        Side::ChatGpt => limit_headers(account, now),
+        Side::Platform => Vec::new(),
+    }
+}
+
+/// codex-wire.md 6.5 and 6.3; on the platform the quota error.
+fn usage_limit(side: Side, account: &Account, resets_in: Duration, now: SystemTime) -> HttpReply {
+    match side {
+        Side::ChatGpt => {
+            let error = limit_error(account, resets_in, now);
+            HttpReply::json(429, &json!({ "error": error }))
+                .headers(limit_headers(&account.clone().used_up(resets_in, now), now))
+                .header("x-codex-active-limit", "codex")
+                .header("x-codex-rate-limit-reached-type", "rate_limit_reached")
+        }
+        Side::Platform => HttpReply::error(
+            429,
+            "insufficient_quota",
+            "insufficient_quota",
+            "You exceeded your current quota, please check your plan and billing details.",
+        ),
+    }
+}
+
+fn limit_error(account: &Account, resets_in: Duration, now: SystemTime) -> Value {
+    json!({
+        "type": "usage_limit_reached",
+        "message": USED_UP,
+        "plan_type": account.plan,
+        "resets_at": unix_secs(later(now, resets_in)),
+        "resets_in_seconds": resets_in.as_secs(),
+    })
+}
+
+fn throttled(retry_after: Duration) -> HttpReply {
+    let secs = retry_after.as_secs();
+    HttpReply::error(
+        429,
+        "requests",
+        "rate_limit_exceeded",
+        &format!("Rate limit reached. Please try again in {secs}s."),
+    )
+    .header("retry-after", secs.to_string())
+}
+
+/// What stands in `response.error` of a failed response (codex-wire.md 5.7).
+fn failure(account: &Account, code: &str, now: SystemTime) -> Value {
+    let mut error = if code == "usage_limit_reached" {
+        limit_error(account, LIMIT_INSIDE_200, now)
+    } else {
+        json!({})
+    };
+    error["code"] = code.into();
+    error["message"] = message_for(code).into();
+    error
+}
+
+fn message_for(code: &str) -> &'static str {
+    match code {
+        "usage_limit_reached" => USED_UP,
+        "rate_limit_exceeded" => "Rate limit reached. Please try again in 1.5s.",
+        "context_length_exceeded" => {
+            "Your input exceeds the context window of this model. Please adjust your input and try again."
+        }
+        "server_is_overloaded" | "slow_down" => {
+            "Our servers are currently overloaded. Please try again later."
+        }
+        "insufficient_quota" => {
+            "You exceeded your current quota, please check your plan and billing details."
+        }
+        _ => "The simulator was told to fail.",
+    }
+}
+
+/// The stream as it is played.
+fn steps(events: &[Event], ending: Ending, pause: Duration) -> VecDeque<Step> {
+    let mut steps: Vec<Step> = events
+        .iter()
+        .enumerate()
+        .map(|(sequence_number, event)| Step::Write(event.frame(sequence_number)))
+        .collect();
+    match ending {
+        Ending::Whole => {}
+        Ending::CutAfter(count) => {
+            steps.truncate(count);
+            steps.push(Step::Abort);
+        }
+        Ending::EofAfter(count) => steps.truncate(count),
+        Ending::StallAfter(count, gate) => {
+            steps.insert(count.min(steps.len()), Step::Wait(gate));
+        }
+    }
+    if pause.is_zero() {
+        return steps.into();
+    }
+    steps
+        .into_iter()
+        .flat_map(|step| [Step::Pause(pause), step])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::events::{ev_created, ev_text_delta};
+
+    #[test]
+    fn with_a_pause_set_every_step_comes_after_one() {
+        let events = [ev_created(), ev_text_delta("he")];
+        let pause = Duration::from_millis(5);
+        let played: Vec<&str> = steps(&events, Ending::CutAfter(1), pause)
+            .iter()
+            .map(|step| match step {
+                Step::Write(_) => "write",
+                Step::Wait(_) => "wait",
+                Step::Pause(length) if *length == pause => "pause",
+                Step::Pause(_) => "wrong pause",
+                Step::Abort => "abort",
+            })
+            .collect();
+        assert_eq!(played, ["pause", "write", "pause", "abort"]);
+    }
+}

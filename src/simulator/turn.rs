@@ -1,0 +1,303 @@
+//! Tells an answer as the events of a Responses stream, in the order and detail of the real ones.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use super::{
+    account::Account,
+    checks::seal,
+    door::Side,
+    events::{
+        self, Event, ev_arguments_delta, ev_arguments_done, ev_completed, ev_created, ev_error,
+        ev_failed, ev_in_progress, ev_incomplete, ev_item_added, ev_item_done, ev_part_added,
+        ev_part_done, ev_rate_limits, ev_reasoning_delta, ev_reasoning_done,
+        ev_reasoning_part_added, ev_reasoning_part_done, ev_refusal_delta, ev_refusal_done,
+        ev_text_delta, ev_text_done, function_call_item, message_item, refusal_part, text_part,
+    },
+    http_reply::HttpReply,
+    tokens::{nonce, unix_secs},
+    usage,
+};
+
+/// Tool arguments come in pieces of so many characters.
+const ARGUMENT_CHARS: usize = 8;
+
+/// About so many characters make a token; nobody bills by it.
+const CHARS_PER_TOKEN: usize = 4;
+
+/// One request that is being answered.
+pub(super) struct Asking<'a> {
+    pub(super) side: Side,
+    pub(super) account: &'a Account,
+    pub(super) request: &'a Value,
+    pub(super) model: &'a str,
+    pub(super) input_tokens: u64,
+    pub(super) cached_tokens: u64,
+    pub(super) now: SystemTime,
+}
+
+/// A stream in the making.
+pub(super) struct Turn<'a> {
+    asking: &'a Asking<'a>,
+    response: Value,
+    events: Vec<Event>,
+    output: Vec<Value>,
+    said_chars: usize,
+    thought_chars: usize,
+}
+
+impl<'a> Turn<'a> {
+    /// With the handshake events.
+    pub(super) fn begin(asking: &'a Asking<'a>) -> Self {
+        let response = response(asking);
+        let mut events = Vec::new();
+        if asking.account.sends_limit_event {
+            let windows = usage::limit_event_windows(asking.account, asking.now);
+            events.push(ev_rate_limits(&asking.account.plan, windows));
+        }
+        events.push(ev_created().with("response", response.clone()));
+        events.push(ev_in_progress().with("response", response.clone()));
+        Self {
+            asking,
+            response,
+            events,
+            output: Vec::new(),
+            said_chars: 0,
+            thought_chars: 0,
+        }
+    }
+
+    pub(super) fn reason(&mut self, summary: &str) {
+        let (index, id) = self.next_item("rs");
+        let item = |parts: Value| json!({ "id": id, "type": "reasoning", "summary": parts });
+        self.events
+            .push(ev_item_added(item(json!([]))).with("output_index", index.into()));
+        self.push(index, &id, ev_reasoning_part_added());
+        for piece in words(summary) {
+            self.push(index, &id, ev_reasoning_delta(piece));
+        }
+        self.push(index, &id, ev_reasoning_done(summary));
+        self.push(index, &id, ev_reasoning_part_done(summary));
+        let mut done = item(json!([{ "type": "summary_text", "text": summary }]));
+        if wants_encrypted(self.asking.request) {
+            done["encrypted_content"] = seal(self.asking.account).into();
+        }
+        self.finish_item(index, done);
+        self.thought_chars += summary.len();
+    }
+
+    pub(super) fn say(&mut self, text: &str) {
+        self.message(text, text_part, ev_text_delta, ev_text_done);
+    }
+
+    pub(super) fn refuse(&mut self, refusal: &str) {
+        self.message(refusal, refusal_part, ev_refusal_delta, ev_refusal_done);
+    }
+
+    /// All calls begin, then their arguments come in turns, then all end.
+    pub(super) fn call_tools(&mut self, calls: &[(String, String)]) {
+        let first = self.output.len();
+        let open: Vec<(usize, String, String)> = calls
+            .iter()
+            .enumerate()
+            .map(|(offset, _)| {
+                let id = format!("fc_{}", nonce());
+                (first + offset, id, format!("call_{}", nonce()))
+            })
+            .collect();
+        for ((index, id, call_id), (name, _)) in open.iter().zip(calls) {
+            let item = function_call_item(id, "in_progress", call_id, name, "");
+            self.events
+                .push(ev_item_added(item).with("output_index", (*index).into()));
+        }
+        let mut rest: Vec<_> = calls
+            .iter()
+            .map(|(_, arguments)| pieces(arguments).into_iter())
+            .collect();
+        loop {
+            let mut is_done = true;
+            for ((index, id, _), rest) in open.iter().zip(&mut rest) {
+                if let Some(piece) = rest.next() {
+                    is_done = false;
+                    self.push(*index, id, ev_arguments_delta(&piece));
+                }
+            }
+            if is_done {
+                break;
+            }
+        }
+        for ((index, id, call_id), (name, arguments)) in open.iter().zip(calls) {
+            self.push(*index, id, ev_arguments_done(name, arguments));
+            let item = function_call_item(id, "completed", call_id, name, arguments);
+            self.finish_item(*index, item);
+            self.said_chars += arguments.len();
+        }
+    }
+
+    pub(super) fn complete(mut self) -> Vec<Event> {
+        let response = self.ended("completed");
+        self.events.push(ev_completed().with("response", response));
+        self.events
+    }
+
+    pub(super) fn stop_early(mut self, reason: &str) -> Vec<Event> {
+        let mut response = self.ended("incomplete");
+        response["incomplete_details"] = json!({ "reason": reason });
+        self.events
+            .push(ev_incomplete(reason).with("response", response));
+        self.events
+    }
+
+    /// `error` is what stands in `response.error`.
+    pub(super) fn fail(mut self, error: Value) -> Vec<Event> {
+        let mut response = self.response.clone();
+        response["status"] = "failed".into();
+        response["error"] = error;
+        self.events
+            .push(ev_failed("", "").with("response", response));
+        self.events
+    }
+
+    pub(super) fn break_off(mut self, code: &str, message: &str) -> Vec<Event> {
+        self.events.push(ev_error(code, message));
+        self.events
+    }
+
+    fn message(
+        &mut self,
+        text: &str,
+        part: fn(&str) -> Value,
+        delta: fn(&str) -> Event,
+        done: fn(&str) -> Event,
+    ) {
+        let (index, id) = self.next_item("msg");
+        let item = message_item(&id, "in_progress", Vec::new());
+        self.events
+            .push(ev_item_added(item).with("output_index", index.into()));
+        self.push(index, &id, ev_part_added(part("")));
+        for piece in words(text) {
+            self.push(index, &id, delta(piece));
+        }
+        self.push(index, &id, done(text));
+        self.push(index, &id, ev_part_done(part(text)));
+        self.finish_item(index, message_item(&id, "completed", vec![part(text)]));
+        self.said_chars += text.len();
+    }
+
+    fn next_item(&self, prefix: &str) -> (usize, String) {
+        (self.output.len(), format!("{prefix}_{}", nonce()))
+    }
+
+    fn push(&mut self, index: usize, id: &str, event: Event) {
+        self.events.push(event.at(index, id));
+    }
+
+    fn finish_item(&mut self, index: usize, item: Value) {
+        self.events
+            .push(ev_item_done(item.clone()).with("output_index", index.into()));
+        self.output.push(item);
+    }
+
+    /// The last form of the response. ChatGPT leaves `output` empty there (clients.md 4), the platform fills it.
+    fn ended(&self, status: &str) -> Value {
+        let reasoning = (self.thought_chars / CHARS_PER_TOKEN) as u64;
+        let output = (self.said_chars / CHARS_PER_TOKEN + 1) as u64 + reasoning;
+        let mut response = self.response.clone();
+        response["status"] = status.into();
+        response["usage"] = events::usage_object(
+            self.asking.input_tokens,
+            self.asking.cached_tokens,
+            output,
+            reasoning,
+        );
+        if self.asking.side == Side::Platform {
+            response["output"] = self.output.clone().into();
+        }
+        response
+    }
+}
+
+/// The answer to `stream: false`: the response of the last event, with its output.
+pub(super) fn whole_response(events: &[Event]) -> HttpReply {
+    let server_error =
+        |message: &str| HttpReply::error(500, "server_error", "server_error", message);
+    let Some(last) = events.last() else {
+        return server_error("the script has no events");
+    };
+    let Some(response) = last.field("response") else {
+        let message = last.field("message").and_then(Value::as_str);
+        return server_error(message.unwrap_or("the script has no terminal event"));
+    };
+    let output: Vec<Value> = events
+        .iter()
+        .filter(|event| event.kind() == "response.output_item.done")
+        .filter_map(|event| event.field("item").cloned())
+        .collect();
+    let mut response = response.clone();
+    if let Some(response) = response.as_object_mut() {
+        response.insert("output".to_owned(), output.into());
+    }
+    HttpReply::json(200, &response)
+}
+
+/// What every event about the response repeats: its own facts, and the request's wishes.
+fn response(asking: &Asking<'_>) -> Value {
+    let wish = |key: &str, otherwise: Value| -> Value {
+        match asking.request.get(key) {
+            None | Some(Value::Null) => otherwise,
+            Some(value) => value.clone(),
+        }
+    };
+    json!({
+        "id": format!("resp_{}", nonce()),
+        "object": "response",
+        "created_at": unix_secs(asking.now),
+        "status": "in_progress",
+        "background": false,
+        "error": null,
+        "incomplete_details": null,
+        "instructions": wish("instructions", Value::Null),
+        "max_output_tokens": wish("max_output_tokens", Value::Null),
+        "model": asking.model,
+        "output": [],
+        "parallel_tool_calls": wish("parallel_tool_calls", json!(true)),
+        "previous_response_id": wish("previous_response_id", Value::Null),
+        "prompt_cache_key": wish("prompt_cache_key", Value::Null),
+        "reasoning": wish("reasoning", json!({ "effort": null, "summary": null })),
+        "service_tier": wish("service_tier", json!("default")),
+        "store": wish("store", json!(true)),
+        "temperature": wish("temperature", json!(1.0)),
+        "text": wish("text", json!({ "format": { "type": "text" } })),
+        "tool_choice": wish("tool_choice", json!("auto")),
+        "tools": wish("tools", json!([])),
+        "top_p": wish("top_p", json!(1.0)),
+        "truncation": wish("truncation", json!("disabled")),
+        "usage": null,
+        "metadata": wish("metadata", json!({})),
+    })
+}
+
+fn wants_encrypted(request: &Value) -> bool {
+    request
+        .get("include")
+        .and_then(Value::as_array)
+        .is_some_and(|wishes| {
+            wishes
+                .iter()
+                .any(|wish| wish == "reasoning.encrypted_content")
+        })
+}
+
+/// Word by word, each with the space that follows it.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive(' ')
+}
+
+fn pieces(arguments: &str) -> Vec<String> {
+    let chars: Vec<char> = arguments.chars().collect();
+    chars
+        .chunks(ARGUMENT_CHARS)
+        .map(|piece| piece.iter().collect())
+        .collect()
+}
