@@ -13,7 +13,7 @@ use super::stream::EventBody;
 pub(super) struct AnswerBody {
     content: Content,
     /// Given back when the last byte is written or the client is gone.
-    turn: Option<Turn>,
+    _turn: Option<Turn>,
 }
 
 #[derive(Debug)]
@@ -31,20 +31,20 @@ impl AnswerBody {
     pub(super) fn whole(bytes: Bytes) -> Self {
         Self {
             content: Content::Whole(bytes),
-            turn: None,
+            _turn: None,
         }
     }
 
     pub(super) fn events(events: EventBody) -> Self {
         Self {
             content: Content::Events(Box::new(events)),
-            turn: None,
+            _turn: None,
         }
     }
 
     pub(super) fn during(self, turn: Turn) -> Self {
         Self {
-            turn: Some(turn),
+            _turn: Some(turn),
             ..self
         }
     }

@@ -125,7 +125,8 @@ pub(super) fn check_keys(headers: &HeaderMap) -> Result<(), Refusal> {
         .get_all(AUTHORIZATION)
         .iter()
         .map(|value| without_bearer(value.as_bytes()));
-    let keys = KEY_HEADERS
+    let names = KEY_HEADERS;
+    let keys = names
         .iter()
         .flat_map(|name| headers.get_all(name).iter())
         .map(|value| value.as_bytes().trim_ascii());
