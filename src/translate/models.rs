@@ -1,0 +1,267 @@
+//! Model lists in the two shapes that clients ask for.
+//!
+//! OpenAI clients want `{"object":"list","data":[…]}`. The Codex CLI asks the same path with `client_version` in the
+//! query and wants `{"models":[…]}` (`openai/codex: codex-rs/protocol/src/openai_models.rs`). A document of the
+//! upstream is passed on as it came, because it has fields that only newer clients know.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::raw;
+
+/// The `created` of every model that we list: a fixed day, because clients compare lists (2025-01-01, 00:00 UTC).
+pub const MODELS_CREATED: u64 = 1_735_689_600;
+
+/// Why a model document is of no use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ModelsError {
+    #[error("the model document is neither a Codex list nor an OpenAI list")]
+    UnknownShape,
+}
+
+/// A model document of an upstream, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelDocument {
+    /// As it came; for Codex clients if it [`is_codex`](Self::is_codex).
+    pub raw: Bytes,
+    pub is_codex: bool,
+    /// In the order of the upstream, hidden ones included.
+    pub models: Vec<Model>,
+}
+
+/// What we read of one model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    pub slug: String,
+    /// Whether a list may show it. Hidden ones can still be asked for.
+    pub is_listable: bool,
+    /// What the Codex document says about use with an API key; an OpenAI list holds nothing else.
+    pub is_supported_in_api: bool,
+}
+
+#[derive(Deserialize)]
+struct WireDocument<'a> {
+    #[serde(borrow)]
+    models: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    data: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct WireModel<'a> {
+    #[serde(borrow)]
+    slug: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    visibility: Option<&'a RawValue>,
+    #[serde(borrow)]
+    supported_in_api: Option<&'a RawValue>,
+}
+
+impl ModelDocument {
+    /// Reads a document of either shape. A model without a name is skipped, everything else about it is optional.
+    ///
+    /// # Errors
+    /// When the document is of neither shape.
+    pub fn read(raw: Bytes) -> Result<Self, ModelsError> {
+        let document: WireDocument<'_> =
+            serde_json::from_slice(&raw).map_err(|_not_json| ModelsError::UnknownShape)?;
+        let (entries, is_codex) = match (document.models, document.data) {
+            (Some(models), _) => (models, true),
+            (None, Some(data)) => (data, false),
+            (None, None) => return Err(ModelsError::UnknownShape),
+        };
+        let models = entries
+            .iter()
+            .filter_map(|entry| Model::read(entry))
+            .collect();
+        Ok(Self {
+            raw,
+            is_codex,
+            models,
+        })
+    }
+
+    /// The models that a list may show.
+    pub fn listable(&self) -> impl Iterator<Item = &str> {
+        self.models
+            .iter()
+            .filter(|model| model.is_listable)
+            .map(|model| model.slug.as_str())
+    }
+}
+
+impl Model {
+    fn read(entry: &RawValue) -> Option<Self> {
+        let wire: WireModel<'_> = serde_json::from_str(entry.get()).ok()?; // no object: no model
+        let slug = raw::filled_text(wire.slug).or_else(|| raw::filled_text(wire.id))?;
+        Some(Self {
+            slug: slug.into_owned(),
+            is_listable: raw::text(wire.visibility).is_none_or(|visibility| visibility == "list"),
+            is_supported_in_api: wire
+                .supported_in_api
+                .is_none_or(|json| json.get() != "false"),
+        })
+    }
+}
+
+/// The body of `GET /v1/models` for OpenAI clients: each name once, in the given order.
+pub fn openai_list<'a>(slugs: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
+    let data: Vec<Value> = distinct(slugs).map(openai_value).collect();
+    json!({"object": "list", "data": data})
+        .to_string()
+        .into_bytes()
+}
+
+/// The body of `GET /v1/models/{id}`.
+pub fn openai_model(slug: &str) -> Vec<u8> {
+    openai_value(slug).to_string().into_bytes()
+}
+
+/// The body of `GET …/models?client_version=…` for the Codex CLI, when only names are known.
+///
+/// Holds every field that the parser of early 2026 requires, with the values of a plain model: a client that knows the
+/// name has better ones built in.
+pub fn codex_list<'a>(slugs: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
+    let models: Vec<Value> = distinct(slugs)
+        .enumerate()
+        .map(|(place, slug)| codex_value(place, slug))
+        .collect();
+    json!({ "models": models }).to_string().into_bytes()
+}
+
+fn distinct<'a>(slugs: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    let mut seen = HashSet::new();
+    slugs.into_iter().filter(move |slug| seen.insert(*slug))
+}
+
+fn openai_value(slug: &str) -> Value {
+    json!({"id": slug, "object": "model", "created": MODELS_CREATED, "owned_by": "openai"})
+}
+
+fn codex_value(place: usize, slug: &str) -> Value {
+    let effort = |effort: &str| json!({"effort": effort, "description": format!("{effort} reasoning effort")});
+    json!({
+        "slug": slug,
+        "display_name": slug,
+        "description": null,
+        "default_reasoning_level": "medium",
+        "supported_reasoning_levels": [effort("low"), effort("medium"), effort("high")],
+        "shell_type": "shell_command",
+        "visibility": "list",
+        "supported_in_api": true,
+        "priority": place,
+        "availability_nux": null,
+        "upgrade": null,
+        "base_instructions": "You are a coding agent. Work with the user on the task at hand.",
+        "supports_reasoning_summaries": true,
+        "support_verbosity": false,
+        "default_verbosity": null,
+        "apply_patch_tool_type": null,
+        "truncation_policy": {"mode": "tokens", "limit": 10_000},
+        "supports_parallel_tool_calls": true,
+        "context_window": 272_000,
+        "effective_context_window_percent": 95,
+        "experimental_supported_tools": [],
+        "input_modalities": ["text", "image"],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slugs(document: &str) -> Vec<String> {
+        let document = ModelDocument::read(Bytes::copy_from_slice(document.as_bytes())).unwrap();
+        document.listable().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_list_names_each_model_once_and_always_the_same_day() {
+        assert_eq!(
+            String::from_utf8(openai_list(["b", "org/a", "b"])).unwrap(),
+            r#"{"object":"list","data":[{"id":"b","object":"model","created":1735689600,"owned_by":"openai"},{"id":"org/a","object":"model","created":1735689600,"owned_by":"openai"}]}"#
+        );
+        let one: Value = serde_json::from_slice(&openai_model("b")).unwrap();
+        assert_eq!(one["object"], "model");
+    }
+
+    #[test]
+    fn a_codex_document_keeps_its_bytes_and_hides_what_is_hidden() {
+        let raw = Bytes::from_static(
+            br#"{"models":[{"slug":"a","visibility":"list","supported_in_api":false,"comp_hash":"x"},{"slug":"b","visibility":"hide"},{"slug":"c"},{"slug":""},7],"later":1}"#,
+        );
+        let document = ModelDocument::read(raw.clone()).unwrap();
+        assert!(document.is_codex);
+        assert_eq!(document.raw.as_ptr(), raw.as_ptr());
+        assert_eq!(document.listable().collect::<Vec<_>>(), ["a", "c"]);
+        let flags: Vec<(&str, bool, bool)> = document
+            .models
+            .iter()
+            .map(|model| {
+                (
+                    model.slug.as_str(),
+                    model.is_listable,
+                    model.is_supported_in_api,
+                )
+            })
+            .collect();
+        assert_eq!(
+            flags,
+            [("a", true, false), ("b", false, true), ("c", true, true)]
+        );
+    }
+
+    #[test]
+    fn an_openai_list_is_read_as_well() {
+        assert_eq!(
+            slugs(r#"{"object":"list","data":[{"id":"gpt-5.4","object":"model"},{"id":"x"}]}"#),
+            ["gpt-5.4", "x"]
+        );
+    }
+
+    #[test]
+    fn anything_else_is_no_model_document() {
+        for body in ["", "[]", "{}", "<html>", r#"{"models":{}}"#] {
+            let read = ModelDocument::read(Bytes::copy_from_slice(body.as_bytes()));
+            assert_eq!(read, Err(ModelsError::UnknownShape), "{body}");
+        }
+    }
+
+    #[test]
+    fn plain_names_become_a_document_that_the_old_codex_parser_accepts() {
+        const REQUIRED: [&str; 19] = [
+            "slug",
+            "display_name",
+            "description",
+            "supported_reasoning_levels",
+            "shell_type",
+            "visibility",
+            "supported_in_api",
+            "priority",
+            "availability_nux",
+            "upgrade",
+            "base_instructions",
+            "supports_reasoning_summaries",
+            "support_verbosity",
+            "default_verbosity",
+            "apply_patch_tool_type",
+            "truncation_policy",
+            "supports_parallel_tool_calls",
+            "experimental_supported_tools",
+            "context_window",
+        ];
+        let list: Value = serde_json::from_slice(&codex_list(["a", "b"])).unwrap();
+        for model in list["models"].as_array().unwrap() {
+            for name in REQUIRED {
+                assert!(model.get(name).is_some(), "{name} is missing");
+            }
+        }
+        assert_eq!(slugs(&list.to_string()), ["a", "b"]);
+    }
+}

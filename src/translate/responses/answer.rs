@@ -1,0 +1,145 @@
+//! One `response` object out of a stream, for a client that did not ask for a stream.
+
+use super::{EventKind, Failure, OutputRecord, Terminal, TerminalEvent, TokenUsage};
+use crate::translate::{MAX_ANSWER_BYTES, Progress};
+
+/// Collects events until the answer is complete.
+#[derive(Debug)]
+pub struct ResponsesAnswer {
+    record: OutputRecord,
+    response: Option<String>,
+    usage: Option<TokenUsage>,
+    terminal: Option<Terminal>,
+}
+
+impl ResponsesAnswer {
+    /// `model` and `created` (seconds since 1970) are for an upstream that leaves them out.
+    pub fn new(model: impl Into<String>, created: u64) -> Self {
+        Self {
+            record: OutputRecord::new(model, created),
+            response: None,
+            usage: None,
+            terminal: None,
+        }
+    }
+
+    /// Takes one event by the type in its data.
+    ///
+    /// # Errors
+    /// As [`push_kind`](Self::push_kind).
+    pub fn push(&mut self, event_data: &[u8]) -> Result<Progress, Box<Failure>> {
+        self.push_kind(EventKind::of_data(event_data), event_data)
+    }
+
+    /// Takes one event whose kind is already known.
+    ///
+    /// # Errors
+    /// When the upstream reports a failure, sends an event that cannot be read, or an answer beyond
+    /// [`MAX_ANSWER_BYTES`].
+    pub fn push_kind(
+        &mut self,
+        kind: EventKind,
+        event_data: &[u8],
+    ) -> Result<Progress, Box<Failure>> {
+        if self.terminal.is_some() {
+            return Ok(Progress::Finished);
+        }
+        if event_data.len() > MAX_ANSWER_BYTES {
+            return Err(Box::new(Failure::too_large(MAX_ANSWER_BYTES)));
+        }
+        let Some(event) = TerminalEvent::read(kind, event_data) else {
+            self.record.note(kind, event_data)?;
+            let is_output = !kind.is_handshake() && kind != EventKind::Other;
+            return Ok(if is_output {
+                Progress::Output
+            } else {
+                Progress::Nothing
+            });
+        };
+        self.usage = event.usage;
+        let as_it_came = || event.response.map(|response| response.get().to_owned());
+        self.response = self.record.full_response(&event).or_else(as_it_came);
+        if let Terminal::Failed(failure) = event.terminal {
+            return Err(failure);
+        }
+        self.terminal = Some(event.terminal);
+        Ok(Progress::Finished)
+    }
+
+    /// What the answer cost, once it is complete (or failed).
+    pub fn usage(&self) -> Option<TokenUsage> {
+        self.usage
+    }
+
+    /// The `response` object.
+    ///
+    /// # Errors
+    /// When the stream ended before the answer was complete.
+    pub fn finish(self) -> Result<Vec<u8>, Box<Failure>> {
+        self.complete().map(|(_, response)| response.into_bytes())
+    }
+
+    /// How the answer ended, and the `response` object.
+    pub(crate) fn complete(self) -> Result<(Terminal, String), Box<Failure>> {
+        self.terminal
+            .zip(self.response)
+            .ok_or_else(|| Box::new(Failure::truncated()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn the_answer_is_the_response_object_with_its_output() {
+        let mut answer = ResponsesAnswer::new("gpt-test", 1_700_000_000);
+        let steps = [
+            (
+                r#"{"type":"response.created","response":{"id":"resp_1"}}"#,
+                Progress::Nothing,
+            ),
+            (r#"{"type":"codex.rate_limits"}"#, Progress::Nothing),
+            (
+                r#"{"type":"response.output_item.done","output_index":0,"item":{"id":"msg_1","type":"message","content":[]}}"#,
+                Progress::Output,
+            ),
+            (
+                r#"{"type":"response.completed","response":{"output":[],"usage":{"input_tokens":1,"output_tokens":2,"total_tokens":3}}}"#,
+                Progress::Finished,
+            ),
+            (r#"{"type":"response.failed"}"#, Progress::Finished),
+        ];
+        for (event, progress) in steps {
+            assert_eq!(answer.push(event.as_bytes()), Ok(progress), "{event}");
+        }
+        assert_eq!(answer.usage().map(|usage| usage.total), Some(3));
+        let response: Value = serde_json::from_slice(&answer.finish().unwrap()).unwrap();
+        assert_eq!(response["id"], "resp_1");
+        assert_eq!(
+            response["output"],
+            json!([{"id": "msg_1", "type": "message", "content": []}])
+        );
+        assert_eq!(response["model"], "gpt-test");
+    }
+
+    #[test]
+    fn a_failure_inside_the_stream_is_an_error() {
+        let mut answer = ResponsesAnswer::new("m", 0);
+        let failure = answer
+            .push(br#"{"type":"response.failed","response":{"error":{"code":"server_is_overloaded","message":"busy"}}}"#)
+            .unwrap_err();
+        assert_eq!(failure.code.as_deref(), Some("server_is_overloaded"));
+    }
+
+    #[test]
+    fn a_stream_without_an_end_is_truncated() {
+        let mut answer = ResponsesAnswer::new("m", 0);
+        answer
+            .push(br#"{"type":"response.output_text.delta","delta":"half"}"#)
+            .unwrap();
+        assert_eq!(answer.finish(), Err(Box::new(Failure::truncated())));
+    }
+}

@@ -1,0 +1,22 @@
+//! What we read of the Responses dialect: requests, events, failures, answers.
+//!
+//! Almost everything here only looks: a request is peeked at, events are recognised by their type, and the bytes go
+//! on as they came. Two things are built: the final `response` object for clients that do not stream, and the
+//! `output` of a terminal event that the ChatGPT backend leaves empty.
+
+mod answer;
+mod event;
+mod failure;
+mod record;
+mod request;
+mod terminal;
+
+pub use answer::ResponsesAnswer;
+pub use event::EventKind;
+pub use failure::Failure;
+pub use record::OutputRecord;
+pub use request::ResponsesRequest;
+pub use terminal::{Terminal, TerminalEvent, TokenUsage};
+
+pub(crate) use event::{DeltaEvent, Item, ItemEvent, elements, read_event};
+pub(crate) use request::not_an_object;

@@ -1,0 +1,186 @@
+//! A glance at a Responses request: what routing needs, and not one byte moved.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::translate::RequestError;
+use crate::translate::raw;
+
+/// What the router wants to know of a body that it forwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResponsesRequest {
+    pub model: String,
+    /// Whether the client wants a stream; absent means no.
+    pub stream: bool,
+    /// Ties a conversation to a profile, because the prompt cache lives there.
+    pub prompt_cache_key: Option<String>,
+    /// Only the account that created the named response knows it.
+    pub previous_response_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow)]
+    model: Option<&'a RawValue>,
+    #[serde(borrow)]
+    stream: Option<&'a RawValue>,
+    #[serde(borrow)]
+    prompt_cache_key: Option<&'a RawValue>,
+    #[serde(borrow)]
+    previous_response_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+    #[serde(borrow)]
+    messages: Option<&'a RawValue>,
+}
+
+impl ResponsesRequest {
+    /// Reads the few fields that matter; the rest is skipped, not built.
+    ///
+    /// # Errors
+    /// When the body is no JSON object, when one of these fields has the wrong type or appears twice (two readers
+    /// would disagree on which one counts), when `model` is missing, or when it is a chat request.
+    pub fn read(body: &[u8]) -> Result<Self, RequestError> {
+        let wire: Wire<'_> = serde_json::from_slice(body).map_err(|error| not_an_object(&error))?;
+        if wire.input.is_none() && wire.messages.is_some() {
+            return Err(RequestError::at(
+                "messages",
+                "this is a Chat Completions request: send it to /v1/chat/completions, or use `input` here",
+            ));
+        }
+        let model = filled("model", wire.model)?;
+        let model = model.ok_or_else(|| {
+            RequestError::at("model", "`model` is missing: name the model to answer")
+        })?;
+        let stream = match wire.stream.map(RawValue::get) {
+            Some("true") => true,
+            Some("false") | None => false,
+            Some(_) => return Err(RequestError::at("stream", "`stream` must be true or false")),
+        };
+        Ok(Self {
+            model,
+            stream,
+            prompt_cache_key: filled("prompt_cache_key", wire.prompt_cache_key)?,
+            previous_response_id: filled("previous_response_id", wire.previous_response_id)?,
+        })
+    }
+}
+
+/// The sentence for a body that is no request at all. Says where, never what: the text is the client's.
+pub(crate) fn not_an_object(error: &serde_json::Error) -> RequestError {
+    let message = if error.is_data() {
+        let text = error.to_string();
+        match text
+            .strip_prefix("duplicate field ")
+            .and_then(|rest| rest.split('`').nth(1))
+        {
+            Some(field) => {
+                return RequestError::at(
+                    field,
+                    format!("`{field}` appears twice in the request body"),
+                );
+            }
+            None => "the request body must be a JSON object".to_owned(),
+        }
+    } else {
+        format!(
+            "the request body is not valid JSON (line {}, column {})",
+            error.line(),
+            error.column()
+        )
+    };
+    RequestError::new(message)
+}
+
+fn filled(name: &str, json: Option<&RawValue>) -> Result<Option<String>, RequestError> {
+    match json {
+        None => Ok(None),
+        Some(json) => match raw::text(Some(json)) {
+            Some(text) => Ok(Some(text)
+                .filter(|text| !text.is_empty())
+                .map(Cow::into_owned)),
+            None => Err(RequestError::at(name, format!("`{name}` must be a string"))),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(body: &str) -> (Option<String>, String) {
+        let error = ResponsesRequest::read(body.as_bytes()).unwrap_err();
+        (error.param, error.message)
+    }
+
+    #[test]
+    fn the_fields_of_routing_are_found_among_big_ones() {
+        let body = format!(
+            r#"{{"input":[{{"role":"user","content":"{}"}}],"model":"gpt-5.4","stream":true,"prompt_cache_key":"k","previous_response_id":null}}"#,
+            "x".repeat(1000)
+        );
+        let request = ResponsesRequest {
+            model: "gpt-5.4".to_owned(),
+            stream: true,
+            prompt_cache_key: Some("k".to_owned()),
+            previous_response_id: None,
+        };
+        assert_eq!(ResponsesRequest::read(body.as_bytes()), Ok(request));
+    }
+
+    #[test]
+    fn absent_stream_means_no_stream() {
+        assert!(
+            !ResponsesRequest::read(br#"{"model":"m","input":"hi"}"#)
+                .unwrap()
+                .stream
+        );
+    }
+
+    #[test]
+    fn a_wrong_field_is_named() {
+        assert_eq!(refusal(r#"{"input":"hi"}"#).0.as_deref(), Some("model"));
+        assert_eq!(
+            refusal(r#"{"model":"","input":"hi"}"#).0.as_deref(),
+            Some("model")
+        );
+        assert_eq!(refusal(r#"{"model":5}"#).0.as_deref(), Some("model"));
+        assert_eq!(
+            refusal(r#"{"model":"m","stream":"yes"}"#).0.as_deref(),
+            Some("stream")
+        );
+        assert_eq!(
+            refusal(r#"{"model":"m","model":"n"}"#),
+            (
+                Some("model".to_owned()),
+                "`model` appears twice in the request body".to_owned()
+            )
+        );
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_gets_a_sentence_without_its_content() {
+        assert_eq!(refusal("[1]").1, "the request body must be a JSON object");
+        assert_eq!(
+            refusal("\"secret\"").1,
+            "the request body must be a JSON object"
+        );
+        assert_eq!(
+            refusal("{\"model\":\n secret}").1,
+            "the request body is not valid JSON (line 2, column 2)"
+        );
+        assert_eq!(
+            refusal("").1,
+            "the request body is not valid JSON (line 1, column 0)"
+        );
+    }
+
+    #[test]
+    fn a_chat_request_is_sent_to_its_own_path() {
+        let (param, message) = refusal(r#"{"model":"m","messages":[]}"#);
+        assert_eq!(param.as_deref(), Some("messages"));
+        assert!(message.contains("/v1/chat/completions"), "{message}");
+    }
+}
