@@ -1,1 +1,185 @@
+//! The local endpoint: what clients talk to, and how it finds a profile that answers.
 //!
+//! Reads in the order of a request: `accept` takes the connection, `guard` looks at the head, `routes` finds the dialect, `body`
+//! reads, a dialect (`chat`, `responses`, `models`) understands, `attempt` asks profiles until one answers, `stream` or `whole`
+//! carries the answer back, `reply` words every refusal.
+//!
+//! It listens on loopback only. Nothing is retried once a byte of an answer has gone to the client. What happened is told to the
+//! worker as [`Report`]s. Never enters: files, refresh tokens, prompts in a log.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+use tracing::warn;
+
+use crate::desk::settings::Listen;
+use crate::pool::Pool;
+use crate::upstream::Upstream;
+
+mod accept;
+mod answer;
+mod ask;
+mod attempt;
+mod body;
+mod chat;
+mod decode;
+mod door;
+mod exhausted;
+mod fresh;
+mod guard;
+mod handshake;
+mod headers;
+mod holder;
+mod limits;
+mod listen;
+mod models;
+mod rate_limits;
+mod reply;
+mod report;
+mod responses;
+mod retries;
+mod routes;
+mod serve;
+mod setback;
+mod source;
+mod stream;
+mod voice;
+mod whole;
+
+#[cfg(test)]
+mod tests;
+
+use accept::Stage;
+pub use fresh::{FreshTokens, NoToken};
+pub use limits::Limits;
+pub use listen::StartError;
+pub use report::{AttemptOutcome, AttemptResult, Dialect, Report, RequestDone};
+
+#[derive(Clone, Debug)]
+pub struct RouterConfig {
+    pub listen: Listen,
+    pub limits: Limits,
+}
+
+/// What the router is given to work with.
+pub struct RouterDeps {
+    /// Every request takes the newest.
+    pub pool: watch::Receiver<Arc<Pool>>,
+    pub upstream: Arc<Upstream>,
+    pub tokens: Arc<dyn FreshTokens>,
+    /// Bounded; what does not fit is dropped and counted.
+    pub reports: mpsc::Sender<Report>,
+}
+
+/// What every request shares.
+struct House {
+    limits: Limits,
+    pool: watch::Receiver<Arc<Pool>>,
+    upstream: Arc<Upstream>,
+    tokens: Arc<dyn FreshTokens>,
+    reports: report::Reports,
+    in_flight: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+    retries: retries::Retries,
+    catalogue: models::Catalogue,
+    stage: watch::Receiver<Stage>,
+}
+
+/// A router that listens. Dropping it closes every connection at once; [`Running::stop`] is the polite way.
+#[derive(Debug)]
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    house: Arc<House>,
+    stage: watch::Sender<Stage>,
+    listeners: JoinSet<()>,
+}
+
+/// From the error event to the end of patience.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Takes the port and serves from then on.
+///
+/// # Errors
+/// When the port cannot be taken; see [`StartError`].
+pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, StartError> {
+    let RouterConfig { listen, limits } = config;
+    let listeners = listen::bind(listen).await?;
+    let (stage, stage_of_house) = watch::channel(Stage::Serving);
+    let slots = Arc::new(Semaphore::new(accept::affordable_connections(&limits)));
+    let house = Arc::new(House {
+        pool: deps.pool,
+        upstream: deps.upstream,
+        tokens: deps.tokens,
+        reports: report::Reports::new(deps.reports),
+        in_flight: Arc::new(Semaphore::new(limits.in_flight)),
+        bodies: body::budget(&limits),
+        retries: retries::Retries::new(Instant::now()),
+        catalogue: models::Catalogue::default(),
+        stage: stage_of_house,
+        limits,
+    });
+    let mut addresses = Vec::new();
+    let mut tasks = JoinSet::new();
+    for listener in listeners {
+        let address = listener
+            .local_addr()
+            .map_err(|source| StartError::Io {
+                address: SocketAddr::from(([127, 0, 0, 1], listen.port())),
+                source,
+            })?;
+        addresses.push(address);
+        let guard = Arc::new(guard::Guard::new(address, house.limits.uri_bytes));
+        tasks.spawn(accept::accept(listener, guard, house.clone(), slots.clone()));
+    }
+    Ok(Running {
+        addresses,
+        house,
+        stage,
+        listeners: tasks,
+    })
+}
+
+impl Running {
+    /// Where it listens, IPv4 first.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Requests for a model that are being served.
+    pub fn in_flight(&self) -> usize {
+        let limit = self.house.limits.in_flight;
+        limit.saturating_sub(self.house.in_flight.available_permits())
+    }
+
+    /// Reports that the worker did not get because it was behind.
+    pub fn dropped_reports(&self) -> u64 {
+        self.house.reports.dropped()
+    }
+
+    /// Takes no new connections, lets requests finish for `drain`, then ends streams with an error, and at last closes what is
+    /// left.
+    pub async fn stop(mut self, drain: Duration) {
+        self.stage.send_replace(Stage::Draining);
+        if tokio::time::timeout(drain, all_done(&mut self.listeners)).await.is_ok() {
+            return;
+        }
+        self.stage.send_replace(Stage::Ending);
+        if tokio::time::timeout(FAREWELL, all_done(&mut self.listeners)).await.is_err() {
+            warn!(requests = self.in_flight(), "connections were closed while in use");
+            self.listeners.shutdown().await;
+        }
+    }
+}
+
+async fn all_done(tasks: &mut JoinSet<()>) {
+    while tasks.join_next().await.is_some() {}
+}
+
+impl std::fmt::Debug for House {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("House").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,163 @@
+//! One client's request, ready to be sent to any kind of upstream.
+
+use bytes::Bytes;
+use memchr::memmem;
+use serde_json::{Map, Value};
+
+use super::body::Held;
+use super::headers::Client;
+use crate::translate::chat::ChatRequest;
+use crate::translate::responses::ResponsesRequest;
+use crate::translate::{RequestError, UpstreamKind, rules};
+use crate::upstream::Service;
+
+pub(super) struct Ask {
+    pub(super) model: String,
+    pub(super) client: Client,
+    /// Whether the client reads events as they come.
+    pub(super) is_stream: bool,
+    /// Whether the answer may take minutes to begin.
+    pub(super) is_long: bool,
+    /// The same for every turn of a conversation.
+    pub(super) session_hint: Option<String>,
+    shape: Shape,
+    /// What the translation itself had no place for.
+    dropped: Vec<String>,
+    prepared: [Option<Prepared>; 2],
+    /// The room that the body takes; given back when no further profile can be asked.
+    _held: Held,
+}
+
+enum Shape {
+    /// Translated; not yet fit for any upstream.
+    Translated(Map<String, Value>),
+    /// In the upstreams' own dialect.
+    Own(Bytes),
+}
+
+/// A body as one kind of upstream takes it.
+#[derive(Clone)]
+pub(super) struct Prepared {
+    pub(super) body: Bytes,
+    pub(super) dropped: Vec<String>,
+}
+
+impl Ask {
+    pub(super) fn of_chat(request: &mut ChatRequest, client: Client, held: Held) -> Self {
+        let effort = request.body.get("reasoning").and_then(|it| it.get("effort"));
+        Self {
+            model: request.model.clone(),
+            client,
+            is_stream: request.stream,
+            is_long: effort.and_then(Value::as_str).is_some_and(is_high),
+            session_hint: Some(request.session_hint.clone()),
+            shape: Shape::Translated(std::mem::take(&mut request.body)),
+            dropped: std::mem::take(&mut request.dropped),
+            prepared: [None, None],
+            _held: held,
+        }
+    }
+
+    pub(super) fn of_responses(
+        request: ResponsesRequest,
+        body: Bytes,
+        client: Client,
+        held: Held,
+    ) -> Self {
+        Self {
+            model: request.model,
+            client,
+            is_stream: request.stream,
+            is_long: asks_for_much_reasoning(&body),
+            session_hint: request.prompt_cache_key,
+            shape: Shape::Own(body),
+            dropped: Vec::new(),
+            prepared: [None, None],
+            _held: held,
+        }
+    }
+
+    pub(super) fn is_responses(&self) -> bool {
+        matches!(self.shape, Shape::Own(_))
+    }
+
+    /// Whether this service answers with one document instead of events.
+    pub(super) fn is_whole_from(&self, service: Service) -> bool {
+        self.is_responses() && !self.is_stream && service == Service::OpenAi
+    }
+
+    /// Whether the client reads the upstream's own events, failures included.
+    pub(super) fn takes_events_as_they_are(&self) -> bool {
+        self.is_responses() && self.is_stream
+    }
+
+    /// The body for this service; made once.
+    ///
+    /// # Errors
+    /// When the request cannot be made fit for it.
+    pub(super) fn prepare(&mut self, service: Service) -> Result<Prepared, RequestError> {
+        let place = match service {
+            Service::ChatGpt => 0,
+            Service::OpenAi => 1,
+        };
+        if let Some(Some(prepared)) = self.prepared.get(place) {
+            return Ok(prepared.clone());
+        }
+        let kind = match service {
+            Service::ChatGpt => UpstreamKind::ChatGpt,
+            Service::OpenAi => UpstreamKind::OpenAi,
+        };
+        let (body, adapted) = match &self.shape {
+            // Codex speaks to its own backend: not one byte is ours to change.
+            Shape::Own(body) if self.client.is_codex => (body.clone(), Vec::new()),
+            Shape::Own(body) => rules::adapt_bytes(kind, body)?,
+            Shape::Translated(map) => {
+                let mut map = map.clone();
+                let dropped = rules::adapt(kind, &mut map);
+                (Bytes::from(Value::Object(map).to_string()), dropped)
+            }
+        };
+        let dropped = self.dropped.iter().cloned().chain(adapted).collect();
+        let prepared = Prepared { body, dropped };
+        if let Some(slot) = self.prepared.get_mut(place) {
+            *slot = Some(prepared.clone());
+        }
+        Ok(prepared)
+    }
+}
+
+fn is_high(effort: &str) -> bool {
+    matches!(effort, "high" | "xhigh" | "max" | "ultra")
+}
+
+/// A glance at the bytes: being wrong only makes us wait longer for an upstream that says nothing.
+fn asks_for_much_reasoning(body: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"effort\"";
+    memmem::find_iter(body, KEY).any(|at| {
+        let after = body.get(at + KEY.len()..).unwrap_or_default();
+        let value = after.trim_ascii_start().strip_prefix(b":");
+        let value = value.map(<[u8]>::trim_ascii_start).and_then(|value| value.strip_prefix(b"\""));
+        let end = value.and_then(|value| memchr::memchr(b'"', value));
+        let text = value.zip(end).and_then(|(value, end)| value.get(..end));
+        text.and_then(|text| std::str::from_utf8(text).ok()).is_some_and(is_high)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn much_reasoning_is_seen_without_taking_the_body_apart() {
+        for (body, is_long) in [
+            (r#"{"reasoning":{"effort":"high"}}"#, true),
+            (r#"{"reasoning":{"effort" : "xhigh"}}"#, true),
+            (r#"{"reasoning":{"effort":"low"}}"#, false),
+            (r#"{"reasoning":{"effort":null}}"#, false),
+            (r#"{"input":"\"effort\":\"high\""}"#, false),
+            (r#"{"effort""#, false),
+        ] {
+            assert_eq!(asks_for_much_reasoning(body.as_bytes()), is_long, "{body}");
+        }
+    }
+}

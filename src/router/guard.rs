@@ -1,0 +1,350 @@
+//! Who may come in: the form of a request's head, whom it is addressed to, and which web page sent it.
+//!
+//! Works on the head alone, before a byte of the body is read. Any page in a browser can reach a port on loopback, and a DNS
+//! name can be made to point at it; nothing that such a page sends may spend an account's allowance.
+
+use http::header::{
+    AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
+    TRANSFER_ENCODING,
+};
+use http::request::Parts;
+use http::{Method, Version};
+
+use super::reply::Refusal;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// Where clients put their key, besides `Authorization: Bearer`.
+const KEY_HEADERS: [HeaderName; 2] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+];
+
+/// The names by which we may be called, with our port.
+#[derive(Debug)]
+pub(super) struct Guard {
+    hosts: Vec<String>,
+    uri_bytes: usize,
+}
+
+impl Guard {
+    /// `address` is one of those that we listen on.
+    pub(super) fn new(address: std::net::SocketAddr, uri_bytes: usize) -> Self {
+        let port = address.port();
+        let mut hosts = vec![
+            format!("127.0.0.1:{port}"),
+            format!("localhost:{port}"),
+            format!("[::1]:{port}"),
+            address.to_string(),
+        ];
+        if port == 80 {
+            // Clients leave the default port of http out.
+            hosts.extend(["127.0.0.1".into(), "localhost".into(), "[::1]".into()]);
+        }
+        Self { hosts, uri_bytes }
+    }
+
+    /// Form first, then whom it is for, then who sent it.
+    pub(super) fn check(&self, head: &Parts) -> Result<(), Refusal> {
+        self.check_form(head)?;
+        let mut hosts = head.headers.get_all(HOST).iter();
+        let (Some(host), None) = (hosts.next(), hosts.next()) else {
+            return Err(Refusal::BadForm("a request needs exactly one Host"));
+        };
+        if !self
+            .hosts
+            .iter()
+            .any(|ours| host.as_bytes().eq_ignore_ascii_case(ours.as_bytes()))
+        {
+            return Err(Refusal::ForeignHost);
+        }
+        check_page(head)
+    }
+
+    /// What hyper lets through although no honest client of ours sends it (`facts/hazards.md` section 4).
+    fn check_form(&self, head: &Parts) -> Result<(), Refusal> {
+        if head.version > Version::HTTP_11 {
+            return Err(Refusal::BadForm("only HTTP/1.1 is spoken here"));
+        }
+        if matches!(head.method, Method::CONNECT | Method::TRACE) {
+            return Err(Refusal::BadForm("CONNECT and TRACE are not served"));
+        }
+        if head.uri.scheme().is_some() || head.uri.authority().is_some() {
+            return Err(Refusal::BadForm("the request target must be a path"));
+        }
+        let target = head.uri.path_and_query().map_or(0, |it| it.as_str().len());
+        if target > self.uri_bytes {
+            return Err(Refusal::TargetTooLong {
+                limit_bytes: self.uri_bytes,
+            });
+        }
+        let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+        match (codings.next(), codings.next()) {
+            (None, _) => Ok(()),
+            (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+            _ => Err(Refusal::BadForm("the only transfer coding here is chunked")),
+        }
+    }
+}
+
+/// Refuses what a web page sent. `Sec-Fetch-Mode` says nothing: Node's own fetch sends `cors`.
+fn check_page(head: &Parts) -> Result<(), Refusal> {
+    if head.headers.contains_key(ORIGIN) || head.method == Method::OPTIONS {
+        return Err(Refusal::ForeignPage);
+    }
+    let is_same = |site: &HeaderValue| site.as_bytes() == b"same-origin";
+    if !head.headers.get_all(SEC_FETCH_SITE).iter().all(is_same) {
+        return Err(Refusal::ForeignPage);
+    }
+    Ok(())
+}
+
+/// A body must say that it is JSON: the three types that a page may send without asking first are none.
+pub(super) fn check_json(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(content_type), None) = (types.next(), types.next()) else {
+        return Err(Refusal::NotJson);
+    };
+    let essence = content_type
+        .as_bytes()
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default();
+    if essence
+        .trim_ascii()
+        .eq_ignore_ascii_case(b"application/json")
+    {
+        Ok(())
+    } else {
+        Err(Refusal::NotJson)
+    }
+}
+
+/// Two different keys in one request leave open whose limits count.
+pub(super) fn check_keys(headers: &HeaderMap) -> Result<(), Refusal> {
+    let bearer = headers
+        .get_all(AUTHORIZATION)
+        .iter()
+        .map(|value| without_bearer(value.as_bytes()));
+    let names = KEY_HEADERS;
+    let keys = names
+        .iter()
+        .flat_map(|name| headers.get_all(name).iter())
+        .map(|value| value.as_bytes().trim_ascii());
+    let mut all = bearer.chain(keys);
+    let Some(first) = all.next() else {
+        return Ok(());
+    };
+    if all.all(|other| other == first) {
+        Ok(())
+    } else {
+        Err(Refusal::TwoKeys)
+    }
+}
+
+fn without_bearer(value: &[u8]) -> &[u8] {
+    match value.split_at_checked(b"bearer ".len()) {
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case(b"bearer ") => key.trim_ascii(),
+        _ => value.trim_ascii(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> Parts {
+        let mut request = Request::builder().method(method).uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    fn verdict(method: &str, target: &str, headers: &[(&str, &str)]) -> u16 {
+        let guard = Guard::new(([127, 0, 0, 1], 9876).into(), 8192);
+        match guard.check(&head(method, target, headers)) {
+            Ok(()) => 200,
+            Err(refusal) => refusal.status().as_u16(),
+        }
+    }
+
+    #[test]
+    fn only_our_own_names_with_our_own_port_are_let_in() {
+        for host in [
+            "localhost:9876",
+            "LocalHost:9876",
+            "127.0.0.1:9876",
+            "[::1]:9876",
+        ] {
+            assert_eq!(
+                verdict("GET", "/v1/models", &[("host", host)]),
+                200,
+                "{host}"
+            );
+        }
+        for host in [
+            "",
+            "localhost",
+            "localhost:",
+            "localhost:80",
+            "localhost:98760",
+            "localhost:09876",
+            "localhost.:9876",
+            "localhost:9876.",
+            ".localhost:9876",
+            "localhost.evil.test:9876",
+            "evil.test",
+            "evil.test:9876",
+            "user@localhost:9876",
+            "localhost:9876@evil.test",
+            "127.1:9876",
+            "127.0.0.2:9876",
+            "2130706433:9876",
+            "0x7f000001:9876",
+            "0177.0.0.1:9876",
+            "0:9876",
+            "0.0.0.0:9876",
+            "127.0.0.1.nip.io:9876",
+            "127.0.0.1",
+            "127.0.0.1:9877",
+            "::1:9876",
+            "[::1]",
+            "[::]:9876",
+            "[0:0:0:0:0:0:0:1]:9876",
+            "[::ffff:127.0.0.1]:9876",
+            "[::1%25lo]:9876",
+            "localhost:9876 ",
+            " localhost:9876",
+            "localhost:9876,evil.test",
+            "localhost:9876/evil",
+            "localhost:9876#",
+            "http://localhost:9876",
+            "lokalhost:9876",
+        ] {
+            assert_eq!(
+                verdict("GET", "/v1/models", &[("host", host)]),
+                403,
+                "{host:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_head_of_a_form_that_no_honest_client_sends_is_refused() {
+        let host = ("host", "localhost:9876");
+        let long = format!("/{}", "x".repeat(8192));
+        for (method, target, headers, status) in [
+            ("GET", "/health", vec![], 400),
+            ("GET", "/health", vec![host, host], 400),
+            ("GET", "http://localhost:9876/health", vec![host], 400),
+            ("CONNECT", "localhost:9876", vec![host], 400),
+            ("TRACE", "/health", vec![host], 400),
+            (
+                "POST",
+                "/v1/responses",
+                vec![host, ("transfer-encoding", "gzip, chunked")],
+                400,
+            ),
+            (
+                "POST",
+                "/v1/responses",
+                vec![
+                    host,
+                    ("transfer-encoding", "chunked"),
+                    ("transfer-encoding", "chunked"),
+                ],
+                400,
+            ),
+            (
+                "POST",
+                "/v1/responses",
+                vec![host, ("transfer-encoding", "identity")],
+                400,
+            ),
+            (
+                "POST",
+                "/v1/responses",
+                vec![host, ("transfer-encoding", "Chunked")],
+                200,
+            ),
+            ("GET", &long, vec![host], 414),
+        ] {
+            assert_eq!(
+                verdict(method, target, &headers),
+                status,
+                "{method} {headers:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn whatever_a_web_page_sends_is_refused() {
+        let host = ("host", "localhost:9876");
+        for (method, extra, status) in [
+            ("POST", ("origin", "https://evil.test"), 403),
+            ("POST", ("origin", "null"), 403),
+            ("POST", ("origin", "http://localhost:9876"), 403),
+            ("GET", ("sec-fetch-site", "cross-site"), 403),
+            ("GET", ("sec-fetch-site", "same-site"), 403),
+            ("GET", ("sec-fetch-site", "none"), 403),
+            ("GET", ("sec-fetch-site", "same-origin"), 200),
+            ("GET", ("sec-fetch-mode", "cors"), 200),
+            ("OPTIONS", ("access-control-request-method", "POST"), 403),
+        ] {
+            assert_eq!(
+                verdict(method, "/v1/responses", &[host, extra]),
+                status,
+                "{method} {extra:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_must_say_that_it_is_json() {
+        for (content_type, is_json) in [
+            (Some("application/json"), true),
+            (Some("Application/JSON; charset=utf-8"), true),
+            (None, false),
+            (Some("text/plain"), false),
+            (Some("application/x-www-form-urlencoded"), false),
+            (Some("multipart/form-data; boundary=x"), false),
+            (Some("application/jsonx"), false),
+            (Some("text/plain; application/json"), false),
+        ] {
+            let headers: Vec<_> = content_type
+                .map(|value| ("content-type", value))
+                .into_iter()
+                .collect();
+            let head = head("POST", "/v1/responses", &headers);
+            assert_eq!(
+                check_json(&head.headers).is_ok(),
+                is_json,
+                "{content_type:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn two_different_keys_are_one_too_many() {
+        for (headers, is_fine) in [
+            (vec![], true),
+            (vec![("authorization", "Bearer unused")], true),
+            (vec![("authorization", "bearer a"), ("x-api-key", "a")], true),
+            (vec![("x-api-key", "a"), ("api-key", "a")], true),
+            (
+                vec![("authorization", "Bearer a"), ("x-api-key", "b")],
+                false,
+            ),
+            (vec![("x-api-key", "a"), ("api-key", "b")], false),
+            (
+                vec![("authorization", "Bearer a"), ("authorization", "Bearer b")],
+                false,
+            ),
+        ] {
+            let head = head("POST", "/v1/responses", &headers);
+            assert_eq!(check_keys(&head.headers).is_ok(), is_fine, "{headers:?}");
+        }
+    }
+}

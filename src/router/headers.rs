@@ -1,0 +1,275 @@
+//! Which headers pass, in both directions. Both lists say what passes; everything else stays here.
+//!
+//! Codex's own headers are those of `facts/codex-wire.md` sections 5.2 and 5.6. Credentials, cookies, addresses and hop-by-hop
+//! headers are on no list.
+
+use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+
+use crate::upstream::Service;
+
+const ORIGINATOR: HeaderName = HeaderName::from_static("originator");
+const OPENAI_BETA: HeaderName = HeaderName::from_static("openai-beta");
+const SESSION_ID: HeaderName = HeaderName::from_static("session_id");
+/// Bound to the account that issued it.
+const TURN_STATE: HeaderName = HeaderName::from_static("x-codex-turn-state");
+
+/// Who is asking, as far as it changes how we speak.
+#[derive(Debug)]
+pub(super) struct Client {
+    /// The Codex CLI, its extension or app: its own words pass in both directions.
+    pub(super) is_codex: bool,
+    /// What passes on to the upstream.
+    headers: HeaderMap,
+}
+
+impl Client {
+    pub(super) fn of(head: &HeaderMap) -> Self {
+        let is_codex = [ORIGINATOR, USER_AGENT].iter().any(|name| {
+            head.get(name)
+                .and_then(|value| value.as_bytes().get(.."codex".len()))
+                .is_some_and(|start| start.eq_ignore_ascii_case(b"codex"))
+        });
+        let mut headers = HeaderMap::new();
+        for (name, value) in head {
+            if names_session(name.as_str()) || (is_codex && is_codex_own(name.as_str())) {
+                headers.append(name, value.clone());
+            }
+        }
+        if let Some(value) = head.get(OPENAI_BETA) {
+            headers.insert(OPENAI_BETA, value.clone());
+        }
+        Self { is_codex, headers }
+    }
+
+    /// A client of a dialect that Codex does not speak: whatever it calls itself, it gets the public form.
+    pub(super) fn plain(head: &HeaderMap) -> Self {
+        let mut headers = HeaderMap::new();
+        for (name, value) in head {
+            if names_session(name.as_str()) {
+                headers.append(name, value.clone());
+            }
+        }
+        Self {
+            is_codex: false,
+            headers,
+        }
+    }
+
+    /// The headers for one attempt. `cache_key` names the conversation of a client that sends no session header: without one
+    /// the backend caches nothing.
+    pub(super) fn upstream_headers(
+        &self,
+        service: Service,
+        is_first: bool,
+        cache_key: Option<&str>,
+    ) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        if !is_first {
+            headers.remove(TURN_STATE);
+        }
+        if service == Service::ChatGpt && !self.is_codex {
+            // Features of the public API; the backend knows other ones by this header.
+            headers.remove(OPENAI_BETA);
+            let has_session = headers.keys().any(|name| names_session(name.as_str()));
+            let session = cache_key.filter(|key| !has_session && key.len() <= MAX_SESSION_BYTES);
+            // A key that no header can carry is left in the body, where it stands anyway.
+            if let Some(value) = session.and_then(|key| HeaderValue::from_str(key).ok()) {
+                headers.insert(SESSION_ID, value);
+            }
+        }
+        headers
+    }
+
+    /// The headers of the upstream's reply that this client may see.
+    pub(super) fn reply_headers(&self, upstream: &HeaderMap) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in upstream {
+            let text = name.as_str();
+            let passes = *name == RETRY_AFTER
+                || text.starts_with("x-ratelimit-")
+                || (text.starts_with("openai-") && !names_owner(text))
+                || (self.is_codex && is_for_codex(text));
+            if passes {
+                headers.append(name, value.clone());
+            }
+        }
+        headers
+    }
+}
+
+/// A conversation id is a UUID; this is for keys that people make up.
+const MAX_SESSION_BYTES: usize = 128;
+
+fn names_session(name: &str) -> bool {
+    matches!(
+        name,
+        "session_id"
+            | "session-id"
+            | "thread_id"
+            | "thread-id"
+            | "conversation_id"
+            | "x-client-request-id"
+    )
+}
+
+fn is_codex_own(name: &str) -> bool {
+    name.starts_with("x-codex-")
+        || matches!(
+            name,
+            "originator"
+                | "user-agent"
+                | "version"
+                | "x-openai-subagent"
+                | "x-openai-memgen-request"
+                | "x-oai-attestation"
+                | "x-openai-internal-codex-responses-lite"
+                | "x-openai-internal-codex-residency"
+                | "x-responsesapi-include-timing-metrics"
+        )
+}
+
+fn is_for_codex(name: &str) -> bool {
+    name.starts_with("x-codex-")
+        || matches!(
+            name,
+            "content-type"
+                | "x-models-etag"
+                | "x-reasoning-included"
+                | "x-oai-request-id"
+                | "cf-ray"
+                | "x-openai-authorization-error"
+                | "x-error-json"
+        )
+}
+
+/// Whose key it is, is nobody's business but the owner's.
+fn names_owner(name: &str) -> bool {
+    matches!(name, "openai-organization" | "openai-project")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
+        headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    const NEVER: [(&str, &str); 18] = [
+        ("authorization", "Bearer canary"),
+        ("x-api-key", "canary"),
+        ("api-key", "canary"),
+        ("cookie", "canary"),
+        ("origin", "canary"),
+        ("referer", "canary"),
+        ("forwarded", "canary"),
+        ("x-forwarded-for", "canary"),
+        ("via", "canary"),
+        ("host", "canary"),
+        ("proxy-authorization", "canary"),
+        ("chatgpt-account-id", "canary"),
+        ("x-openai-fedramp", "canary"),
+        ("openai-organization", "canary"),
+        ("connection", "x-codex-window-id"),
+        ("content-encoding", "zstd"),
+        ("content-length", "7"),
+        ("te", "trailers"),
+    ];
+
+    #[test]
+    fn codex_is_known_by_its_originator_or_its_user_agent() {
+        for (headers, is_codex) in [
+            (map(&[("originator", "codex_cli_rs")]), true),
+            (map(&[("user-agent", "codex_exec/0.169.0 (Linux)")]), true),
+            (map(&[("originator", "Codex Desktop")]), true),
+            (map(&[("user-agent", "OpenAI/Python 3.52.0")]), false),
+            (map(&[("user-agent", "not codex")]), false),
+            (map(&[]), false),
+        ] {
+            assert_eq!(Client::of(&headers).is_codex, is_codex, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_on_the_list_goes_upstream() {
+        let mut head = map(&NEVER);
+        head.extend(map(&[
+            ("user-agent", "codex_exec/0.169.0"),
+            ("originator", "codex_exec"),
+            ("session-id", "s"),
+            ("x-codex-turn-metadata", "{}"),
+            ("x-codex-turn-state", "opaque"),
+        ]));
+        let client = Client::of(&head);
+        let first = client.upstream_headers(Service::ChatGpt, true, Some("key"));
+        assert_eq!(
+            names(&first),
+            ["originator", "session-id", "user-agent", "x-codex-turn-metadata", "x-codex-turn-state"]
+        );
+        let second = client.upstream_headers(Service::ChatGpt, false, None);
+        assert!(!second.contains_key(TURN_STATE), "it is bound to the first account");
+    }
+
+    #[test]
+    fn other_clients_bring_their_session_and_nothing_of_codex() {
+        let mut head = map(&NEVER);
+        head.extend(map(&[
+            ("user-agent", "OpenAI/Python"),
+            ("x-codex-window-id", "w"),
+            ("openai-beta", "assistants=v2"),
+        ]));
+        let client = Client::of(&head);
+        let headers = client.upstream_headers(Service::ChatGpt, true, Some("conversation-1"));
+        assert_eq!(names(&headers), ["session_id"]);
+        assert_eq!(headers["session_id"], "conversation-1");
+        assert_eq!(
+            names(&client.upstream_headers(Service::OpenAi, true, None)),
+            ["openai-beta"]
+        );
+        let odd = client.upstream_headers(Service::ChatGpt, true, Some("a\nb"));
+        assert_eq!(names(&odd), [""; 0]);
+    }
+
+    #[test]
+    fn only_what_is_on_the_list_goes_back() {
+        let reply = map(&[
+            ("set-cookie", "canary"),
+            ("alt-svc", "canary"),
+            ("strict-transport-security", "canary"),
+            ("access-control-allow-origin", "*"),
+            ("openai-organization", "canary"),
+            ("server", "canary"),
+            ("x-request-id", "theirs"),
+            ("openai-model", "gpt-5.5"),
+            ("retry-after", "3"),
+            ("x-ratelimit-remaining-tokens", "1"),
+            ("x-codex-primary-used-percent", "3"),
+            ("x-models-etag", "e"),
+        ]);
+        let sdk = Client::of(&map(&[]));
+        assert_eq!(
+            names(&sdk.reply_headers(&reply)),
+            ["openai-model", "retry-after", "x-ratelimit-remaining-tokens"]
+        );
+        let codex = Client::of(&map(&[("originator", "codex_cli_rs")]));
+        assert_eq!(
+            names(&codex.reply_headers(&reply)),
+            [
+                "openai-model",
+                "retry-after",
+                "x-codex-primary-used-percent",
+                "x-models-etag",
+                "x-ratelimit-remaining-tokens"
+            ]
+        );
+    }
+}

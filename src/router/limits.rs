@@ -1,0 +1,81 @@
+//! Every figure that bounds what a client or an upstream may cost us, in one place.
+//!
+//! The figures and their reasons are those of `facts/safety.md` (sections 5, 7 and 8); tests shorten them.
+
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Open connections; the soft limit of open files may lower it.
+    pub connections: usize,
+    /// Requests for a model that are served at once.
+    pub in_flight: usize,
+    /// From the first byte of a request head to its last.
+    pub head_read: Duration,
+    /// A connection between two requests. Longer than the 90 s for which clients built on reqwest keep theirs.
+    pub keep_alive: Duration,
+    /// A client that reads nothing.
+    pub write_stall: Duration,
+    /// The bytes of a request head, names and values together.
+    pub head_bytes: usize,
+    pub uri_bytes: usize,
+    /// A body as it comes over the wire.
+    pub wire_bytes: usize,
+    /// The same body decompressed.
+    pub decoded_bytes: usize,
+    /// All bodies that are held at once.
+    pub all_bodies_bytes: usize,
+    /// Between two pieces of a body.
+    pub body_idle: Duration,
+    pub body_total: Duration,
+    /// From sending a request to the head of the reply.
+    pub answer_head: Duration,
+    /// The same for requests that ask for much reasoning.
+    pub answer_head_reasoning: Duration,
+    /// Between two events of a stream; long reasoning is silent for minutes.
+    pub event_idle: Duration,
+    /// How long a streaming client waits for the first real event before it is told that the answer has begun.
+    pub handshake: Duration,
+    pub handshake_bytes: usize,
+    pub handshake_events: usize,
+    /// No further attempt begins later than this.
+    pub first_byte: Duration,
+    /// Profiles that one request may try.
+    pub profiles: usize,
+    /// After the last event, for the upstream to end the stream so that its connection can be used again.
+    pub linger: Duration,
+    /// How old a list of models may be.
+    pub models_age: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 512,
+            in_flight: 256,
+            head_read: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(100),
+            write_stall: Duration::from_secs(60),
+            head_bytes: 64 * KIB,
+            uri_bytes: 8 * KIB,
+            wire_bytes: 64 * MIB,
+            decoded_bytes: 128 * MIB,
+            all_bodies_bytes: 512 * MIB,
+            body_idle: Duration::from_secs(30),
+            body_total: Duration::from_secs(300),
+            answer_head: Duration::from_secs(60),
+            answer_head_reasoning: Duration::from_secs(600),
+            event_idle: Duration::from_secs(300),
+            handshake: Duration::from_secs(10),
+            handshake_bytes: 64 * KIB,
+            handshake_events: 16,
+            first_byte: Duration::from_secs(120),
+            profiles: 3,
+            linger: Duration::from_millis(250),
+            models_age: Duration::from_secs(300),
+        }
+    }
+}

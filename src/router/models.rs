@@ -1,0 +1,286 @@
+//! `GET /v1/models`: what the pool's upstreams offer, in the shape that the client asks for.
+//!
+//! Codex tells its version in the query and gets the backend's own document, byte for byte; everybody else gets the OpenAI list.
+//! Documents are remembered for a while, and are better old than missing.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use http::header::{ETAG, HeaderValue};
+use http::{Response, Uri};
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::House;
+use super::answer::AnswerBody;
+use super::attempt::{bearer_of, fresh_access, has_run_out, service_of};
+use super::reply::{self, Refusal};
+use crate::pool::{Member, choose};
+use crate::translate::models::{ModelDocument, codex_list, openai_list, openai_model};
+use crate::upstream::Service;
+
+/// What there is when nobody can be asked: the models that the Codex CLI listed in August 2026
+/// (`router-for-me/CLIProxyAPI: internal/registry/models/codex_client_models.json`).
+const BUILT_IN: [&str; 6] = [
+    "gpt-5.6-sol",
+    "gpt-5.6-terra",
+    "gpt-5.6-luna",
+    "gpt-5.5",
+    "gpt-5.4",
+    "gpt-5.4-mini",
+];
+/// The backend hides models from versions that are too old for them; this one sees all that we know of.
+const NEWEST_CLIENT: &str = "0.169.0";
+/// How many documents are remembered: one a service and client version.
+const REMEMBERED: usize = 4;
+/// How many profiles are asked for one document.
+const ASKED: usize = 2;
+/// How long nobody is asked again after nobody has answered.
+const SULK: Duration = Duration::from_secs(15);
+
+/// Documents by service and client version, the newest last.
+#[derive(Debug, Default)]
+pub(super) struct Catalogue(Mutex<Vec<Entry>>);
+
+#[derive(Debug)]
+struct Entry {
+    service: Service,
+    client_version: String,
+    asked_at: Instant,
+    /// The last one that came, however old.
+    document: Option<Arc<Listed>>,
+    is_answered: bool,
+}
+
+#[derive(Debug)]
+struct Listed {
+    document: ModelDocument,
+    etag: Option<HeaderValue>,
+}
+
+pub(super) async fn list(house: &House, uri: &Uri) -> Response<AnswerBody> {
+    if let Some(client_version) = client_version(uri) {
+        let found = listed(house, Service::ChatGpt, &client_version).await;
+        return match found.filter(|listed| listed.document.is_codex) {
+            Some(listed) => {
+                let mut reply = reply::json(listed.document.raw.clone());
+                if let Some(etag) = &listed.etag {
+                    reply.headers_mut().insert(ETAG, etag.clone());
+                }
+                reply
+            }
+            None => reply::json(codex_list(BUILT_IN)),
+        };
+    }
+    let known = everything(house).await;
+    let slugs = known.iter().flat_map(|listed| listed.document.listable());
+    if known.is_empty() {
+        reply::json(openai_list(BUILT_IN))
+    } else {
+        reply::json(openai_list(slugs))
+    }
+}
+
+/// One model, hidden ones included.
+pub(super) async fn one(house: &House, id: String) -> Result<Response<AnswerBody>, Refusal> {
+    let known = everything(house).await;
+    let mut slugs = known
+        .iter()
+        .flat_map(|listed| &listed.document.models)
+        .map(|model| model.slug.as_str());
+    let is_known = slugs.any(|slug| slug == id);
+    if is_known || (known.is_empty() && BUILT_IN.contains(&id.as_str())) {
+        Ok(reply::json(openai_model(&id)))
+    } else {
+        Err(Refusal::NoSuchModel { id })
+    }
+}
+
+async fn everything(house: &House) -> Vec<Arc<Listed>> {
+    let mut known = Vec::new();
+    for service in [Service::ChatGpt, Service::OpenAi] {
+        known.extend(listed(house, service, NEWEST_CLIENT).await);
+    }
+    known
+}
+
+/// `client_version` of the query, if it looks like one.
+fn client_version(uri: &Uri) -> Option<String> {
+    let (_, version) = url::form_urlencoded::parse(uri.query()?.as_bytes())
+        .find(|(name, _)| name == "client_version")?;
+    let is_version = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+');
+    let is_sane = version.len() <= 32 && version.bytes().all(is_version);
+    Some(if is_sane && !version.is_empty() {
+        version.into_owned()
+    } else {
+        NEWEST_CLIENT.to_owned()
+    })
+}
+
+/// The document of one service, remembered or fetched; an old one when nobody answers.
+async fn listed(house: &House, service: Service, client_version: &str) -> Option<Arc<Listed>> {
+    let age = house.limits.models_age;
+    if let Some(known) = house.catalogue.known(service, client_version, age) {
+        return known;
+    }
+    let members = members_of(house, service);
+    if members.is_empty() {
+        return None;
+    }
+    let mut found = None;
+    for member in members.iter().take(ASKED) {
+        match fetch(house, member, service, client_version).await {
+            Ok(listed) => {
+                found = Some(Arc::new(listed));
+                break;
+            }
+            Err(why) => debug!(profile = %member.name, error = why, "no model list"),
+        }
+    }
+    house.catalogue.remember(service, client_version, found)
+}
+
+/// Who can be asked, the best first. A used-up account still knows its models.
+fn members_of(house: &House, service: Service) -> Vec<Arc<Member>> {
+    let pool = house.pool.borrow().clone();
+    let choice = choose(&pool, SystemTime::now());
+    let usable = choice.candidates.iter().map(|candidate| &candidate.member);
+    let waiting = choice
+        .left_out
+        .iter()
+        .filter(|out| out.why.ends_by_itself())
+        .filter_map(|out| pool.members.iter().find(|member| member.name == out.name));
+    usable
+        .chain(waiting)
+        .filter(|member| service_of(&member.access) == service)
+        .cloned()
+        .collect()
+}
+
+async fn fetch(
+    house: &House,
+    member: &Member,
+    service: Service,
+    client_version: &str,
+) -> Result<Listed, String> {
+    let mut access = member.access.clone();
+    if has_run_out(&access, SystemTime::now()) {
+        access = fresh_access(house, member, &access)
+            .await
+            .map_err(|why| why.to_string())?;
+    }
+    let bearer = bearer_of(&access);
+    let asked = house.upstream.models(service, &bearer, client_version);
+    let document = timeout(house.limits.answer_head, asked)
+        .await
+        .map_err(|_elapsed| "no answer in time".to_owned())?
+        .map_err(|err| err.to_string())?;
+    Ok(Listed {
+        document: ModelDocument::read(document.body).map_err(|err| err.to_string())?,
+        etag: document.etag,
+    })
+}
+
+impl Catalogue {
+    /// What is known without asking; the inner `None` means that nobody answered a moment ago.
+    fn known(
+        &self,
+        service: Service,
+        client_version: &str,
+        age: Duration,
+    ) -> Option<Option<Arc<Listed>>> {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = entries.iter().find(|entry| entry.is_for(service, client_version))?;
+        let patience = if entry.is_answered { age } else { SULK.min(age) };
+        (entry.asked_at.elapsed() < patience).then(|| entry.document.clone())
+    }
+
+    /// Keeps what was found, and what was known before if nothing was. Returns what is known now.
+    fn remember(
+        &self,
+        service: Service,
+        client_version: &str,
+        found: Option<Arc<Listed>>,
+    ) -> Option<Arc<Listed>> {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = entries.iter().position(|entry| entry.is_for(service, client_version));
+        let older = place.and_then(|place| entries.remove(place).document);
+        if entries.len() >= REMEMBERED {
+            entries.remove(0);
+        }
+        let is_answered = found.is_some();
+        let document = found.or(older);
+        entries.push(Entry {
+            service,
+            client_version: client_version.to_owned(),
+            asked_at: Instant::now(),
+            document: document.clone(),
+            is_answered,
+        });
+        document
+    }
+}
+
+impl Entry {
+    fn is_for(&self, service: Service, client_version: &str) -> bool {
+        self.service == service
+            && (service == Service::OpenAi || self.client_version == client_version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(slug: &str) -> Arc<Listed> {
+        let raw = format!(r#"{{"models":[{{"slug":"{slug}"}}]}}"#);
+        Arc::new(Listed {
+            document: ModelDocument::read(raw.into()).unwrap(),
+            etag: None,
+        })
+    }
+
+    fn slugs(known: Option<Option<Arc<Listed>>>) -> Option<Vec<String>> {
+        let listed = known??;
+        Some(listed.document.models.iter().map(|model| model.slug.clone()).collect())
+    }
+
+    #[test]
+    fn an_old_document_is_better_than_none() {
+        let catalogue = Catalogue::default();
+        let age = Duration::from_secs(300);
+        assert!(catalogue.known(Service::ChatGpt, "1", age).is_none());
+        catalogue.remember(Service::ChatGpt, "1", Some(listed("a")));
+        catalogue.remember(Service::ChatGpt, "1", None);
+        assert_eq!(
+            slugs(catalogue.known(Service::ChatGpt, "1", age)),
+            Some(vec!["a".to_owned()])
+        );
+        assert!(catalogue.known(Service::ChatGpt, "1", Duration::ZERO).is_none());
+    }
+
+    #[test]
+    fn every_client_version_has_its_own_document_and_few_are_kept() {
+        let catalogue = Catalogue::default();
+        let age = Duration::from_secs(300);
+        for version in ["1", "2", "3", "4", "5"] {
+            catalogue.remember(Service::ChatGpt, version, Some(listed(version)));
+        }
+        assert!(catalogue.known(Service::ChatGpt, "1", age).is_none());
+        assert_eq!(
+            slugs(catalogue.known(Service::ChatGpt, "5", age)),
+            Some(vec!["5".to_owned()])
+        );
+    }
+
+    #[test]
+    fn only_what_looks_like_a_version_is_passed_on() {
+        let version = |uri: &str| client_version(&uri.parse().unwrap());
+        assert_eq!(version("/v1/models"), None);
+        assert_eq!(version("/v1/models?client_version=0.99.1").as_deref(), Some("0.99.1"));
+        assert_eq!(
+            version("/v1/models?client_version=a%26b").as_deref(),
+            Some(NEWEST_CLIENT)
+        );
+    }
+}

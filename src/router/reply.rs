@@ -1,0 +1,349 @@
+//! The one place where a refusal becomes an HTTP reply.
+//!
+//! Every reply of our own is JSON in the OpenAI error shape, with the headers by which clients decide whether to try again
+//! (openai-python `_base_client.py`: `x-should-retry` beats the status, `retry-after` above 120 s means no retry).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, UPGRADE};
+use http::{HeaderName, Response, StatusCode};
+
+use super::answer::AnswerBody;
+use super::exhausted::Exhausted;
+use crate::translate::{ErrorBody, Failure, RequestError};
+
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// Beyond this, waiting is for people and not for clients.
+const PATIENCE_SECS: u64 = 120;
+
+/// Why a request is not answered with what it asked for.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("{0}")]
+    BadForm(&'static str),
+    #[error("the request target is longer than {limit_bytes} bytes")]
+    TargetTooLong { limit_bytes: usize },
+    #[error("this Host is not served here: use localhost with the port of the router")]
+    ForeignHost,
+    #[error("requests from web pages are not served")]
+    ForeignPage,
+    #[error("two different keys came with this request: send one")]
+    TwoKeys,
+    #[error("there is nothing at this path; see /v1/models, /v1/responses and /v1/chat/completions")]
+    NoSuchRoute,
+    #[error("only {allowed} is served at this path")]
+    WrongMethod { allowed: &'static str },
+    #[error("websockets are not served: use POST")]
+    NoWebSocket,
+    #[error("the body must be sent as application/json")]
+    NotJson,
+    #[error("the body may be compressed once, by gzip, zstd, br or deflate")]
+    UnknownCoding,
+    #[error("the body is larger than {limit_bytes} bytes")]
+    BodyTooLarge { limit_bytes: usize },
+    #[error("the body expands too much when it is decompressed")]
+    BodyBomb,
+    #[error("the body could not be read: {0}")]
+    BodyBroken(String),
+    #[error("the body did not arrive in time")]
+    BodySlow,
+    #[error("too many large requests at once")]
+    NoRoom,
+    #[error("too many requests at once")]
+    Busy,
+    #[error("the router is stopping")]
+    Stopping,
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error("there is no model {id:?} here")]
+    NoSuchModel { id: String },
+    /// No profile is left that could answer.
+    #[error("{0}")]
+    Exhausted(Box<Exhausted>),
+    /// The upstream refused the request itself, by its status.
+    #[error("the upstream refused the request: {}", .0.failure)]
+    Upstream(Box<UpstreamRefusal>),
+    /// The upstream failed inside its stream before anything was sent to the client.
+    #[error("the upstream failed: {0}")]
+    Failed(Box<Failure>),
+    /// The request was sent and nothing came back; trying again could double what it costs.
+    #[error("the upstream did not answer within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    #[error("the router made a mistake; its log says where")]
+    Panicked,
+}
+
+/// A refusal that goes back to the client as it came, as far as the client can read it.
+#[derive(Debug)]
+pub(super) struct UpstreamRefusal {
+    pub(super) status: StatusCode,
+    /// Those that may reach this client.
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) failure: Failure,
+    /// Codex reads the upstream's own shapes and shows them; everybody else gets the OpenAI shape.
+    pub(super) is_for_codex: bool,
+}
+
+/// A refusal in the words of HTTP.
+struct Told {
+    status: StatusCode,
+    body: ErrorBody,
+    retry_after: Option<Duration>,
+    should_retry: Option<bool>,
+    header: Option<(HeaderName, HeaderValue)>,
+    closes: bool,
+}
+
+impl Told {
+    fn new(status: StatusCode, kind: &str, code: &str, why: &Refusal) -> Self {
+        Self {
+            status,
+            body: ErrorBody::new(kind, why.to_string()).with_code(code),
+            retry_after: None,
+            should_retry: None,
+            header: None,
+            closes: false,
+        }
+    }
+
+    fn closing(self) -> Self {
+        Self {
+            closes: true,
+            ..self
+        }
+    }
+
+    fn retry_after(self, after: Duration) -> Self {
+        Self {
+            retry_after: Some(after),
+            ..self
+        }
+    }
+
+    fn header(self, name: HeaderName, value: &'static str) -> Self {
+        Self {
+            header: Some((name, HeaderValue::from_static(value))),
+            ..self
+        }
+    }
+}
+
+impl Refusal {
+    pub(super) fn status(&self) -> StatusCode {
+        self.told().status
+    }
+
+    fn told(&self) -> Told {
+        const INVALID: &str = "invalid_request_error";
+        const DENIED: &str = "permission_error";
+        const OURS: &str = "router_error";
+        let refuse = |status, kind, code| Told::new(status, kind, code, self);
+        match self {
+            Self::BadForm(_) => refuse(StatusCode::BAD_REQUEST, INVALID, "bad_request").closing(),
+            Self::TargetTooLong { .. } => {
+                refuse(StatusCode::URI_TOO_LONG, INVALID, "uri_too_long").closing()
+            }
+            Self::ForeignHost => refuse(StatusCode::FORBIDDEN, DENIED, "host_not_allowed").closing(),
+            Self::ForeignPage => {
+                refuse(StatusCode::FORBIDDEN, DENIED, "origin_not_allowed").closing()
+            }
+            Self::TwoKeys => refuse(StatusCode::BAD_REQUEST, INVALID, "two_api_keys"),
+            Self::NoSuchRoute => refuse(StatusCode::NOT_FOUND, INVALID, "unknown_path"),
+            Self::WrongMethod { allowed } => {
+                refuse(StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed")
+                    .header(ALLOW, allowed)
+            }
+            Self::NoWebSocket => {
+                // RFC 9110 section 15.5.22 wants an Upgrade header that names what would do.
+                refuse(StatusCode::UPGRADE_REQUIRED, INVALID, "websocket_not_served")
+                    .header(UPGRADE, "HTTP/1.1")
+            }
+            Self::NotJson => {
+                refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "not_json").closing()
+            }
+            Self::UnknownCoding => {
+                refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unknown_encoding").closing()
+            }
+            Self::BodyTooLarge { .. } | Self::BodyBomb => {
+                refuse(StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large").closing()
+            }
+            Self::BodyBroken(_) => {
+                refuse(StatusCode::BAD_REQUEST, INVALID, "body_unreadable").closing()
+            }
+            Self::BodySlow => {
+                refuse(StatusCode::REQUEST_TIMEOUT, INVALID, "request_timeout").closing()
+            }
+            Self::NoRoom | Self::Busy => {
+                refuse(StatusCode::SERVICE_UNAVAILABLE, OURS, "router_busy")
+                    .retry_after(Duration::from_secs(1))
+                    .closing()
+            }
+            Self::Stopping => {
+                refuse(StatusCode::SERVICE_UNAVAILABLE, OURS, "router_stopping").closing()
+            }
+            Self::Request(error) => Told {
+                body: error.into(),
+                ..refuse(StatusCode::BAD_REQUEST, INVALID, "")
+            },
+            Self::NoSuchModel { .. } => {
+                refuse(StatusCode::NOT_FOUND, INVALID, "model_not_found")
+            }
+            Self::Exhausted(exhausted) => Told {
+                body: exhausted.body(),
+                retry_after: exhausted.retry_after(),
+                should_retry: exhausted.should_retry(),
+                ..refuse(exhausted.status(), OURS, "")
+            },
+            Self::Upstream(refusal) => Told {
+                body: client_fault(&refusal.failure),
+                ..refuse(refusal.status, INVALID, "")
+            },
+            Self::Failed(failure) => Told {
+                body: failure.as_ref().into(),
+                retry_after: failure.retry_after,
+                ..refuse(status_of(failure), INVALID, "")
+            },
+            Self::TimedOut(_) => Told {
+                should_retry: Some(false),
+                ..refuse(StatusCode::GATEWAY_TIMEOUT, "upstream_error", "upstream_timeout")
+            },
+            Self::Panicked => refuse(StatusCode::INTERNAL_SERVER_ERROR, OURS, "internal_error"),
+        }
+    }
+
+    pub(super) fn into_reply(self) -> Response<AnswerBody> {
+        let told = self.told();
+        let (body, content_type, headers) = match self {
+            Self::Upstream(refusal) if refusal.is_for_codex => {
+                (refusal.body, None, refusal.headers)
+            }
+            Self::Upstream(refusal) => (told.body.to_bytes().into(), Some(JSON), refusal.headers),
+            _ => (told.body.to_bytes().into(), Some(JSON), HeaderMap::new()),
+        };
+        let mut reply = Response::new(AnswerBody::whole(body));
+        *reply.status_mut() = told.status;
+        let all = reply.headers_mut();
+        *all = headers;
+        if let Some(content_type) = content_type {
+            all.insert(CONTENT_TYPE, content_type);
+        }
+        if let Some((name, value)) = told.header {
+            all.insert(name, value);
+        }
+        if told.closes {
+            all.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(after) = told.retry_after {
+            let secs = ceil_secs(after);
+            all.insert(RETRY_AFTER, secs.into());
+            if secs > PATIENCE_SECS {
+                all.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+            }
+        }
+        if let Some(should_retry) = told.should_retry {
+            let value = if should_retry { "true" } else { "false" };
+            all.insert(SHOULD_RETRY, HeaderValue::from_static(value));
+        }
+        reply
+    }
+}
+
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+pub(super) fn json(body: impl Into<Bytes>) -> Response<AnswerBody> {
+    let mut reply = Response::new(AnswerBody::whole(body.into()));
+    reply.headers_mut().insert(CONTENT_TYPE, JSON);
+    reply
+}
+
+pub(super) fn ceil_secs(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+/// The ChatGPT backend's `{"detail":…}` names no type; a refusal of the request is one all the same.
+fn client_fault(failure: &Failure) -> ErrorBody {
+    let mut body = ErrorBody::from(failure);
+    if failure.kind.is_none() {
+        body.kind = "invalid_request_error".to_owned();
+    }
+    body
+}
+
+/// What a failure inside a stream would have been as a status. An upstream's 401 is never the client's: it would make Codex
+/// sign its user out.
+fn status_of(failure: &Failure) -> StatusCode {
+    let code = failure.code.as_deref().or(failure.kind.as_deref());
+    match code.unwrap_or_default() {
+        "rate_limit_exceeded" | "usage_limit_reached" | "insufficient_quota" => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
+        "server_is_overloaded" | "slow_down" => StatusCode::SERVICE_UNAVAILABLE,
+        code if super::setback::is_request_fault(code) => StatusCode::BAD_REQUEST,
+        _ => match failure.status {
+            Some(400) => StatusCode::BAD_REQUEST,
+            Some(429) => StatusCode::TOO_MANY_REQUESTS,
+            Some(503) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_GATEWAY,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(code: &str, status: Option<u16>) -> Failure {
+        Failure {
+            code: Some(code.to_owned()),
+            message: "fake".to_owned(),
+            status,
+            ..Failure::default()
+        }
+    }
+
+    #[test]
+    fn a_failure_inside_a_stream_gets_the_status_it_would_have_had() {
+        for (code, said, status) in [
+            ("context_length_exceeded", None, 400),
+            ("invalid_prompt", None, 400),
+            ("rate_limit_exceeded", None, 429),
+            ("server_is_overloaded", None, 503),
+            ("upstream_stream_truncated", None, 502),
+            ("brand_new", Some(400), 400),
+            ("token_expired", Some(401), 502),
+            ("brand_new", None, 502),
+        ] {
+            assert_eq!(status_of(&failure(code, said)), status, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_long_wait_tells_clients_not_to_try_again() {
+        let reply = |secs| {
+            Refusal::Failed(Box::new(Failure {
+                retry_after: Some(Duration::from_secs(secs)),
+                ..failure("rate_limit_exceeded", None)
+            }))
+            .into_reply()
+        };
+        let headers = |secs| {
+            let reply = reply(secs);
+            let text = |name| {
+                let value = reply.headers().get(name)?;
+                Some(value.to_str().unwrap().to_owned())
+            };
+            (text(RETRY_AFTER), text(SHOULD_RETRY))
+        };
+        assert_eq!(headers(120), (Some("120".into()), None));
+        assert_eq!(headers(121), (Some("121".into()), Some("false".into())));
+    }
+
+    #[test]
+    fn seconds_are_rounded_up() {
+        assert_eq!(ceil_secs(Duration::from_millis(1)), 1);
+        assert_eq!(ceil_secs(Duration::from_secs(2)), 2);
+    }
+}

@@ -1,0 +1,234 @@
+//! What the router tells the worker: the outcome of every attempt, and every request that is done.
+//!
+//! Told through a bounded channel without waiting: a request never waits for its own record. What does not fit is dropped
+//! and counted.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+use tracing::warn;
+
+use crate::pool::Reason;
+use crate::profile::ProfileName;
+use crate::translate::responses::TokenUsage;
+use crate::usage::Usage;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Report {
+    Attempt(AttemptOutcome),
+    Request(RequestDone),
+}
+
+/// What one profile answered to one attempt. Boils down to: use it again, rest it, or ask the user to sign in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttemptOutcome {
+    pub profile: ProfileName,
+    pub at: SystemTime,
+    pub result: AttemptResult,
+    /// What the reply told about the account's allowance.
+    pub usage: Option<Usage>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AttemptResult {
+    /// It answered to the end.
+    Served,
+    /// Its allowance is used up.
+    UsageLimit { resets_at: Option<SystemTime> },
+    /// Too much at once; not the allowance.
+    Throttled { retry_after: Option<Duration> },
+    /// The access token was refused, even a fresh one if one could be had.
+    Unauthorized,
+    /// The service failed in a way that may be the account's or the service's fault.
+    Failing { what: String },
+    /// The network or whatever stands in front of the service; says nothing about the account.
+    Unreachable,
+    ModelNotSupported { model: String },
+    /// The request itself was refused; says nothing about the account.
+    ClientFault { status: u16 },
+    /// The reply broke off.
+    Cut,
+    /// The client went away first.
+    Abandoned,
+}
+
+/// One request of a client, when it is over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RequestDone {
+    pub id: String,
+    pub dialect: Dialect,
+    /// As the client wrote it; empty when the request was refused before it was read.
+    pub model: String,
+    /// Who served it, or was asked last.
+    pub profile: Option<ProfileName>,
+    /// Why that profile was chosen.
+    pub reason: Option<Reason>,
+    /// As the client saw it; 499 when it went away before the end.
+    pub status: u16,
+    /// Whether the answer ended as it should.
+    pub is_complete: bool,
+    pub took: Duration,
+    /// Until the first byte of the answer's body was ready.
+    pub first_token: Option<Duration>,
+    pub tokens: Option<TokenUsage>,
+    /// Attempts beyond the first.
+    pub retries: u32,
+    /// Fields of the request that had no place upstream.
+    pub dropped: Vec<String>,
+    pub at: SystemTime,
+}
+
+/// How the client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Chat,
+    Responses,
+}
+
+impl Dialect {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Responses => "responses",
+        }
+    }
+}
+
+/// nginx's number for a client that went away; never sent to anybody.
+pub(super) const CLIENT_GONE: u16 = 499;
+
+/// The router's end of the channel.
+#[derive(Debug)]
+pub(super) struct Reports {
+    sender: mpsc::Sender<Report>,
+    dropped: AtomicU64,
+}
+
+impl Reports {
+    pub(super) fn new(sender: mpsc::Sender<Report>) -> Self {
+        Self {
+            sender,
+            dropped: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn tell(&self, report: Report) {
+        match self.sender.try_send(report) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+                // Once at the first and then rarely: a full channel is full for many.
+                if dropped.is_power_of_two() {
+                    warn!(dropped, "the worker does not keep up; records are lost");
+                }
+            }
+            // The worker is stopping, and with it whoever would read this.
+            Err(TrySendError::Closed(_)) => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+/// A request under way. Tells its end exactly once: when it is closed, or as abandoned when it is dropped before.
+#[derive(Debug)]
+pub(super) struct Record {
+    house: std::sync::Arc<super::House>,
+    pub(super) started: Instant,
+    /// Taken when it is told.
+    done: Option<RequestDone>,
+}
+
+impl Record {
+    pub(super) fn open(house: std::sync::Arc<super::House>, id: String, dialect: Dialect) -> Self {
+        let done = RequestDone {
+            id,
+            dialect,
+            model: String::new(),
+            profile: None,
+            reason: None,
+            status: CLIENT_GONE,
+            is_complete: false,
+            took: Duration::ZERO,
+            first_token: None,
+            tokens: None,
+            retries: 0,
+            dropped: Vec::new(),
+            at: SystemTime::now(),
+        };
+        Self {
+            house,
+            started: Instant::now(),
+            done: Some(done),
+        }
+    }
+
+    /// Adds to what will be told. Does nothing once it is told.
+    pub(super) fn note(&mut self, change: impl FnOnce(&mut RequestDone)) {
+        if let Some(done) = &mut self.done {
+            change(done);
+        }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        self.done.as_ref().map_or("", |done| &done.id)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.done.is_none()
+    }
+
+    pub(super) fn close(&mut self, status: u16, is_complete: bool) {
+        if let Some(mut done) = self.done.take() {
+            done.status = status;
+            done.is_complete = is_complete;
+            done.took = self.started.elapsed();
+            self.house.reports.tell(Report::Request(done));
+        }
+    }
+
+    pub(super) fn note_first_token(&mut self) {
+        let elapsed = self.started.elapsed();
+        self.note(|done| {
+            done.first_token.get_or_insert(elapsed);
+        });
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.close(CLIENT_GONE, false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_dropped_and_counted() {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let reports = Reports::new(sender);
+        let outcome = |result| {
+            Report::Attempt(AttemptOutcome {
+                profile: ProfileName::parse("work").unwrap(),
+                at: SystemTime::UNIX_EPOCH,
+                result,
+                usage: None,
+            })
+        };
+        reports.tell(outcome(AttemptResult::Served));
+        reports.tell(outcome(AttemptResult::Cut));
+        assert_eq!(reports.dropped(), 1);
+        assert_eq!(
+            receiver.try_recv().unwrap(),
+            outcome(AttemptResult::Served)
+        );
+    }
+}

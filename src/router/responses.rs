@@ -1,0 +1,87 @@
+//! `POST /v1/responses`: the upstreams' own dialect. Codex's bytes pass untouched in both directions; other clients get the
+//! public form of what the backend says.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::ask::Ask;
+use super::attempt::{self, Content};
+use super::body::RequestBody;
+use super::headers::Client;
+use super::reply::{self, Refusal};
+use super::report::{AttemptResult, Record};
+use super::serve::{Answered, Streamed, unix_secs};
+use super::voice::Voice;
+use super::{House, whole};
+use crate::translate::responses::{OutputRecord, ResponsesAnswer, ResponsesRequest, TokenUsage};
+use crate::upstream::Service;
+
+pub(super) async fn answer(
+    house: &Arc<House>,
+    head: &HeaderMap,
+    body: RequestBody,
+    record: &mut Record,
+) -> Result<Answered, Refusal> {
+    let request = ResponsesRequest::read(&body.bytes)?;
+    record.note(|done| done.model.clone_from(&request.model));
+    let mut ask = Ask::of_responses(request, body.bytes, Client::of(head), body.held);
+    let mut opening = attempt::first_good(house, &mut ask, record).await?;
+    let headers = ask.client.reply_headers(&opening.headers);
+    let source = match opening.content {
+        Content::Events(source) => source,
+        Content::Whole(body) => {
+            record.note_first_token();
+            record.note(|done| done.tokens = tokens_of(&body));
+            opening.attempt.tell(AttemptResult::Served);
+            let mut reply = reply::json(body);
+            reply.headers_mut().extend(headers);
+            return Ok(Answered::Whole(reply));
+        }
+    };
+    if ask.is_stream {
+        let voice = match (ask.client.is_codex, opening.service) {
+            (true, _) => Voice::Codex,
+            (false, Service::ChatGpt) => {
+                Voice::sdk(Some(OutputRecord::new(ask.model.as_str(), unix_secs())))
+            }
+            (false, Service::OpenAi) => Voice::sdk(None),
+        };
+        return Ok(Answered::Events(Streamed {
+            source,
+            voice,
+            attempt: opening.attempt,
+            model: ask.model,
+            headers,
+        }));
+    }
+    let mut answer = ResponsesAnswer::new(ask.model.as_str(), unix_secs());
+    let model = std::mem::take(&mut ask.model);
+    drop(ask);
+    let collected = whole::collect(
+        house,
+        &model,
+        source,
+        &mut opening.attempt,
+        record,
+        |kind, data| answer.push_kind(kind, data),
+    );
+    collected.await?;
+    record.note(|done| done.tokens = answer.usage());
+    let body = answer.finish().map_err(Refusal::Failed)?;
+    let mut reply = reply::json(body);
+    reply.headers_mut().extend(headers);
+    Ok(Answered::Whole(reply))
+}
+
+/// The cost that a whole document tells. It has the fields of the `response` object in a last event.
+fn tokens_of(document: &[u8]) -> Option<TokenUsage> {
+    use crate::translate::EventKind;
+    use crate::translate::responses::TerminalEvent;
+
+    let mut event = Vec::with_capacity(document.len() + 16);
+    event.extend_from_slice(b"{\"response\":");
+    event.extend_from_slice(document);
+    event.push(b'}');
+    TerminalEvent::read(EventKind::Completed, &event)?.usage
+}

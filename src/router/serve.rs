@@ -1,0 +1,249 @@
+//! One request: guard, route, body, dialect, reply.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Request, Response};
+use hyper::body::Incoming;
+use tracing::{debug, error};
+
+use super::accept::Stage;
+use super::answer::AnswerBody;
+use super::attempt::Attempt;
+use super::door::Turn;
+use super::guard::{self, Guard};
+use super::reply::{self, REQUEST_ID, Refusal};
+use super::report::{Dialect, Record};
+use super::routes::{self, Route};
+use super::source::Source;
+use super::stream::EventBody;
+use super::voice::Voice;
+use super::{House, body, chat, models, responses};
+
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+const DROPPED: HeaderName = HeaderName::from_static("x-codex-router-dropped");
+/// Room for the names of dropped fields; names come from the client.
+const MAX_DROPPED_BYTES: usize = 1024;
+
+/// What a dialect has for its client.
+pub(super) enum Answered {
+    Whole(Response<AnswerBody>),
+    Events(Streamed),
+}
+
+pub(super) struct Streamed {
+    pub(super) source: Source,
+    pub(super) voice: Voice,
+    pub(super) attempt: Attempt,
+    pub(super) model: String,
+    pub(super) headers: HeaderMap,
+}
+
+pub(super) async fn serve(
+    house: Arc<House>,
+    guard: Arc<Guard>,
+    turn: Turn,
+    request: Request<Incoming>,
+) -> Response<AnswerBody> {
+    let id = format!("req_{}", random_id());
+    let answering = Unpanicked(Box::pin(answer(&house, &guard, &id, request)));
+    let mut reply = match answering.await {
+        Ok(reply) => reply,
+        Err(refusal) => {
+            debug!(request = id, status = refusal.status().as_u16(), error = %refusal, "refused");
+            refusal.into_reply()
+        }
+    };
+    let headers = reply.headers_mut();
+    // Made of letters that a header carries.
+    if let Ok(id) = HeaderValue::try_from(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if *house.stage.borrow() > Stage::Serving {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    reply.map(|body| body.during(turn))
+}
+
+async fn answer(
+    house: &Arc<House>,
+    guard: &Guard,
+    id: &str,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Refusal> {
+    let (head, incoming) = request.into_parts();
+    match admit(guard, &head) {
+        Ok(Route::Health) => Ok(reply::json(&b"{\"status\":\"ok\"}"[..])),
+        Ok(Route::Models) => Ok(models::list(house, &head.uri).await),
+        Ok(Route::Model(id)) => models::one(house, id).await,
+        Ok(Route::Chat) => model(house, Dialect::Chat, id, &head, incoming).await,
+        Ok(Route::Responses) => model(house, Dialect::Responses, id, &head, incoming).await,
+        Err(refusal) => {
+            body::discard(incoming).await;
+            Err(refusal)
+        }
+    }
+}
+
+/// Everything that the head alone decides.
+fn admit(guard: &Guard, head: &Parts) -> Result<Route, Refusal> {
+    guard.check(head)?;
+    let route = routes::find(head)?;
+    if matches!(route, Route::Chat | Route::Responses) {
+        guard::check_json(&head.headers)?;
+    }
+    guard::check_keys(&head.headers)?;
+    Ok(route)
+}
+
+/// A request for a model, recorded from here on whatever becomes of it.
+async fn model(
+    house: &Arc<House>,
+    dialect: Dialect,
+    id: &str,
+    head: &Parts,
+    incoming: Incoming,
+) -> Result<Response<AnswerBody>, Refusal> {
+    let mut record = Record::open(house.clone(), id.to_owned(), dialect);
+    match answered(house, dialect, head, incoming, &mut record).await {
+        Ok((Answered::Whole(mut reply), _slot)) => {
+            record.note(|done| say_dropped(&done.dropped, reply.headers_mut()));
+            record.close(reply.status().as_u16(), true);
+            Ok(reply)
+        }
+        Ok((Answered::Events(streamed), slot)) => {
+            let mut headers = streamed.headers;
+            headers
+                .entry(CONTENT_TYPE)
+                .or_insert(HeaderValue::from_static("text/event-stream"));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+            record.note(|done| say_dropped(&done.dropped, &mut headers));
+            let events = EventBody::new(
+                house.clone(),
+                streamed.source,
+                streamed.voice,
+                streamed.attempt,
+                record,
+                streamed.model,
+                slot,
+            );
+            let mut reply = Response::new(AnswerBody::events(events));
+            *reply.headers_mut() = headers;
+            Ok(reply)
+        }
+        Err(refusal) => {
+            record.close(refusal.status().as_u16(), false);
+            Err(refusal)
+        }
+    }
+}
+
+async fn answered(
+    house: &Arc<House>,
+    dialect: Dialect,
+    head: &Parts,
+    mut incoming: Incoming,
+    record: &mut Record,
+) -> Result<(Answered, tokio::sync::OwnedSemaphorePermit), Refusal> {
+    let Ok(slot) = house.in_flight.clone().try_acquire_owned() else {
+        body::discard(incoming).await;
+        return Err(Refusal::Busy);
+    };
+    let read = body::read(&head.headers, &mut incoming, &house.bodies, &house.limits).await;
+    let body = match read {
+        Ok(body) => body,
+        Err(refusal) => {
+            body::discard(incoming).await;
+            return Err(refusal);
+        }
+    };
+    let answered = match dialect {
+        Dialect::Chat => chat::answer(house, &head.headers, body, record).await?,
+        Dialect::Responses => responses::answer(house, &head.headers, body, record).await?,
+    };
+    Ok((answered, slot))
+}
+
+/// Names what of the request had no place upstream, so that nothing is lost in silence.
+fn say_dropped(dropped: &[String], headers: &mut HeaderMap) {
+    let mut text = String::new();
+    for name in dropped {
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+        if !is_plain || text.len() + name.len() > MAX_DROPPED_BYTES {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.push_str(name);
+    }
+    if let (false, Ok(value)) = (text.is_empty(), HeaderValue::try_from(text)) {
+        headers.insert(DROPPED, value);
+    }
+}
+
+/// 24 hexadecimal digits that nobody can guess.
+pub(super) fn random_id() -> String {
+    let number: u128 = rand::random();
+    format!("{:024x}", number >> 32)
+}
+
+pub(super) fn unix_secs() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    // Before 1970 the clock is wrong anyway.
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// Turns a panic into a reply: one request's bad luck is not everybody's.
+struct Unpanicked<F>(Pin<Box<F>>);
+
+impl<T, F: Future<Output = Result<T, Refusal>>> Future for Unpanicked<F> {
+    type Output = Result<T, Refusal>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = self.0.as_mut();
+        // After a panic the future is dropped and never polled again.
+        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(polled) => polled,
+            Err(_panic) => {
+                error!("a request's task panicked");
+                Poll::Ready(Err(Refusal::Panicked))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_becomes_a_reply() {
+        let panicking = async { if true { panic!("on purpose") } else { Ok(()) } };
+        let refusal = Unpanicked(Box::pin(panicking)).await.unwrap_err();
+        assert_eq!(refusal.status(), 500);
+    }
+
+    #[test]
+    fn dropped_fields_are_named_as_far_as_a_header_can() {
+        let mut headers = HeaderMap::new();
+        let dropped = ["temperature", "a\nb", "a,b", "user"].map(str::to_owned);
+        say_dropped(&dropped, &mut headers);
+        assert_eq!(headers[DROPPED], "temperature, user");
+        let mut none = HeaderMap::new();
+        say_dropped(&[], &mut none);
+        assert!(none.is_empty());
+    }
+
+    #[test]
+    fn ids_differ_and_have_one_length() {
+        assert_eq!(random_id().len(), 24);
+        assert_ne!(random_id(), random_id());
+    }
+}

@@ -1,0 +1,412 @@
+//! Why one attempt gave no usable reply, and what follows from it.
+//!
+//! The upstream says the same thing in several ways: by status, by the code or the type of an error object, in an HTTP body or
+//! inside a stream that began with 200. Here they become one of a few words (`facts/protocols.md` section 13.3).
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use super::report::AttemptResult;
+use crate::translate::Failure;
+use crate::upstream::retry_after;
+use crate::usage::Usage;
+
+#[derive(Debug)]
+pub(super) enum Setback {
+    UsageLimit {
+        resets_at: Option<SystemTime>,
+        plan: Option<String>,
+    },
+    Throttled {
+        retry_after: Option<Duration>,
+    },
+    Unauthorized,
+    /// The access token has run out and there is no newer one: a sentence. Nothing was sent.
+    NoToken(String),
+    Failing {
+        what: String,
+    },
+    /// The network, or something in front of the service that challenges us; no account's fault.
+    Unreachable {
+        what: String,
+        /// Whether another profile would only meet the same.
+        is_everywhere: bool,
+    },
+    /// This account may not use the model; another might.
+    ModelNotSupported(Box<Said>),
+    /// The request itself is refused, and would be by every profile.
+    ClientFault(Box<Said>),
+    /// Sent, and no head of a reply came back in this time.
+    TimedOut(Duration),
+    /// The reply ended before it said anything.
+    Cut,
+    /// The answer was under way, and counted, and is lost; another profile would make it again.
+    Spoiled(Box<Failure>),
+}
+
+/// What the upstream said, for the client to read.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) failure: Failure,
+    /// Only when it was said by status: inside a stream there is none of this.
+    pub(super) reply: Option<(StatusCode, HeaderMap, Bytes)>,
+}
+
+/// What the router does after a setback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NextStep {
+    RefreshThenRetry,
+    /// `costs`: the next profile may well meet the same, so the common budget for retries is asked.
+    TryNextProfile {
+        costs: bool,
+    },
+    GiveUp,
+}
+
+impl Setback {
+    /// Reads a reply whose status is an error.
+    pub(super) fn of_reply(
+        status: StatusCode,
+        headers: HeaderMap,
+        body: Bytes,
+        now: SystemTime,
+    ) -> Self {
+        if is_challenge(status, &headers) {
+            return Self::Unreachable {
+                what: format!("something in front of the service answers {status}"),
+                is_everywhere: true,
+            };
+        }
+        let failure = Failure::from_body(&body);
+        let said = Said {
+            failure,
+            reply: Some((status, headers, body)),
+        };
+        Self::of(said, now)
+    }
+
+    /// Reads a failure inside a stream.
+    pub(super) fn of_event(failure: Failure, now: SystemTime) -> Self {
+        Self::of(
+            Said {
+                failure,
+                reply: None,
+            },
+            now,
+        )
+    }
+
+    fn of(said: Said, now: SystemTime) -> Self {
+        let failure = &said.failure;
+        let status = match &said.reply {
+            Some((status, _, _)) => Some(status.as_u16()),
+            None => failure.status,
+        };
+        let words = [failure.code.as_deref(), failure.kind.as_deref()];
+        let says = |test: fn(&str) -> bool| words.into_iter().flatten().any(test);
+        // The specific words first: a generic type such as `invalid_request_error` comes with all of them.
+        if says(is_usage_limit) {
+            return Self::usage_limit(&said, now);
+        }
+        if let Some(word) = words.into_iter().flatten().find(|word| is_account_fault(word)) {
+            return Self::Failing {
+                what: word.to_owned(),
+            };
+        }
+        if says(is_token_fault) || status == Some(401) {
+            return Self::Unauthorized;
+        }
+        if status == Some(402) {
+            return Self::usage_limit(&said, now);
+        }
+        if says(is_model_fault) || says_model_not_supported(&failure.message) {
+            return Self::ModelNotSupported(Box::new(said));
+        }
+        if says(is_overload) || failure.message.contains("model is at capacity") {
+            return Self::Failing {
+                what: "overloaded".to_owned(),
+            };
+        }
+        if says(|word| word == "rate_limit_exceeded") || status == Some(429) {
+            let headers = said.reply.as_ref().map(|(_, headers, _)| headers);
+            let by_header = headers.and_then(|headers| retry_after(headers, now));
+            return Self::Throttled {
+                retry_after: by_header.or(failure.retry_after),
+            };
+        }
+        if says(is_request_fault) {
+            return Self::ClientFault(Box::new(said));
+        }
+        match status {
+            // 403 without a word that we know is about the account more often than about the request; 408 and 425 are
+            // about the moment.
+            Some(status @ (403 | 408 | 425)) => Self::Failing {
+                what: format!("status {status}"),
+            },
+            Some(400..500) => Self::ClientFault(Box::new(said)),
+            Some(status) => Self::Failing {
+                what: format!("status {status}"),
+            },
+            None => Self::Failing {
+                what: words
+                    .into_iter()
+                    .flatten()
+                    .next()
+                    .unwrap_or("refused inside the stream")
+                    .to_owned(),
+            },
+        }
+    }
+
+    fn usage_limit(said: &Said, now: SystemTime) -> Self {
+        let failure = &said.failure;
+        let absolute = failure
+            .resets_at
+            .and_then(|secs| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(secs)));
+        let relative = || now.checked_add(Duration::from_secs(failure.resets_in_seconds?));
+        let by_headers = || {
+            let (_, headers, _) = said.reply.as_ref()?;
+            Usage::from_headers(headers, now)?.blocked_until(now)?
+        };
+        Self::UsageLimit {
+            resets_at: absolute
+                .or_else(relative)
+                .or_else(by_headers)
+                .map(|at| at.clamp(now + SHORTEST_REST, now + LONGEST_REST)),
+            plan: failure.plan_type.clone(),
+        }
+    }
+
+    pub(super) fn next_step(&self) -> NextStep {
+        match self {
+            Self::Unauthorized => NextStep::RefreshThenRetry,
+            // The pool learns of these and does not choose the profile again, so that they cannot become a storm.
+            Self::UsageLimit { .. }
+            | Self::Throttled { .. }
+            | Self::NoToken(_)
+            | Self::ModelNotSupported(_) => NextStep::TryNextProfile { costs: false },
+            Self::Failing { .. } | Self::Cut => NextStep::TryNextProfile { costs: true },
+            Self::Unreachable { is_everywhere, .. } if !is_everywhere => {
+                NextStep::TryNextProfile { costs: true }
+            }
+            Self::Unreachable { .. } | Self::ClientFault(_) | Self::TimedOut(_) | Self::Spoiled(_) => {
+                NextStep::GiveUp
+            }
+        }
+    }
+
+    /// What the worker is told; nothing when no attempt was made.
+    pub(super) fn result(&self, model: &str) -> Option<AttemptResult> {
+        Some(match self {
+            Self::UsageLimit { resets_at, .. } => AttemptResult::UsageLimit {
+                resets_at: *resets_at,
+            },
+            Self::Throttled { retry_after } => AttemptResult::Throttled {
+                retry_after: *retry_after,
+            },
+            Self::Unauthorized => AttemptResult::Unauthorized,
+            Self::NoToken(_) => return None,
+            Self::Failing { what } => AttemptResult::Failing { what: what.clone() },
+            Self::Unreachable { .. } => AttemptResult::Unreachable,
+            Self::ModelNotSupported(_) => AttemptResult::ModelNotSupported {
+                model: model.to_owned(),
+            },
+            Self::ClientFault(said) => AttemptResult::ClientFault {
+                status: said.status().as_u16(),
+            },
+            Self::TimedOut(after) => AttemptResult::Failing {
+                what: format!("no answer within {} s", after.as_secs()),
+            },
+            Self::Cut | Self::Spoiled(_) => AttemptResult::Cut,
+        })
+    }
+}
+
+impl Said {
+    pub(super) fn status(&self) -> StatusCode {
+        self.reply
+            .as_ref()
+            .map_or(StatusCode::BAD_REQUEST, |(status, _, _)| *status)
+    }
+}
+
+/// What a reset may be at most and at least: a clock that is wrong must not shut an account out for good.
+const SHORTEST_REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(8 * 24 * 3600);
+
+fn is_usage_limit(word: &str) -> bool {
+    matches!(
+        word,
+        "usage_limit_reached"
+            | "insufficient_quota"
+            | "quota_exceeded"
+            | "usage_not_included"
+            | "payment_required"
+            | "workspace_owner_credits_depleted"
+            | "workspace_member_credits_depleted"
+            | "workspace_owner_usage_limit_reached"
+            | "workspace_member_usage_limit_reached"
+    )
+}
+
+fn is_account_fault(word: &str) -> bool {
+    matches!(
+        word,
+        "account_deactivated"
+            | "account_banned"
+            | "account_suspended"
+            | "deactivated_workspace"
+            | "identity_verification_required"
+    )
+}
+
+fn is_token_fault(word: &str) -> bool {
+    matches!(
+        word,
+        "token_expired" | "token_invalidated" | "token_revoked" | "invalid_api_key"
+    )
+}
+
+fn is_model_fault(word: &str) -> bool {
+    matches!(
+        word,
+        "model_not_found" | "model_not_available" | "model_not_supported"
+    )
+}
+
+fn is_overload(word: &str) -> bool {
+    matches!(word, "server_is_overloaded" | "slow_down")
+}
+
+/// Words for a request that no account could serve.
+pub(super) fn is_request_fault(word: &str) -> bool {
+    matches!(
+        word,
+        "context_length_exceeded"
+            | "cyber_policy"
+            | "invalid_encrypted_content"
+            | "invalid_prompt"
+            | "invalid_request_error"
+            | "invalid_value"
+            | "missing_tool_output"
+            | "no_tool_output"
+            | "previous_response_not_found"
+            | "string_above_max_length"
+            | "unsupported_value"
+    )
+}
+
+/// `{"detail":"The 'x' model is not supported when using Codex with a ChatGPT account."}` has no code.
+fn says_model_not_supported(message: &str) -> bool {
+    message.contains("model is not supported when using Codex")
+}
+
+/// Cloudflare's challenge page: HTML with 403, or any status that it marks.
+fn is_challenge(status: StatusCode, headers: &HeaderMap) -> bool {
+    let is_html = headers
+        .get(http::header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    headers.contains_key("cf-mitigated") || (status == StatusCode::FORBIDDEN && is_html)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
+    fn of_reply(status: u16, body: &str) -> Setback {
+        let status = StatusCode::from_u16(status).unwrap();
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        Setback::of_reply(status, HeaderMap::new(), body, NOW)
+    }
+
+    fn of_event(data: &str) -> Setback {
+        Setback::of_event(Failure::from_event(data.as_bytes()), NOW)
+    }
+
+    fn word(setback: &Setback) -> String {
+        let name = format!("{setback:?}");
+        let end = name.find([' ', '(']).unwrap_or(name.len());
+        name[..end].to_owned()
+    }
+
+    #[test]
+    fn a_refusal_by_status_is_understood() {
+        for (status, body, expected) in [
+            (429, r#"{"error":{"type":"usage_limit_reached"}}"#, "UsageLimit"),
+            (403, r#"{"error":{"type":"usage_not_included"}}"#, "UsageLimit"),
+            (429, r#"{"error":{"code":"insufficient_quota"}}"#, "UsageLimit"),
+            (402, r#"{"detail":"pay"}"#, "UsageLimit"),
+            (402, r#"{"detail":{"code":"deactivated_workspace"}}"#, "Failing"),
+            (429, r#"{"error":{"code":"rate_limit_exceeded"}}"#, "Throttled"),
+            (429, "", "Throttled"),
+            (401, r#"{"error":{"code":"token_expired","type":"invalid_request_error"}}"#, "Unauthorized"),
+            (401, "", "Unauthorized"),
+            (401, r#"{"error":{"code":"account_deactivated"}}"#, "Failing"),
+            (400, r#"{"detail":"Unsupported parameter: user"}"#, "ClientFault"),
+            (400, r#"{"error":{"type":"invalid_request_error","code":"context_length_exceeded"}}"#, "ClientFault"),
+            (404, "not found", "ClientFault"),
+            (413, "", "ClientFault"),
+            (422, r#"{"detail":[{"msg":"x","loc":["body","input"]}]}"#, "ClientFault"),
+            (
+                400,
+                r#"{"detail":"The 'x' model is not supported when using Codex with a ChatGPT account."}"#,
+                "ModelNotSupported",
+            ),
+            (404, r#"{"error":{"type":"invalid_request_error","code":"model_not_found"}}"#, "ModelNotSupported"),
+            (503, r#"{"error":{"code":"server_is_overloaded"}}"#, "Failing"),
+            (500, "", "Failing"),
+            (520, "<html>", "Failing"),
+            (403, r#"{"detail":"no"}"#, "Failing"),
+            (308, "", "Failing"),
+        ] {
+            assert_eq!(word(&of_reply(status, body)), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_inside_a_stream_is_understood() {
+        let failed = |code: &str| {
+            format!(r#"{{"type":"response.failed","response":{{"error":{{"code":"{code}","message":"fake"}}}}}}"#)
+        };
+        for (code, expected) in [
+            ("usage_limit_reached", "UsageLimit"),
+            ("rate_limit_exceeded", "Throttled"),
+            ("server_is_overloaded", "Failing"),
+            ("brand_new", "Failing"),
+            ("context_length_exceeded", "ClientFault"),
+            ("invalid_prompt", "ClientFault"),
+        ] {
+            assert_eq!(word(&of_event(&failed(code))), expected, "{code}");
+        }
+        let by_status = r#"{"type":"error","status":429,"error":{"type":"usage_limit_reached","resets_in_seconds":60}}"#;
+        assert_eq!(word(&of_event(by_status)), "UsageLimit");
+    }
+
+    #[test]
+    fn the_reset_comes_from_the_body_before_the_headers_and_is_kept_sane() {
+        let resets_at = |body: &str| match of_reply(429, body) {
+            Setback::UsageLimit { resets_at, .. } => resets_at.map(|at| at.duration_since(NOW).unwrap().as_secs()),
+            other => panic!("{other:?}"),
+        };
+        let body = |fields: &str| format!(r#"{{"error":{{"type":"usage_limit_reached",{fields}"x":0}}}}"#);
+        assert_eq!(resets_at(&body(r#""resets_at":900,"resets_in_seconds":5,"#)), Some(900));
+        assert_eq!(resets_at(&body(r#""resets_in_seconds":5,"#)), Some(5));
+        assert_eq!(resets_at(&body(r#""resets_at":0,"#)), Some(1));
+        assert_eq!(resets_at(&body(r#""resets_at":18446744073709551615,"#)), None);
+        assert_eq!(resets_at(&body(r#""resets_in_seconds":99999999,"#)), Some(8 * 24 * 3600));
+        assert_eq!(resets_at(&body("")), None);
+    }
+
+    #[test]
+    fn a_challenge_page_is_nobodys_fault_and_stops_the_attempts() {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", "text/html; charset=UTF-8".parse().unwrap());
+        let setback = Setback::of_reply(StatusCode::FORBIDDEN, headers, Bytes::new(), NOW);
+        assert_eq!(setback.next_step(), NextStep::GiveUp);
+        assert_eq!(setback.result("m"), Some(AttemptResult::Unreachable));
+    }
+}

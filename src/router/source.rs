@@ -1,0 +1,211 @@
+//! The events of one upstream reply, pulled one at a time and with bounded patience.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use http_body::Body;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::translate::sse::{Ending, Frame, Frames, MAX_EVENT_BYTES};
+
+/// Why there is no further event although the stream was not over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Broken {
+    #[error("the upstream ended the stream early")]
+    Ended,
+    #[error("the upstream broke off: {0}")]
+    Lost(String),
+    #[error("the upstream was silent for {} s", .0.as_secs())]
+    Silent(Duration),
+    #[error("the upstream sent an event larger than {MAX_EVENT_BYTES} bytes")]
+    TooLarge,
+}
+
+/// Dropping it drops the upstream's connection or stream.
+pub(super) struct Source {
+    body: reqwest::Body,
+    frames: Frames,
+    /// Frames that were read and are to be read again.
+    held: VecDeque<Frame>,
+    idle: Duration,
+    last_event: Instant,
+    timer: Pin<Box<Sleep>>,
+    is_over: bool,
+}
+
+impl Source {
+    pub(super) fn new(body: reqwest::Body, idle: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            body,
+            frames: Frames::new(MAX_EVENT_BYTES),
+            held: VecDeque::new(),
+            idle,
+            last_event: now,
+            timer: Box::pin(sleep_until(now + idle)),
+            is_over: false,
+        }
+    }
+
+    /// Puts frames back in front.
+    pub(super) fn put_back(&mut self, frames: VecDeque<Frame>) {
+        self.held = frames;
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Frame, Broken> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// The next event. Comments are frames too, but they do not count as signs of life: a proxy on the way can send them for
+    /// ever.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, Broken>> {
+        if let Some(frame) = self.held.pop_front() {
+            return Poll::Ready(Ok(frame));
+        }
+        loop {
+            match self.frames.next() {
+                Some(Ok(frame)) => {
+                    if frame.has_data() {
+                        self.last_event = Instant::now();
+                    }
+                    return Poll::Ready(Ok(frame));
+                }
+                Some(Err(_too_large)) => return Poll::Ready(Err(Broken::TooLarge)),
+                None if self.is_over => return Poll::Ready(Err(Broken::Ended)),
+                None => {}
+            }
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    // Trailers say nothing that anybody here wants to know.
+                    if let Ok(chunk) = frame.into_data() {
+                        self.frames.push(chunk);
+                    }
+                }
+                Poll::Ready(Some(Err(err))) => {
+                    return Poll::Ready(Err(Broken::Lost(innermost(&err))));
+                }
+                Poll::Ready(None) => {
+                    self.is_over = true;
+                    if let Ending::Last(frame) = std::mem::take(&mut self.frames).finish() {
+                        return Poll::Ready(Ok(frame));
+                    }
+                }
+                Poll::Pending => {
+                    return if self.is_silent(cx) {
+                        Poll::Ready(Err(Broken::Silent(self.idle)))
+                    } else {
+                        Poll::Pending
+                    };
+                }
+            }
+        }
+    }
+
+    /// Whether the upstream has been silent for too long. The timer is moved only when it fires, not at every event.
+    fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let end = self.last_event + self.idle;
+            if end <= Instant::now() {
+                return true;
+            }
+            self.timer.as_mut().reset(end);
+        }
+        false
+    }
+
+    /// Reads to the end of the stream after its last event, so that the connection can serve another request.
+    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.is_over {
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(_)) | None) => self.is_over = true,
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// The same without waiting.
+    pub(super) fn end_now(&mut self) {
+        let mut cx = Context::from_waker(Waker::noop());
+        // Either it has ended, or it is dropped and its connection with it.
+        let _is_over = self.poll_end(&mut cx);
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").finish_non_exhaustive()
+    }
+}
+
+fn innermost(err: &dyn std::error::Error) -> String {
+    let mut err = err;
+    while let Some(source) = err.source() {
+        err = source;
+    }
+    err.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(body: impl Into<reqwest::Body>) -> Source {
+        Source::new(body.into(), Duration::from_secs(300))
+    }
+
+    #[tokio::test]
+    async fn frames_come_in_order_and_the_end_is_no_frame() {
+        let mut source = source("data: 1\n\n: ping\n\ndata: 2\n\n");
+        assert_eq!(source.next().await.unwrap().data, "1");
+        assert!(!source.next().await.unwrap().has_data());
+        assert_eq!(source.next().await.unwrap().data, "2");
+        assert_eq!(source.next().await, Err(Broken::Ended));
+    }
+
+    #[tokio::test]
+    async fn what_was_put_back_comes_first() {
+        let mut source = source("data: 1\n\ndata: 2\n\n");
+        let first = source.next().await.unwrap();
+        source.put_back([first].into());
+        assert_eq!(source.next().await.unwrap().data, "1");
+        assert_eq!(source.next().await.unwrap().data, "2");
+    }
+
+    /// Sends a comment now and then, and never an event.
+    struct Pings(Pin<Box<Sleep>>);
+
+    impl Body for Pings {
+        type Data = bytes::Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<http_body::Frame<bytes::Bytes>, Self::Error>>> {
+            std::task::ready!(self.0.as_mut().poll(cx));
+            self.0 = Box::pin(tokio::time::sleep(Duration::from_secs(15)));
+            let ping = bytes::Bytes::from_static(b": ping\n\n");
+            Poll::Ready(Some(Ok(http_body::Frame::data(ping))))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keep_alives_do_not_hide_that_the_upstream_is_silent() {
+        let pings = Pings(Box::pin(tokio::time::sleep(Duration::ZERO)));
+        let mut source = source(reqwest::Body::wrap(pings));
+        let began = Instant::now();
+        let broken = loop {
+            match source.next().await {
+                Ok(frame) => assert!(!frame.has_data()),
+                Err(broken) => break broken,
+            }
+        };
+        assert_eq!(broken, Broken::Silent(Duration::from_secs(300)));
+        assert!(began.elapsed() < Duration::from_secs(320));
+    }
+}

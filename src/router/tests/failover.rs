@@ -1,0 +1,319 @@
+//! What makes the router ask another profile, and what does not.
+
+use crate::pool::{Rest, RestCause, Trouble};
+use crate::simulator::{Gate, Reply};
+
+use super::*;
+
+/// The attempts as (profile, first word of the result).
+fn words(attempts: &[(String, AttemptResult)]) -> Vec<(&str, String)> {
+    let word = |result: &AttemptResult| {
+        let text = format!("{result:?}");
+        text.split([' ', '{']).next().unwrap().to_owned()
+    };
+    attempts.iter().map(|(name, result)| (name.as_str(), word(result))).collect()
+}
+
+#[tokio::test]
+async fn each_failure_of_one_profile_moves_the_request_to_the_next() {
+    let hour = Duration::from_secs(3_600);
+    for (reply, word) in [
+        (Reply::usage_limit(hour), "UsageLimit"),
+        (Reply::throttled(Duration::from_secs(7)), "Throttled"),
+        (Reply::status(500, "oops"), "Failing"),
+        (Reply::status(503, r#"{"error":{"code":"server_is_overloaded"}}"#), "Failing"),
+        (Reply::refusal_inside_200("server_is_overloaded"), "Failing"),
+        (Reply::refusal_inside_200("usage_limit_reached"), "UsageLimit"),
+        (Reply::error_event("rate_limit_exceeded"), "Throttled"),
+        (Reply::cut_after(2), "Cut"),
+        (Reply::clean_eof_after(2), "Cut"),
+    ] {
+        let mut rig = Rig::over(["work", "home"]).await;
+        let about = format!("{reply:?}");
+        rig.sim.reply_next("work", [reply]);
+        rig.sim.reply_next("home", [Reply::text("hello")]);
+        let answer = rig.chat(chat_stream("hi")).await;
+        assert_eq!(answer.status(), 200, "{about}");
+        assert_eq!(chat_text(&answer.text().await.unwrap()), "hello", "{about}");
+        assert_eq!(rig.asked(), ["work", "home"], "{about}");
+        let (attempts, done) = rig.told().await;
+        assert_eq!(
+            words(&attempts),
+            [("work", word.to_owned()), ("home", "Served".to_owned())],
+            "{about}"
+        );
+        assert_eq!(done.profile.unwrap().as_str(), "home");
+        assert_eq!((done.retries, done.is_complete), (1, true));
+    }
+}
+
+#[tokio::test]
+async fn codex_never_sees_the_refusal_that_was_held_back() {
+    let rig = Rig::over(["work", "home"]).await;
+    rig.sim.reply_next("work", [Reply::refusal_inside_200("server_is_overloaded")]);
+    let reply = rig.responses_of_codex(&codex_request()).await;
+    let types = event_types(&reply.text().await.unwrap());
+    assert_eq!(types.iter().filter(|kind| *kind == "response.created").count(), 1);
+    assert!(!types.contains(&"response.failed".to_owned()));
+    assert_eq!(types.last().unwrap(), "response.completed");
+}
+
+#[tokio::test]
+async fn the_reset_and_the_limits_are_told() {
+    let mut rig = Rig::over(["work", "home"]).await;
+    rig.sim.reply_next("work", [Reply::usage_limit(Duration::from_secs(900))]);
+    let before = SystemTime::now();
+    rig.chat(chat_request("hi")).await;
+    let Some(Report::Attempt(outcome)) = rig.reports.recv().await else {
+        panic!("no attempt");
+    };
+    let AttemptResult::UsageLimit { resets_at } = outcome.result else {
+        panic!("{outcome:?}");
+    };
+    let after = resets_at.unwrap().duration_since(before).unwrap().as_secs();
+    assert!((898..=901).contains(&after), "{after}");
+    assert!(outcome.usage.unwrap().blocked_until(before).is_some());
+}
+
+#[tokio::test]
+async fn the_clients_own_mistake_goes_back_without_a_second_try() {
+    let mistake = r#"{"error":{"message":"too long","type":"invalid_request_error","param":"input","code":"context_length_exceeded"}}"#;
+    let mut rig = Rig::over(["work", "home"]).await;
+    rig.sim.reply_always("work", Reply::status(400, mistake));
+
+    let reply = rig.responses_of_codex(&codex_request()).await;
+    assert_eq!(reply.status(), 400);
+    assert_eq!(reply.text().await.unwrap(), mistake, "Codex reads the upstream's own words");
+
+    let reply = rig.chat(chat_request("hi")).await;
+    assert_eq!(reply.status(), 400);
+    let error = error_of(reply).await;
+    assert_eq!(error["code"], "context_length_exceeded");
+    assert_eq!(error["message"], "too long");
+
+    assert_eq!(rig.asked(), ["work", "work"]);
+    let (attempts, done) = rig.told().await;
+    assert_eq!(attempts[0].1, AttemptResult::ClientFault { status: 400 });
+    assert_eq!((done.status, done.retries), (400, 0));
+}
+
+#[tokio::test]
+async fn the_backends_detail_becomes_an_openai_error() {
+    let rig = Rig::over(["work"]).await;
+    rig.sim.reply_next("work", [Reply::status(400, r#"{"detail":"Unsupported parameter: x"}"#)]);
+    let error = error_of(rig.chat(chat_request("hi")).await).await;
+    assert_eq!(error["message"], "Unsupported parameter: x");
+    assert_eq!(error["type"], "invalid_request_error");
+}
+
+#[tokio::test]
+async fn a_request_fault_inside_200_is_a_status_for_chat_and_an_event_for_codex() {
+    let rig = Rig::over(["work", "home"]).await;
+    rig.sim.reply_always("work", Reply::refusal_inside_200("context_length_exceeded"));
+    let reply = rig.chat(chat_stream("hi")).await;
+    assert_eq!(reply.status(), 400);
+    assert_eq!(error_of(reply).await["code"], "context_length_exceeded");
+    let reply = rig.responses_of_codex(&codex_request()).await;
+    assert_eq!(reply.status(), 200);
+    let types = event_types(&reply.text().await.unwrap());
+    assert_eq!(types.last().unwrap(), "response.failed");
+    assert_eq!(rig.asked(), ["work", "work"]);
+}
+
+#[tokio::test]
+async fn a_refused_token_is_renewed_once_and_the_same_profile_answers() {
+    let mut rig = Rig::over(["work", "home"]).await;
+    rig.sim.revoke_access("work");
+    let reply = rig.chat(chat_request("hi")).await;
+    assert_eq!(reply.status(), 200);
+    assert_eq!(rig.asked(), ["work", "work"]);
+    assert_eq!(rig.tokens.asked.load(Ordering::SeqCst), 1);
+    let (attempts, done) = rig.told().await;
+    assert_eq!(words(&attempts), [("work", "Served".to_owned())]);
+    assert_eq!(done.retries, 1);
+}
+
+#[tokio::test]
+async fn a_token_that_stays_refused_moves_the_request_on() {
+    let mut rig = Rig::over(["work", "home"]).await;
+    rig.sim.reply_always("work", Reply::unauthorized());
+    let reply = rig.chat(chat_request("hi")).await;
+    assert_eq!(reply.status(), 200);
+    assert_eq!(rig.asked(), ["work", "work", "home"]);
+    assert_eq!(rig.tokens.asked.load(Ordering::SeqCst), 1);
+    let (attempts, _) = rig.told().await;
+    assert_eq!(
+        words(&attempts),
+        [("work", "Unauthorized".to_owned()), ("home", "Served".to_owned())]
+    );
+}
+
+#[tokio::test]
+async fn an_upstream_401_is_never_the_clients() {
+    let rig = Rig::over(["dead"]).await;
+    rig.sim.revoke_access("dead");
+    for reply in [
+        rig.responses_of_codex(&codex_request()).await,
+        rig.chat(chat_request("hi")).await,
+    ] {
+        assert_eq!(reply.status(), 503);
+        let message = error_of(reply).await["message"].to_string();
+        assert!(message.contains("dead: its login was refused"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_has_run_out_is_never_sent() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    let members = vec![
+        member("dead", access(&sim.auth_json_expired("dead")), 0),
+        member("work", access(&sim.auth_json_expired("work")), 1),
+    ];
+    let mut rig = Rig::start(sim, members, Limits::default()).await;
+    let reply = rig.chat(chat_request("hi")).await;
+    assert_eq!(reply.status(), 200);
+    assert_eq!(rig.asked(), ["work"]);
+    assert_eq!(rig.tokens.asked.load(Ordering::SeqCst), 2);
+    let (attempts, _) = rig.told().await;
+    assert_eq!(words(&attempts), [("work", "Served".to_owned())], "nothing was sent for dead");
+}
+
+#[tokio::test]
+async fn a_model_that_one_profile_lacks_is_asked_of_the_next() {
+    let mut rig = Rig::over(["work", "home"]).await;
+    rig.sim.change("work", |work| work.models(["gpt-5.4"]));
+    let reply = rig.chat(chat_request("hi")).await;
+    assert_eq!(reply.status(), 200);
+    let (attempts, _) = rig.told().await;
+    let model = MODEL.to_owned();
+    assert_eq!(attempts[0].1, AttemptResult::ModelNotSupported { model });
+
+    rig.sim.change("home", |home| home.models(["gpt-5.4"]));
+    let reply = rig.chat(chat_request("hi")).await;
+    assert_eq!(reply.status(), 400, "everybody lacks it, so it is the request");
+    assert!(error_of(reply).await["message"].to_string().contains(MODEL));
+}
+
+#[tokio::test]
+async fn a_used_up_pool_is_told_with_its_earliest_reset() {
+    let mut rig = Rig::over(["work", "home"]).await;
+    rig.sim.reply_always("work", Reply::usage_limit(Duration::from_secs(7_200)));
+    rig.sim.reply_always("home", Reply::usage_limit(Duration::from_secs(900)));
+    let reply = rig.responses_of_codex(&codex_request()).await;
+    assert_eq!(reply.status(), 429);
+    let retry_after: u64 = header(&reply, "retry-after").unwrap().parse().unwrap();
+    assert!((899..=901).contains(&retry_after), "{retry_after}");
+    assert_eq!(header(&reply, "x-should-retry").unwrap(), "false");
+    let error = error_of(reply).await;
+    assert_eq!(error["type"], "usage_limit_reached");
+    assert_eq!(error["plan_type"], "plus");
+    assert_eq!(error["resets_in_seconds"], retry_after);
+    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let resets_at = error["resets_at"].as_u64().unwrap();
+    assert!((unix + 890..=unix + 902).contains(&resets_at));
+    let (attempts, done) = rig.told().await;
+    assert_eq!(attempts.len(), 2);
+    assert_eq!((done.status, done.is_complete), (429, false));
+}
+
+#[tokio::test]
+async fn a_pool_that_is_known_to_be_used_up_answers_at_once() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    let mut work = member("work", access(&sim.auth_json("work")), 10);
+    let mut home = member("home", access(&sim.auth_json("home")), 0);
+    home.rest = Some(Rest {
+        until: SystemTime::now() + Duration::from_secs(60),
+        cause: RestCause::UsageLimit,
+    });
+    work.trouble = Some(Trouble::SignInAgain);
+    let rig = Rig::start(sim, vec![work, home], Limits::default()).await;
+    let reply = rig.chat(chat_request("hi")).await;
+    assert_eq!(reply.status(), 429);
+    assert_eq!(header(&reply, "x-should-retry"), None, "a minute is worth waiting for");
+    assert!(error_of(reply).await["message"].to_string().contains("work: login expired"));
+    assert_eq!(rig.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_empty_pool_says_so() {
+    let rig = Rig::over([]).await;
+    let reply = rig.chat(chat_request("hi")).await;
+    assert_eq!(reply.status(), 503);
+    assert_eq!(error_of(reply).await["code"], "no_account_available");
+}
+
+#[tokio::test]
+async fn three_profiles_are_tried_and_no_more() {
+    let mut rig = Rig::over(["a", "b", "c", "d"]).await;
+    for name in ["a", "b", "c", "d"] {
+        rig.sim.reply_always(name, Reply::status(500, "oops"));
+    }
+    let reply = rig.chat(chat_request("hi")).await;
+    assert_eq!(reply.status(), 503);
+    assert_eq!(header(&reply, "x-should-retry").unwrap(), "false");
+    assert_eq!(rig.asked(), ["a", "b", "c"]);
+    let (_, done) = rig.told().await;
+    assert_eq!(done.retries, 2);
+}
+
+#[tokio::test]
+async fn a_storm_of_failures_is_not_multiplied() {
+    let rig = Rig::over(["a", "b", "c"]).await;
+    for name in ["a", "b", "c"] {
+        rig.sim.reply_always(name, Reply::status(500, "oops"));
+    }
+    for _ in 0..40 {
+        assert_eq!(rig.chat(chat_request("hi")).await.status(), 503);
+    }
+    let sent = rig.asked().len();
+    assert!((40..=40 + 8 + 10 + 20).contains(&sent), "{sent} instead of 120");
+    assert!(sent < 100, "{sent}");
+}
+
+#[tokio::test]
+async fn a_challenge_page_ends_the_attempts() {
+    let mut rig = Rig::over(["work", "home"]).await;
+    rig.sim.reply_next("work", [Reply::html(403)]);
+    let reply = rig.chat(chat_request("hi")).await;
+    assert_eq!(reply.status(), 503);
+    assert_eq!(rig.asked(), ["work"]);
+    let (attempts, _) = rig.told().await;
+    assert_eq!(attempts, [("work".to_owned(), AttemptResult::Unreachable)]);
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_not_there_is_told_as_such() {
+    let mut rig = Rig::nowhere("work").await;
+    let reply = rig.chat(chat_request("hi")).await;
+    assert_eq!(reply.status(), 503);
+    let (attempts, _) = rig.told().await;
+    assert_eq!(attempts, [("work".to_owned(), AttemptResult::Unreachable)]);
+}
+
+#[tokio::test]
+async fn an_upstream_that_says_nothing_is_not_asked_twice() {
+    let limits = Limits {
+        answer_head: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let mut rig = Rig::with_limits(["work", "home"], limits).await;
+    let gate = Gate::closed();
+    rig.sim.reply_next("work", [Reply::slow_start(&gate)]);
+    let reply = rig.chat(chat_request("hi")).await;
+    assert_eq!(reply.status(), 504);
+    assert_eq!(header(&reply, "x-should-retry").unwrap(), "false");
+    assert_eq!(error_of(reply).await["code"], "upstream_timeout");
+    assert_eq!(rig.asked(), ["work"]);
+    let (attempts, _) = rig.told().await;
+    assert_eq!(words(&attempts), [("work", "Failing".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_new_pool_counts_from_the_next_request_on() {
+    let rig = Rig::over(["work", "home"]).await;
+    rig.chat(chat_request("hi")).await;
+    let home = member("home", access(&rig.sim.auth_json("home")), 0);
+    rig.pool.send_replace(Arc::new(pool_of(vec![home])));
+    rig.chat(chat_request("hi")).await;
+    assert_eq!(rig.asked(), ["work", "home"]);
+}

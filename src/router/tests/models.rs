@@ -1,0 +1,82 @@
+//! Model lists, in the shape that the client asks for.
+
+use super::*;
+
+async fn get(rig: &Rig, path: &str) -> (u16, Option<String>, Value) {
+    let reply = http().get(rig.url(path)).send().await.unwrap();
+    let status = reply.status().as_u16();
+    let etag = header(&reply, "etag");
+    let body = serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap();
+    (status, etag, body)
+}
+
+fn ids(list: &Value) -> Vec<&str> {
+    let data = list["data"].as_array().unwrap();
+    data.iter().map(|model| model["id"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn codex_gets_the_backends_own_document() {
+    let rig = Rig::over(["work"]).await;
+    let (status, etag, body) = get(&rig, "/v1/models?client_version=0.169.0").await;
+    assert_eq!(status, 200);
+    assert!(etag.is_some());
+    let slugs: Vec<_> = body["models"].as_array().unwrap().iter().map(|model| &model["slug"]).collect();
+    assert!(slugs.contains(&&json!("codex-auto-review")), "hidden ones included");
+    assert!(body["models"][0]["supported_reasoning_levels"].is_array());
+    let asked = rig.sim.asked().pop().unwrap();
+    assert_eq!(asked.query, "client_version=0.169.0");
+}
+
+#[tokio::test]
+async fn others_get_the_openai_list_without_hidden_models() {
+    let rig = Rig::over(["work"]).await;
+    let (status, _, body) = get(&rig, "/models").await;
+    assert_eq!(status, 200);
+    assert_eq!(body["object"], "list");
+    assert!(ids(&body).contains(&MODEL));
+    assert!(!ids(&body).contains(&"codex-auto-review"));
+    let (status, _, body) = get(&rig, "/v1/models/gpt-5.5").await;
+    assert_eq!((status, body["id"].as_str()), (200, Some(MODEL)));
+    let (status, _, body) = get(&rig, "/v1/models/gpt-2").await;
+    assert_eq!((status, body["error"]["code"].as_str()), (404, Some("model_not_found")));
+}
+
+#[tokio::test]
+async fn the_upstream_is_asked_once_for_a_while() {
+    let rig = Rig::over(["work"]).await;
+    for _ in 0..3 {
+        get(&rig, "/v1/models").await;
+    }
+    assert_eq!(rig.sim.count("/backend-api/codex/models"), 1);
+}
+
+#[tokio::test]
+async fn a_refused_login_is_no_reason_to_have_no_list() {
+    let rig = Rig::over(["work", "home"]).await;
+    rig.sim.revoke_access("work");
+    let (_, _, body) = get(&rig, "/v1/models").await;
+    assert!(ids(&body).contains(&MODEL));
+    assert_eq!(rig.sim.count("/backend-api/codex/models"), 2);
+}
+
+#[tokio::test]
+async fn both_services_are_listed_together() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    sim.add(Account::chatgpt("work").models(["gpt-5.5"]));
+    sim.add(Account::api_key("key").models(["gpt-5.5", "gpt-4o"]));
+    let members = ["work", "key"].map(|name| member(name, access(&sim.auth_json(name)), 0));
+    let rig = Rig::start(sim, members.into(), Limits::default()).await;
+    let (_, _, body) = get(&rig, "/v1/models").await;
+    assert_eq!(ids(&body), ["gpt-5.5", "gpt-4o"]);
+}
+
+#[tokio::test]
+async fn when_nobody_answers_there_is_a_built_in_list() {
+    let rig = Rig::nowhere("work").await;
+    let (status, _, body) = get(&rig, "/v1/models").await;
+    assert_eq!(status, 200);
+    assert!(ids(&body).contains(&MODEL));
+    let (_, _, body) = get(&rig, "/v1/models?client_version=0.169.0").await;
+    assert!(body["models"][0]["base_instructions"].is_string());
+}

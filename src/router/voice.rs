@@ -1,0 +1,162 @@
+//! How upstream events become the bytes that one kind of client reads.
+
+use bytes::Bytes;
+
+use crate::translate::chat::ChunkWriter;
+use crate::translate::responses::{OutputRecord, Terminal, TerminalEvent, TokenUsage};
+use crate::translate::sse::{Frame, write_frame};
+use crate::translate::{ErrorBody, EventKind, Failure, Progress};
+
+pub(super) enum Voice {
+    /// Codex reads everything that its backend says, byte for byte.
+    Codex,
+    Sdk(Sdk),
+    Chat(Box<ChunkWriter>),
+}
+
+/// A typed client of the Responses API: it knows the public events only, and reads the final answer from the last one.
+pub(super) struct Sdk {
+    /// `None` when the upstream fills its last event in by itself.
+    record: Option<OutputRecord>,
+    /// For the number of an error event of our own.
+    events: u64,
+}
+
+/// What one event gave the client.
+pub(super) enum Spoken {
+    Nothing,
+    /// Something was appended.
+    Written,
+    AsItCame(Bytes),
+    /// That was the last event of the answer.
+    Last {
+        /// To be written as it is; empty when it was appended.
+        bytes: Bytes,
+        tokens: Option<TokenUsage>,
+        failure: Option<Box<Failure>>,
+    },
+}
+
+impl Voice {
+    pub(super) fn sdk(record: Option<OutputRecord>) -> Self {
+        Self::Sdk(Sdk { record, events: 0 })
+    }
+
+    pub(super) fn say(&mut self, kind: EventKind, frame: Frame, out: &mut Vec<u8>) -> Spoken {
+        match self {
+            Self::Codex => match ending_of(kind, &frame) {
+                None => Spoken::AsItCame(frame.raw),
+                Some((tokens, failure)) => Spoken::Last {
+                    bytes: frame.raw,
+                    tokens,
+                    failure,
+                },
+            },
+            Self::Sdk(sdk) => sdk.say(kind, frame),
+            Self::Chat(writer) => say_chunk(writer, kind, &frame, out),
+        }
+    }
+
+    /// Writes an error as the end of the stream. Whether that was possible: Codex takes only a broken connection for what it
+    /// is, and starts the turn again.
+    pub(super) fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) -> bool {
+        match self {
+            Self::Codex => false,
+            Self::Sdk(sdk) => {
+                let event = ErrorBody::from(failure).to_responses_event(sdk.events);
+                write_frame(Some(b"error"), &event, out);
+                true
+            }
+            Self::Chat(writer) => {
+                let before = out.len();
+                writer.fail(failure, out);
+                // After an error of ours no `[DONE]`: there are clients that look at nothing else. Alone it stands for an
+                // answer that was complete but for its price.
+                let written = out.len() - before;
+                if out.ends_with(DONE) && written > DONE.len() {
+                    out.truncate(out.len() - DONE.len());
+                }
+                true
+            }
+        }
+    }
+}
+
+/// How a chat stream says that it is complete.
+const DONE: &[u8] = b"data: [DONE]\n\n";
+
+impl Sdk {
+    fn say(&mut self, kind: EventKind, frame: Frame) -> Spoken {
+        if kind.is_vendor() {
+            return Spoken::Nothing;
+        }
+        if frame.has_data() {
+            self.events += 1;
+        }
+        if let Some((tokens, failure)) = ending_of(kind, &frame) {
+            return Spoken::Last {
+                bytes: self.last(kind, frame),
+                tokens,
+                failure,
+            };
+        }
+        if let Some(record) = &mut self.record
+            && record.note(kind, &frame.data).is_err()
+        {
+            // Too much to remember, or not readable: the client has its events, the last one stays as it comes.
+            self.record = None;
+        }
+        Spoken::AsItCame(frame.raw)
+    }
+
+    /// The last event with the whole answer in it.
+    fn last(&self, kind: EventKind, frame: Frame) -> Bytes {
+        let Some(record) = &self.record else {
+            return frame.raw;
+        };
+        let full = record.with_full_output(kind, &frame.data);
+        if full.as_ptr() == frame.data.as_ptr() {
+            return frame.raw;
+        }
+        let mut out = Vec::with_capacity(full.len() + 64);
+        write_frame(frame.event.as_deref(), &full, &mut out);
+        out.into()
+    }
+}
+
+fn say_chunk(writer: &mut ChunkWriter, kind: EventKind, frame: &Frame, out: &mut Vec<u8>) -> Spoken {
+    if !frame.has_data() {
+        // A keep-alive: a comment is one in every dialect.
+        out.extend_from_slice(&frame.raw);
+        return Spoken::Written;
+    }
+    match writer.push_kind(kind, &frame.data, out) {
+        Ok(Progress::Nothing) => Spoken::Nothing,
+        Ok(Progress::Output) => Spoken::Written,
+        Ok(Progress::Finished) => Spoken::Last {
+            bytes: Bytes::new(),
+            tokens: writer.usage(),
+            failure: None,
+        },
+        Err(failure) => {
+            writer.fail(&failure, out);
+            Spoken::Last {
+                bytes: Bytes::new(),
+                tokens: writer.usage(),
+                failure: Some(failure),
+            }
+        }
+    }
+}
+
+fn ending_of(
+    kind: EventKind,
+    frame: &Frame,
+) -> Option<(Option<TokenUsage>, Option<Box<Failure>>)> {
+    let event = TerminalEvent::read(kind, &frame.data)?;
+    let failure = match event.terminal {
+        Terminal::Completed | Terminal::Incomplete(_) => None,
+        Terminal::Failed(failure) => Some(failure),
+    };
+    Some((event.usage, failure))
+}

@@ -1,0 +1,64 @@
+//! One document out of a stream, for a client that does not read streams.
+
+use std::time::SystemTime;
+
+use super::House;
+use super::accept::Stage;
+use super::attempt::Attempt;
+use super::reply::Refusal;
+use super::report::{AttemptResult, Record};
+use super::setback::Setback;
+use super::source::Source;
+use crate::translate::{EventKind, Failure, Progress};
+
+/// Feeds every event to `take` until the answer is complete.
+///
+/// # Errors
+/// When the upstream fails or breaks off. It is not asked again: the answer was under way, and counted.
+pub(super) async fn collect(
+    house: &House,
+    model: &str,
+    mut source: Source,
+    attempt: &mut Attempt,
+    record: &mut Record,
+    mut take: impl FnMut(EventKind, &[u8]) -> Result<Progress, Box<Failure>>,
+) -> Result<(), Refusal> {
+    let mut stage = house.stage.clone();
+    loop {
+        let next = tokio::select! {
+            next = source.next() => next,
+            _ended = stage.wait_for(|stage| *stage >= Stage::Ending) => return Err(Refusal::Stopping),
+        };
+        let frame = match next {
+            Ok(frame) => frame,
+            Err(broken) => {
+                tracing::debug!(error = %broken, request = record.id(), "an answer broke off");
+                attempt.tell(AttemptResult::Cut);
+                return Err(Refusal::Failed(Box::new(Failure::truncated())));
+            }
+        };
+        if !frame.has_data() {
+            continue;
+        }
+        let kind = EventKind::of_frame(&frame);
+        if kind == EventKind::CodexRateLimits {
+            super::rate_limits::note(&frame.data, &mut attempt.usage);
+        }
+        if !kind.is_handshake() {
+            record.note_first_token();
+        }
+        match take(kind, &frame.data) {
+            Ok(Progress::Finished) => {
+                source.end_now();
+                attempt.tell(AttemptResult::Served);
+                return Ok(());
+            }
+            Ok(Progress::Nothing | Progress::Output) => {}
+            Err(failure) => {
+                let setback = Setback::of_event((*failure).clone(), SystemTime::now());
+                attempt.tell(setback.result(model).unwrap_or(AttemptResult::Cut));
+                return Err(Refusal::Failed(failure));
+            }
+        }
+    }
+}
