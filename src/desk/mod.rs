@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 pub mod command;
 pub mod settings;
 pub mod snapshot;
+pub mod words;
 
 pub use command::Command;
 pub use settings::Settings;
