@@ -102,7 +102,7 @@ fn header_ui(
     let galley = text::line(ui.painter(), "Accounts", Role::BodyM, look.text, 200.0);
     let tab = Rect::from_min_size(
         pos2(rect.left() + GUTTER, middle - 14.0),
-        vec2((galley.size().x + 20.0).round(), 28.0),
+        vec2((galley.size().x + 20.0).ceil(), 28.0),
     );
     let radius = CornerRadius::same(CONTROL_RADIUS);
     ui.painter().rect_filled(tab, radius, look.tab_selected);
@@ -112,7 +112,8 @@ fn header_ui(
 
     let mut x = rect.right() - GUTTER - 14.0 - 60.0;
     let mut next = || {
-        let centre = pos2(x, middle);
+        // Half a point up: icons are centred on the words beside them, not on the line.
+        let centre = pos2(x, middle - 0.5);
         x += 30.0;
         centre
     };

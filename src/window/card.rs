@@ -89,14 +89,14 @@ fn head(ui: &Ui, look: Look, card: &ActiveCard, rect: Rect, title_y: f32) {
     };
     let badge = text::put(
         painter,
-        pos2(right, y),
+        pos2(right, y + 0.5),
         Align2::RIGHT_CENTER,
         card.badge.label(),
         Role::CaptionM,
         ink,
         120.0,
     );
-    let mark = pos2(badge.left() - 14.0, y);
+    let mark = pos2(badge.left() - 14.0, y + 0.5);
     match card.badge {
         Badge::InUse => widgets::in_use_mark(painter, look, mark),
         Badge::LoginExpired => text::icon(painter, mark, icon::CROSS_CIRCLE, 16, look.bad),
@@ -121,7 +121,7 @@ fn head(ui: &Ui, look: Look, card: &ActiveCard, rect: Rect, title_y: f32) {
 fn second_line(ui: &Ui, look: Look, card: &ActiveCard, rect: Rect) {
     let painter = ui.painter();
     let (left, right) = (rect.left() + CARD_PADDING, rect.right() - CARD_PADDING);
-    let y = rect.top() + 46.5;
+    let y = rect.top() + 46.0;
     let age = text::put(
         painter,
         pos2(right, y),
@@ -172,13 +172,13 @@ fn block_ui(ui: &Ui, look: Look, area: Rect, block: &WindowBlock) {
     speak(ui, area, block);
     let painter = ui.painter();
     // The figure's own bearing moves it in by about a point: its ink stands flush with the words.
-    let figure = area.left_top() + vec2(-1.0, 18.0);
+    let figure = area.left_top() + vec2(-1.0, 17.0);
     let ink = figure_ink(look, block.level);
     let end = text::put_on_baseline(painter, figure, &block.figure, Role::Figure, ink);
     text::put_on_baseline(painter, pos2(end, figure.y), "%", Role::FigureSign, ink);
     text::put(
         painter,
-        area.left_top() + vec2(0.0, 31.5),
+        area.left_top() + vec2(0.0, 31.0),
         Align2::LEFT_CENTER,
         block.unit,
         Role::Caption,

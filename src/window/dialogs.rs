@@ -128,10 +128,10 @@ fn switch_ui(
     title(ui, look, &format!("Switch to {to}"));
     let stay = match snapshot.active() {
         Some(active) => format!(
-            "Codex is running. These stay on {} until they restart:",
+            "Codex is running.\nThese stay on {} until they restart:",
             active.name
         ),
-        None => "Codex is running. These keep their login until they restart:".to_owned(),
+        None => "Codex is running.\nThese keep their login until they restart:".to_owned(),
     };
     paragraph(ui, look, &stay);
     ui.add_space(10.0);

@@ -69,7 +69,6 @@ pub mod icon {
     pub const CHEVRON_DOWN: &str = "\u{e06d}";
     pub const CLOCK: &str = "\u{e087}";
     pub const COPY: &str = "\u{e09e}";
-    pub const CROSS: &str = "\u{e1b2}";
     pub const CROSS_CIRCLE: &str = "\u{e084}";
     pub const DISK: &str = "\u{e0ed}";
     pub const ELLIPSIS: &str = "\u{e0b6}";

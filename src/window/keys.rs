@@ -1,6 +1,6 @@
 //! The keyboard. (`design` section 7.) Single letters only while no field has the focus.
 
-use egui::{Context, Event, Key, KeyboardShortcut, Modifiers, Popup, Ui};
+use egui::{Context, Event, FocusDirection, Key, KeyboardShortcut, Modifiers, Popup, Ui};
 
 use super::Closed;
 use super::ask::Ask;
@@ -80,6 +80,8 @@ pub fn obey(ui: &Ui, page: &Page, state: &mut ListState, asks: &mut Vec<Ask>) {
         if (down || !is_searching) && ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key))
         {
             state.step(page, down);
+            // egui would move the focus on by itself, to whatever lies in that direction.
+            ctx.memory_mut(|memory| memory.move_focus(FocusDirection::None));
         }
     }
 }

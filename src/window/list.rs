@@ -141,7 +141,7 @@ fn sort_spoken(sort: Sort) -> String {
 fn head_ui(ui: &mut Ui, look: Look, group: &Group, sorted: Option<Sort>, asks: &mut Vec<Ask>) {
     let height = if sorted.is_some() { 36.0 } else { 32.0 };
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
-    let middle = rect.top() + 20.5;
+    let middle = rect.top() + 20.0;
     let head = text::put(
         ui.painter(),
         pos2(rect.left() + 4.0, middle),
@@ -372,7 +372,7 @@ fn row_ui(
             look,
             rect.left() + TEXT_X,
             rect.right() - HAIRLINE,
-            rect.bottom() - HAIRLINE,
+            rect.bottom(),
         );
     }
     if look.shows_focus && response.has_focus() {
@@ -424,10 +424,13 @@ fn paint_row(ui: &Ui, look: Look, row: &Row, rect: Rect, hides_right: bool, hide
     let bars_left = right - RIGHT_COLUMN - 12.0 - BAR_WIDTH;
     let has_bars = !row.bars.is_empty();
     let text_width = if has_bars {
-        bars_left - 10.0 - left
+        bars_left - 12.0 - left
     } else {
-        bars_left + BAR_WIDTH - left
+        bars_left + BAR_WIDTH / 2.0 - left
     };
+
+    // A word or two may be a little wider than the column, and more so where there are no bars.
+    let most = RIGHT_COLUMN + if has_bars { 10.0 } else { 20.0 };
 
     widgets::mark(painter, look, pos2(rect.left() + MARK_X, middle), row.mark);
     let name_ink = if row.is_usable {
@@ -508,16 +511,16 @@ fn paint_row(ui: &Ui, look: Look, row: &Row, rect: Rect, hides_right: bool, hide
                 figure,
                 role,
                 ink,
-                RIGHT_COLUMN,
+                most,
             );
             text::put(
                 painter,
-                pos2(figure.left() - 4.0, middle - 9.0),
+                pos2(figure.left() - 3.5, middle - 9.0),
                 Align2::RIGHT_CENTER,
                 lead,
                 Role::Caption,
                 look.text_2,
-                RIGHT_COLUMN,
+                most,
             );
             text::put(
                 painter,
@@ -526,7 +529,7 @@ fn paint_row(ui: &Ui, look: Look, row: &Row, rect: Rect, hides_right: bool, hide
                 note,
                 Role::Countdown,
                 look.text_3,
-                RIGHT_COLUMN,
+                most,
             );
         }
     }

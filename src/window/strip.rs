@@ -6,7 +6,7 @@ use super::ask::Ask;
 use super::fonts::icon;
 use super::rows::{LastIcon, Strip, StripFace};
 use super::text::{self, Role};
-use super::theme::{GUTTER, HAIRLINE, Look};
+use super::theme::{GUTTER, Look};
 use super::widgets::{self, BUTTON_HEIGHT, ButtonKind, Label};
 use crate::desk::Command;
 
@@ -19,7 +19,7 @@ pub fn strip_ui(ui: &Ui, look: Look, rect: Rect, strip: &Strip, asks: &mut Vec<A
     let toggle = widgets::toggle_ui(
         ui,
         look,
-        pos2(rect.left() + GUTTER + 18.0, middle),
+        pos2(rect.left() + GUTTER + 18.0, middle + 0.5),
         Id::unique("router toggle"),
         strip.is_on,
         &strip.spoken,
@@ -76,7 +76,7 @@ pub fn strip_ui(ui: &Ui, look: Look, rect: Rect, strip: &Strip, asks: &mut Vec<A
         }
         StripFace::Off | StripFace::Starting | StripFace::On(_) | StripFace::NothingUsable => {
             if let Some(url) = &strip.base_url {
-                let centre = pos2(right - widgets::ICON_BUTTON / 2.0, middle);
+                let centre = pos2(right - widgets::ICON_BUTTON / 2.0, middle - 0.5);
                 let response = widgets::icon_button_ui(
                     ui,
                     look,
@@ -108,7 +108,7 @@ fn words(ui: &Ui, look: Look, strip: &Strip, left: f32, right: f32, middle: f32)
     let painter = ui.painter();
     let name = text::put(
         painter,
-        pos2(left, middle - 8.5),
+        pos2(left, middle - 9.0),
         Align2::LEFT_CENTER,
         "Router",
         Role::BodyM,
@@ -117,7 +117,7 @@ fn words(ui: &Ui, look: Look, strip: &Strip, left: f32, right: f32, middle: f32)
     );
     text::put(
         painter,
-        pos2(name.right() + 8.0, middle - 8.5),
+        pos2(name.right() + 8.0, middle - 9.0),
         Align2::LEFT_CENTER,
         &strip.address,
         Role::Mono,
@@ -138,13 +138,7 @@ fn words(ui: &Ui, look: Look, strip: &Strip, left: f32, right: f32, middle: f32)
     };
     let mut x = left;
     if let Some((glyph, ink)) = sign {
-        text::icon(
-            painter,
-            pos2(left + 6.5, y - HAIRLINE / 2.0),
-            glyph,
-            13,
-            ink,
-        );
+        text::icon(painter, pos2(left + 6.0, y), glyph, 13, ink);
         x += 18.5;
     }
     let line = text::put(

@@ -49,7 +49,7 @@ impl Role {
             Self::Icon(size) => (f32::from(size), 400.0, fonts::icons(), 0.0),
         };
         TextFormat {
-            font_id: FontId::unique(size, family),
+            font_id: FontId::new(size, family),
             color,
             coords: VariationCoords::new([(b"wght", weight)]),
             extra_letter_spacing: tracking,

@@ -207,7 +207,8 @@ pub fn name_and_chip(
         max_width,
     );
     if let Some(plan) = plan {
-        chip(painter, look, pos2(rect.right() + gap, at.y), plan);
+        // Small type sits a little high in its line.
+        chip(painter, look, pos2(rect.right() + gap, at.y + 0.5), plan);
     }
 }
 
@@ -292,7 +293,8 @@ pub fn mark(painter: &Painter, look: Look, centre: Pos2, mark: Mark) {
     }
 }
 
-const RING_RADIUS: f32 = 5.0;
+/// The stroke lies outside of it.
+const RING_RADIUS: f32 = 4.25;
 const RING_WIDTH: f32 = 1.5;
 
 fn half_ring(painter: &Painter, centre: Pos2, color: Color32) {
@@ -366,7 +368,7 @@ pub fn field_ui(
                 .font(Role::Body.font())
                 .color(look.text_3),
         )
-        .vertical_align(egui::Align::Center)
+        .align(Align2::LEFT_CENTER)
         .min_size(inner.size())
         .desired_width(inner.width());
     let response = ui.put(inner, edit);

@@ -107,7 +107,8 @@ mod tests {
     const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
     fn change(tell: impl Fn(&Teller<'_>)) -> Option<Duration> {
-        let teller = Teller::new(NOW + DAY * 30, &TimeZone::UTC);
+        let zone = TimeZone::UTC;
+        let teller = Teller::new(NOW + DAY * 30, &zone);
         tell(&teller);
         teller.next_change_in()
     }
@@ -139,7 +140,8 @@ mod tests {
             let span = Duration::from_millis(ms);
             for (at, is_past) in [(now - span, true), (now + span, false)] {
                 let tell = |later: Duration| {
-                    let teller = Teller::new(now + later, &TimeZone::UTC);
+                    let zone = TimeZone::UTC;
+                    let teller = Teller::new(now + later, &zone);
                     let text = if is_past { Some(teller.age(at)) } else { teller.until(at) };
                     (text, teller.next_change_in())
                 };
