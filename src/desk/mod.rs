@@ -21,6 +21,9 @@ pub use snapshot::{
     RouterState, RouterView, Snapshot,
 };
 
+// A face may not look into `pool`; these three stand in the snapshot.
+pub use crate::pool::{Rest, RestCause, Strategy};
+
 /// A face's end of the desk.
 #[derive(Clone, Debug)]
 pub struct Desk {
