@@ -98,6 +98,7 @@ async fn speak(
         .header_read_timeout(house.limits.keep_alive)
         .max_headers(100)
         .max_header_size(house.limits.head_bytes)
+        .max_buf_size(2 * house.limits.head_bytes)
         .serve_connection(TokioIo::new(door), service);
     tokio::pin!(connection);
     let mut is_leaving = false;
@@ -151,7 +152,10 @@ impl Complaint {
 /// How many connections this process can afford: each may need one file descriptor upstream and one to spare.
 pub(super) fn affordable_connections(limits: &Limits) -> usize {
     match open_files() {
-        Some(files) => limits.connections.min(files.saturating_sub(RESERVED_FILES) / 3).max(1),
+        Some(files) => limits
+            .connections
+            .min(files.saturating_sub(RESERVED_FILES) / 3)
+            .max(1),
         None => limits.connections,
     }
 }
