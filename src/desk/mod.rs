@@ -10,13 +10,19 @@ use tokio::sync::{mpsc, watch};
 pub mod command;
 pub mod settings;
 pub mod snapshot;
+pub mod words;
 
+/// Plain words of the pool that a face shows.
+pub use crate::pool::{Rest, RestCause, Strategy};
 pub use command::Command;
 pub use settings::Settings;
 pub use snapshot::{
     CodexProcess, Happening, LastRequest, Live, LoginKind, Notice, Outcome, ProfileView,
     RouterState, RouterView, Snapshot,
 };
+
+// A face may not look into `pool`; these three stand in the snapshot.
+pub use crate::pool::{Rest, RestCause, Strategy};
 
 /// A face's end of the desk.
 #[derive(Clone, Debug)]

@@ -29,12 +29,23 @@ pub struct Settings {
     pub usage_poll_interval: Duration,
     /// Start in the tray only.
     pub no_window: bool,
+    pub theme: Theme,
+}
+
+/// How the window looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the desktop says.
+    #[default]
+    System,
+    Light,
+    Dark,
 }
 
 /// Where the router listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listen {
-    /// 127.0.0.1 and [::1] at this port: what `localhost` resolves to. Port 0 lets the system choose.
+    /// 127.0.0.1 and `[::1]` at this port: what `localhost` resolves to. Port 0 lets the system choose.
     Localhost { port: u16 },
     /// One address.
     At(SocketAddr),
@@ -122,6 +133,11 @@ const NO_WINDOW: Key = Key {
     env: &["CODEX_ROUTER_NO_WINDOW", "CODEX_ROUTER_WINDOW_HIDDEN"],
 };
 
+const THEME: Key = Key {
+    toml: "window.theme",
+    env: &["CODEX_ROUTER_THEME", "CODEX_ROUTER_WINDOW_THEME"],
+};
+
 impl Default for Settings {
     fn default() -> Self {
         let url =
@@ -144,6 +160,7 @@ impl Default for Settings {
             ),
             usage_poll_interval: Duration::from_secs(600),
             no_window: false,
+            theme: Theme::System,
         }
     }
 }
@@ -197,6 +214,7 @@ impl Settings {
         source.take(&NO_WINDOW, &mut settings.no_window, |text| {
             Ok(parse_switch(text).unwrap_or(true))
         });
+        source.take(&THEME, &mut settings.theme, Theme::parse);
         (settings, source.bad)
     }
 
@@ -227,6 +245,17 @@ impl Settings {
 
     pub fn openai_url(&self, below: &str) -> Url {
         with_path(&self.openai_base_url, below)
+    }
+}
+
+impl Theme {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "system" => Ok(Self::System),
+            "light" => Ok(Self::Light),
+            "dark" => Ok(Self::Dark),
+            _ => Err("write system, light or dark".into()),
+        }
     }
 }
 
@@ -376,10 +405,17 @@ mod tests {
     #[test]
     fn the_environment_beats_the_file_and_the_file_beats_the_default() {
         let config = "[router]\naddr = \"localhost:1\"\nstrategy = \"active\"\n[usage]\npoll_interval_secs = 90\n";
-        let (settings, bad) = read(config, &[("CODEX_ROUTER_ADDR", "127.0.0.1:2")]);
+        let (settings, bad) = read(
+            config,
+            &[
+                ("CODEX_ROUTER_ADDR", "127.0.0.1:2"),
+                ("CODEX_ROUTER_THEME", "dark"),
+            ],
+        );
         assert_eq!(bad, []);
         assert_eq!(settings.listen, Listen::At("127.0.0.1:2".parse().unwrap()));
         assert_eq!(settings.strategy, Strategy::Active);
+        assert_eq!(settings.theme, Theme::Dark);
         assert_eq!(settings.usage_poll_interval, Duration::from_secs(90));
         assert_eq!(read("", &[]).0, Settings::default());
     }

@@ -9,7 +9,7 @@ use crate::profile::{Health, ProfileName};
 use crate::usage::Usage;
 
 /// The whole truth at one moment, as far as faces need it. Cheap to clone behind its `Arc`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// Whether the first reading of the disk is done; before that an empty list means nothing.
     pub is_loaded: bool,
@@ -32,7 +32,7 @@ pub struct Snapshot {
 }
 
 /// One profile, in the order of its name.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ProfileView {
     pub name: ProfileName,
     pub kind: LoginKind,
@@ -85,7 +85,7 @@ pub enum Live {
 }
 
 /// The router as the strip shows it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RouterView {
     pub state: RouterState,
     /// Where it listens, or would.

@@ -138,6 +138,17 @@ pub fn choose(pool: &Pool, now: SystemTime) -> Choice {
         }
     }
     choice
+        .left_out
+        .extend(pool.unusable.iter().map(|unusable| LeftOut {
+            name: unusable.name.clone(),
+            why: match unusable.trouble {
+                Trouble::SignInAgain => WhyNot::SignInAgain,
+                Trouble::Unreadable => WhyNot::Unreadable,
+                Trouble::NotRoutable => WhyNot::NotRoutable,
+            },
+            until: None,
+        }));
+    choice
         .candidates
         .sort_by(|a, b| rank(pool, &a.member, &b.member, now));
     choice
@@ -160,12 +171,6 @@ fn excluded(pool: &Pool, member: &Member, now: SystemTime) -> Option<(WhyNot, Op
     }
     if !member.is_enabled {
         return Some((WhyNot::Disabled, None));
-    }
-    match member.trouble {
-        Some(Trouble::SignInAgain) => return Some((WhyNot::SignInAgain, None)),
-        Some(Trouble::Unreadable) => return Some((WhyNot::Unreadable, None)),
-        Some(Trouble::NotRoutable) => return Some((WhyNot::NotRoutable, None)),
-        None => {}
     }
     if let Some(rest) = member.rest.as_ref().filter(|rest| rest.until > now) {
         let why = match rest.cause {
@@ -220,7 +225,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::pool::{InFlight, Lease, Rest};
+    use crate::pool::{InFlight, Lease, Rest, Unusable};
     use crate::profile::Secret;
     use crate::usage::{Usage, Window};
 
@@ -244,7 +249,6 @@ mod tests {
                 expires_at: None,
             },
             is_enabled: true,
-            trouble: None,
             usage: used_percent.map(|used_percent| {
                 Arc::new(Usage {
                     plan: None,
@@ -268,6 +272,7 @@ mod tests {
     fn pool(strategy: Strategy, members: Vec<Member>) -> Pool {
         Pool {
             members: members.into_iter().map(Arc::new).collect(),
+            unusable: Vec::new(),
             active: Some(name("work")),
             strategy,
         }
@@ -332,8 +337,6 @@ mod tests {
 
     #[test]
     fn whoever_is_left_out_carries_its_reason_and_the_earliest_return_is_known() {
-        let mut dead = member("dead", Some(1.0));
-        dead.trouble = Some(Trouble::SignInAgain);
         let mut resting = member("resting", Some(1.0));
         resting.rest = Some(Rest {
             until: in_secs(60),
@@ -341,10 +344,14 @@ mod tests {
         });
         let mut off = member("off", Some(1.0));
         off.is_enabled = false;
-        let pool = pool(
+        let mut pool = pool(
             Strategy::LeastUsed,
-            vec![dead, resting, off, member("empty", Some(100.0))],
+            vec![resting, off, member("empty", Some(100.0))],
         );
+        pool.unusable = vec![Unusable {
+            name: name("dead"),
+            trouble: Trouble::SignInAgain,
+        }];
         let choice = choose(&pool, NOW);
         let reasons: Vec<_> = choice
             .left_out
@@ -354,10 +361,10 @@ mod tests {
         assert_eq!(
             reasons,
             [
-                (WhyNot::SignInAgain, None),
                 (WhyNot::Throttled, Some(in_secs(60))),
                 (WhyNot::Disabled, None),
                 (WhyNot::Empty, Some(in_secs(900))),
+                (WhyNot::SignInAgain, None),
             ]
         );
         assert_eq!(choice.earliest_return(), Some(in_secs(60)));

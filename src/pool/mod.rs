@@ -18,6 +18,8 @@ pub use choose::{Candidate, Choice, LeftOut, Reason, Strategy, WhyNot, choose};
 #[derive(Clone, Debug, Default)]
 pub struct Pool {
     pub members: Vec<Arc<Member>>,
+    /// Profiles whose login cannot be used at all, so that an error can name them.
+    pub unusable: Vec<Unusable>,
     /// The profile that the Codex CLI itself uses.
     pub active: Option<ProfileName>,
     pub strategy: Strategy,
@@ -29,8 +31,6 @@ pub struct Member {
     pub access: Access,
     /// Not drawn from by the user's wish.
     pub is_enabled: bool,
-    /// Why its login cannot be used at all, if so.
-    pub trouble: Option<Trouble>,
     pub usage: Option<Arc<Usage>>,
     /// Set aside for a while after a refusal.
     pub rest: Option<Rest>,
@@ -49,6 +49,13 @@ pub enum Access {
     ApiKey {
         key: Secret,
     },
+}
+
+/// A profile that cannot serve until the user does something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    pub name: ProfileName,
+    pub trouble: Trouble,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,83 @@
+//! Why the disk did not do as asked: what happened and what helps, in words for the screen.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::profile::{ProfileName, Unreadable};
+
+/// Paths are relative to the home where they lie in it. No message quotes what stands in a file.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("{path:?} is a link, which is not followed; put the file or folder itself there")]
+    Link { path: PathBuf },
+    #[error("{path:?} is not an ordinary file; move it away and try again")]
+    NotAFile { path: PathBuf },
+    #[error("{path:?} is not a folder; move it away and try again")]
+    NotAFolder { path: PathBuf },
+    #[error("{path:?} belongs to another user of this computer; make it yours or move it away")]
+    Foreign { path: PathBuf },
+    #[error("{path:?} is larger than 1 MiB, which no such file is; move it away and try again")]
+    TooBig { path: PathBuf },
+    #[error("{path:?} is not UTF-8 text")]
+    NotText { path: PathBuf },
+    #[error(
+        "{path:?} has a second name (a hard link), which a replacement would cut off; remove one of the two names"
+    )]
+    HardLinked { path: PathBuf },
+    #[error("{path:?} is write-protected; allow it to be written (chmod u+w) and try again")]
+    WriteProtected { path: PathBuf },
+    #[error("could not {action} {path:?}: {}", in_words(cause))]
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        cause: io::Error,
+    },
+    #[error("another program is still busy with {0}; try again in a moment")]
+    Busy(&'static str),
+    #[error("there is no account {0:?}")]
+    NoSuchProfile(ProfileName),
+    #[error("the name {wanted:?} is taken by the account {holder:?}; choose another one")]
+    NameTaken {
+        wanted: ProfileName,
+        holder: ProfileName,
+    },
+    #[error("the login of {name:?} cannot be read ({reason}); repair or remove its auth.json")]
+    UnreadableProfile {
+        name: ProfileName,
+        reason: Unreadable,
+    },
+    #[error("Codex is signed out: there is no login to keep")]
+    NothingLive,
+    #[error("the login that Codex uses cannot be read ({0}); sign in to Codex again")]
+    UnreadableLive(Unreadable),
+    #[error("this login is saved already, as {name:?}{}", if *is_updated { ", which has been brought up to date" } else { "" })]
+    AlreadySaved { name: ProfileName, is_updated: bool },
+}
+
+impl StoreError {
+    pub(super) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |cause| Self::Io {
+            action,
+            path,
+            cause,
+        }
+    }
+}
+
+/// The causes that a person can do something about; the others in the system's words.
+pub(super) fn in_words(cause: &io::Error) -> String {
+    match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "the disk is full; free some space".into()
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "the disk is read-only".into(),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied; check who owns it and its permissions".into()
+        }
+        _ => cause.to_string(),
+    }
+}

@@ -1,0 +1,372 @@
+//! Where everything lies, and the only place that reads the process environment.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::DirBuilder;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::error::{StoreError, in_words};
+use super::folder::{self, Folder};
+use super::{live, safe_file};
+
+/// The directory of the Codex CLI and of us. Cheap to clone.
+#[derive(Clone)]
+pub struct Home {
+    root: Arc<Path>,
+    /// How the store waits between two tries of anything.
+    pause: Arc<dyn Fn(Duration) + Send + Sync>,
+}
+
+/// The process environment as it was at the start. Its `Debug` shows no value: some are secrets.
+#[derive(Clone)]
+pub struct Environment {
+    variables: HashMap<OsString, OsString>,
+    user_home: Option<PathBuf>,
+}
+
+/// Why there is no home to work in. Carries whole paths: the home itself is what is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    #[error("no home directory was found; set CODEX_HOME to the folder that Codex uses")]
+    Unknown,
+    #[error("the Codex folder {0:?} is not a folder; move it away or set CODEX_HOME")]
+    NotAFolder(PathBuf),
+    #[error(
+        "the Codex folder {0:?} belongs to another user of this computer; set CODEX_HOME to your own"
+    )]
+    Foreign(PathBuf),
+    #[error("could not use the Codex folder {path:?}: {}", in_words(cause))]
+    Unusable { path: PathBuf, cause: io::Error },
+}
+
+impl Environment {
+    /// Reads the process environment. Call it once, at the start.
+    pub fn read() -> Self {
+        Self {
+            variables: std::env::vars_os().collect(),
+            user_home: dirs::home_dir(),
+        }
+    }
+
+    /// An environment of these variables alone.
+    pub fn of<N: Into<OsString>, V: Into<OsString>>(
+        variables: impl IntoIterator<Item = (N, V)>,
+        user_home: Option<PathBuf>,
+    ) -> Self {
+        Self {
+            variables: variables
+                .into_iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            user_home,
+        }
+    }
+
+    /// The value of a variable; `None` as well when it is no Unicode text.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(OsStr::new(name))?.to_str()
+    }
+
+    /// The user's own home directory.
+    pub fn user_home(&self) -> Option<&Path> {
+        self.user_home.as_deref()
+    }
+
+    fn path(&self, name: &str) -> Option<&Path> {
+        self.variables
+            .get(OsStr::new(name))
+            .filter(|value| !value.is_empty())
+            .map(Path::new)
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Environment({} variables)", self.variables.len())
+    }
+}
+
+impl Home {
+    /// `$CODEX_HOME` (empty counts as unset), else `~/.codex`; made with mode 0700 if it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be made, is no directory, not ours, or not writable.
+    pub fn find(environment: &Environment) -> Result<Self, HomeError> {
+        match environment.path("CODEX_HOME") {
+            Some(path) => Self::at(path),
+            None => Self::at(
+                &environment
+                    .user_home()
+                    .ok_or(HomeError::Unknown)?
+                    .join(".codex"),
+            ),
+        }
+    }
+
+    /// The home at this path, as [`Self::find`] does it.
+    ///
+    /// # Errors
+    /// As of [`Self::find`].
+    pub fn at(path: &Path) -> Result<Self, HomeError> {
+        let unusable = |cause| HomeError::Unusable {
+            path: path.to_owned(),
+            cause,
+        };
+        if !path.exists() {
+            let mut builder = DirBuilder::new();
+            builder.recursive(true);
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.create(path).map_err(unusable)?;
+        }
+        // As the CLI does it (codex-rs/utils/home-dir/src/lib.rs), so that both mean the same directory.
+        let root = path.canonicalize().map_err(unusable)?;
+        let meta = root.metadata().map_err(unusable)?;
+        if !meta.is_dir() {
+            return Err(HomeError::NotAFolder(root));
+        }
+        #[cfg(unix)]
+        if std::os::unix::fs::MetadataExt::uid(&meta) != rustix::process::geteuid().as_raw() {
+            return Err(HomeError::Foreign(root));
+        }
+        folder::is_writable(&root).map_err(unusable)?;
+        Ok(Self {
+            root: root.into(),
+            pause: Arc::new(std::thread::sleep),
+        })
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The login that the Codex CLI uses.
+    pub fn live_auth(&self) -> PathBuf {
+        self.root.join(LIVE)
+    }
+
+    /// The CLI's own settings. We only read them.
+    pub fn cli_config(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+
+    /// The name of the profile that was selected last, as plain text, for other tools. Never trusted by us.
+    pub fn current_profile(&self) -> PathBuf {
+        self.root.join(CURRENT_PROFILE)
+    }
+
+    pub fn profiles_dir(&self) -> PathBuf {
+        self.root.join(PROFILES)
+    }
+
+    pub fn router_dir(&self) -> PathBuf {
+        self.root.join(ROUTER)
+    }
+
+    pub fn locks_dir(&self) -> PathBuf {
+        self.router_dir().join(LOCKS)
+    }
+
+    pub fn backups_dir(&self) -> PathBuf {
+        self.router_dir().join(BACKUPS)
+    }
+
+    pub fn displaced_dir(&self) -> PathBuf {
+        self.router_dir().join(DISPLACED)
+    }
+
+    pub fn instance_lock(&self) -> PathBuf {
+        self.router_dir().join(INSTANCE_LOCK)
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.router_dir().join("config.toml")
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.router_dir().join(STATE)
+    }
+
+    /// Touched by a second instance that wants the first one's window.
+    pub fn raise(&self) -> PathBuf {
+        self.router_dir().join("raise")
+    }
+
+    pub(super) fn folder(&self) -> Result<Folder, StoreError> {
+        Folder::open(&self.root, "")
+    }
+
+    pub(super) fn router_folder(&self) -> Result<Folder, StoreError> {
+        self.folder()?.make(ROUTER)
+    }
+
+    pub(super) fn pause(&self, time: Duration) {
+        (self.pause)(time);
+    }
+
+    /// The same home, whose waiting is done by `pause`: tests wait for nothing.
+    #[cfg(test)]
+    #[cfg(unix)]
+    pub(super) fn with_pause(mut self, pause: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        self.pause = Arc::new(pause);
+        self
+    }
+}
+
+pub(super) const LIVE: &str = "auth.json";
+pub(super) const PROFILES: &str = "profiles";
+pub(super) const CURRENT_PROFILE: &str = ".current_profile";
+pub(super) const LOCKS: &str = "locks";
+pub(super) const BACKUPS: &str = "backups";
+pub(super) const DISPLACED: &str = "displaced";
+pub(super) const INSTANCE_LOCK: &str = "instance.lock";
+pub(super) const STATE: &str = "state.json";
+const ROUTER: &str = "router";
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Home({:?})", self.root)
+    }
+}
+
+/// Once at the start: closes our directories and all future files to other users, and removes temporary files that a killed
+/// process of ours left behind.
+///
+/// # Errors
+/// When one of our directories cannot be made or is not ours.
+pub fn prepare(home: &Home, now: SystemTime) -> Result<(), StoreError> {
+    folder::close_new_files_to_others();
+    let root = home.folder()?;
+    let router = home.router_folder()?;
+    let backups = router.make(BACKUPS)?;
+    let mut folders = vec![router.make(LOCKS)?, router.make(DISPLACED)?];
+    let profiles = root.child(PROFILES)?;
+    if let Some(profiles) = &profiles {
+        profiles.close_to_others()?;
+    }
+    for parent in profiles.into_iter().chain([backups]) {
+        for name in parent.names()? {
+            // Links and files between the directories are not ours to touch.
+            if parent.kind_of(&name)? == Some(folder::Kind::Folder) {
+                folders.extend(parent.child(&name)?);
+            }
+        }
+        folders.push(parent);
+    }
+    // A live file elsewhere (a link) is replaced where it lies, so leftovers lie there, too.
+    if let Some(path) = live::linked_dir(home) {
+        folders.push(Folder::open(&path, &path)?);
+    }
+    folders.extend([root, router]);
+    for folder in &folders {
+        safe_file::remove_leftovers(folder, now)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::store::testing::{TestHome, mode_of};
+
+    #[test]
+    fn the_home_is_codex_home_or_else_below_the_users_home() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().canonicalize().unwrap();
+        let user = Some(root.join("user"));
+        let set = Environment::of([("CODEX_HOME", root.join("elsewhere"))], user.clone());
+        assert_eq!(Home::find(&set).unwrap().root(), root.join("elsewhere"));
+        let empty = Environment::of([("CODEX_HOME", "")], user);
+        let home = Home::find(&empty).unwrap();
+        assert_eq!(home.root(), root.join("user/.codex"));
+        assert_eq!(home.live_auth(), root.join("user/.codex/auth.json"));
+        assert_eq!(mode_of(home.root()), 0o700);
+        let none = Environment::of([("X", "y")], None);
+        assert!(matches!(Home::find(&none), Err(HomeError::Unknown)));
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_the_home_is_said_to_be_one() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().canonicalize().unwrap().join("file");
+        std::fs::write(&path, "").unwrap();
+        assert!(matches!(Home::at(&path), Err(HomeError::NotAFolder(p)) if p == path));
+        let below = Home::at(&path.join("deeper")).unwrap_err().to_string();
+        assert!(below.contains("could not use the Codex folder"), "{below}");
+    }
+
+    #[test]
+    fn a_home_that_is_a_link_is_the_directory_it_leads_to() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("real")).unwrap();
+        std::os::unix::fs::symlink(root.join("real"), root.join("link")).unwrap();
+        assert_eq!(
+            Home::at(&root.join("link")).unwrap().root(),
+            root.join("real")
+        );
+    }
+
+    #[test]
+    fn an_environment_does_not_print_its_values() {
+        let environment = Environment::of([("OPENAI_API_KEY", "sk-FAKE")], None);
+        assert_eq!(format!("{environment:?}"), "Environment(1 variables)");
+        assert_eq!(environment.get("OPENAI_API_KEY"), Some("sk-FAKE"));
+        assert_eq!(environment.get("openai"), None);
+    }
+
+    #[test]
+    fn preparing_closes_our_directories_and_removes_only_our_old_leftovers() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = TestHome::new();
+        home.profile("work", &crate::store::testing::login("ana", 1));
+        let loose = std::fs::Permissions::from_mode(0o755);
+        std::fs::create_dir(home.router_dir()).unwrap();
+        for path in [home.router_dir(), home.profiles_dir()] {
+            std::fs::set_permissions(path, loose.clone()).unwrap();
+        }
+        std::fs::create_dir(home.backups_dir()).unwrap();
+        std::fs::write(home.backups_dir().join("note.txt"), "not ours").unwrap();
+        let ours = "profiles/work/.auth.json.0123456789abcdef.tmp";
+        let foreign = [
+            ".auth-Ab12Cd",
+            ".x.tmp",
+            "y.0123456789abcdef.tmp",
+            ".auth.json.0123456789abcdeg.tmp",
+        ];
+        for name in foreign.iter().chain([&ours]) {
+            std::fs::write(home.root().join(name), "x").unwrap();
+        }
+        let written = home
+            .root()
+            .join(ours)
+            .metadata()
+            .unwrap()
+            .modified()
+            .unwrap();
+
+        prepare(&home, written + LESS_THAN_A_MINUTE).unwrap();
+        assert!(home.root().join(ours).exists(), "it may still be in use");
+        prepare(&home, written + Duration::from_secs(61)).unwrap();
+        assert!(!home.root().join(ours).exists());
+        for name in foreign {
+            assert!(home.root().join(name).exists(), "{name}");
+        }
+        for path in [
+            home.router_dir(),
+            home.profiles_dir(),
+            home.locks_dir(),
+            home.backups_dir(),
+            home.displaced_dir(),
+        ] {
+            assert_eq!(mode_of(&path), 0o700, "{path:?}");
+        }
+    }
+
+    const LESS_THAN_A_MINUTE: Duration = Duration::from_secs(59);
+}

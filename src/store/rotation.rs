@@ -1,0 +1,284 @@
+//! What the redeeming of a refresh token does on disk. A refresh token works once: from the moment it was sent until the answer
+//! is saved, the account hangs by a thread, so everything that can fail is tried before.
+//!
+//! The caller holds the account's lock, asks [`find_newer`] first, then [`Rotation::begin`]s, sends, and [`Rotation::finish`]es.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use super::attic;
+use super::error::StoreError;
+use super::folder::Folder;
+use super::home::Home;
+use super::live::{Live, Place, read_live};
+use super::locks::{AccountLock, CliLocks};
+use super::login_file::{AUTH, LoginFile, REREAD_PAUSE, REREADS, with_keys_of};
+use super::profiles;
+use super::safe_file::{self, Prepared};
+use crate::profile::{AuthFile, Fingerprint, Intent, Profile, ProfileName, SideFile, Unreadable};
+
+/// A login of the same account that somebody else has got in the meantime, in the profile itself, in the live file or in
+/// another profile: to be adopted instead of redeeming a token that is probably spent. The newest, if there are several.
+pub fn find_newer(home: &Home, profile: &Profile) -> Option<AuthFile> {
+    let known = profile.login.as_ref().ok()?; // without a login there is nothing to be newer than
+    let mut newest: Option<AuthFile> = None;
+    let mut consider = |found: AuthFile| {
+        if newest.as_ref().is_none_or(|best| found.is_newer_than(best)) {
+            newest = Some(found);
+        }
+    };
+    let is_another = |found: &AuthFile| found.same_account(known) && !found.same_login(known);
+    let on_disk = match profiles::load_all(home) {
+        Ok(loaded) => loaded.profiles,
+        Err(err) => {
+            tracing::warn!(error = %err, "the profiles cannot be read before a refresh");
+            Vec::new()
+        }
+    };
+    for (name, found) in on_disk
+        .into_iter()
+        .filter_map(|profile| Some((profile.name, profile.login.ok()?)))
+    {
+        // The profile's own file is the truth even where no clock says so, unless it is older than what we know.
+        let is_own = name == profile.name && !known.is_newer_than(&found);
+        if is_another(&found) && (is_own || found.is_newer_than(known)) {
+            consider(found);
+        }
+    }
+    if let Live::Login(found) = read_live(home)
+        && is_another(&found)
+        && found.is_newer_than(known)
+    {
+        consider(found);
+    }
+    newest
+}
+
+/// A refresh under way: the room for the new login is taken, the intent is written down, the account is locked.
+///
+/// Dropping it leaves the intent: "possibly spent", to be looked at on the next start. That is right when the token was sent and
+/// no answer came.
+#[derive(Debug)]
+pub struct Rotation {
+    home: Home,
+    name: ProfileName,
+    redeemed: Fingerprint,
+    folder: Folder,
+    /// Gone after the first attempt to save.
+    prepared: Option<Prepared>,
+    _account: AccountLock,
+}
+
+/// A login is saved. What else happened.
+#[derive(Debug)]
+pub struct Finished {
+    /// The profile has got another login meanwhile, or is gone; the new one was kept here instead.
+    pub displaced: Option<PathBuf>,
+    /// Other profiles that held the redeemed token, and now hold the new one.
+    pub also_saved: Vec<ProfileName>,
+    pub live: Publication,
+}
+
+/// What became of the live file.
+#[derive(Debug)]
+pub enum Publication {
+    /// It held the redeemed token and now holds the new login.
+    Written,
+    /// It holds something else, or nothing, and was left alone.
+    NotThisLogin,
+    /// It holds the redeemed token and could not be replaced. [`publish`] may be tried again.
+    Failed(StoreError),
+}
+
+impl Rotation {
+    /// To be called before a refresh token is sent.
+    ///
+    /// # Errors
+    /// Then the token must not be sent: its successor might not be saved.
+    pub fn begin(
+        home: &Home,
+        account: AccountLock,
+        name: &ProfileName,
+        token: &Fingerprint,
+        now: SystemTime,
+    ) -> Result<Self, StoreError> {
+        let folder = profiles::folder_of(home, name)?;
+        let prepared = Prepared::reserved(&folder, AUTH)?;
+        let intent = Intent {
+            token: token.clone(),
+            at: now,
+        };
+        profiles::edit_side(home, name, |side| side.set_intent(Some(&intent)))?;
+        Ok(Self {
+            home: home.clone(),
+            name: name.clone(),
+            redeemed: token.clone(),
+            folder,
+            prepared: Some(prepared),
+            _account: account,
+        })
+    }
+
+    /// Saves the new login: in the profile first, in other profiles that held the redeemed token, and, if the CLI uses it, in
+    /// the live file. Keep the rotation until this has worked: it may be called again.
+    ///
+    /// # Errors
+    /// When the new login is not saved. Then it exists in memory alone.
+    pub fn finish(&mut self, new: &AuthFile, now: SystemTime) -> Result<Finished, StoreError> {
+        let displaced = self.save(new, now)?;
+        let also_saved = self.save_elsewhere(new);
+        let live = match publish(&self.home, &self.redeemed, new, now) {
+            Ok(true) => Publication::Written,
+            Ok(false) => Publication::NotThisLogin,
+            Err(err) => Publication::Failed(err),
+        };
+        self.edit_side(|side| {
+            side.set_intent(None);
+            side.set_rejected(None);
+        });
+        Ok(Finished {
+            displaced,
+            also_saved,
+            live,
+        })
+    }
+
+    /// The token was not sent, or the answer says that it is still good.
+    pub fn give_up(self) {
+        self.edit_side(|side| side.set_intent(None));
+    }
+
+    /// The issuer has refused the token for good: it is never sent again.
+    pub fn reject(self) {
+        let redeemed = self.redeemed.clone();
+        self.edit_side(|side| {
+            side.set_intent(None);
+            side.set_rejected(Some(&redeemed));
+        });
+    }
+
+    /// Puts the new login into the profile, or aside if the profile holds something else by now that is not older.
+    fn save(&mut self, new: &AuthFile, now: SystemTime) -> Result<Option<PathBuf>, StoreError> {
+        let present = match LoginFile::read(&self.home, &self.folder, AUTH) {
+            Ok(present) => present,
+            // The next try may find it readable.
+            Err(err @ StoreError::Io { .. }) => return Err(err),
+            Err(_exchanged_for_something_odd) => None,
+        };
+        let Some(LoginFile {
+            contents,
+            login: Ok(old),
+        }) = present
+        else {
+            // Removed, broken or exchanged: not ours to overwrite, but the new login must live.
+            return self.displace(new, now);
+        };
+        if old.same_login(new) {
+            return Ok(None);
+        }
+        let is_redeemed = old.refresh_fingerprint().as_ref() == Some(&self.redeemed);
+        let is_older = old.same_account(new) && new.is_newer_than(&old);
+        if is_redeemed {
+            // Spent: no backup needed, and none that fails may keep the new login from being saved.
+        } else if is_older {
+            if let Err(err) = attic::back_up(&self.home, &self.name, &contents.bytes, now) {
+                tracing::warn!(profile = %self.name, error = %err, "an older login is replaced without a backup");
+            }
+        } else {
+            return self.displace(new, now);
+        }
+        let bytes = with_keys_of(new, &old).to_bytes();
+        match self.prepared.take() {
+            Some(mut prepared) => {
+                prepared.fill(&bytes)?;
+                prepared.publish()?;
+            }
+            None => safe_file::replace_in(&self.folder, AUTH, &bytes)?,
+        }
+        Ok(None)
+    }
+
+    fn displace(&self, new: &AuthFile, now: SystemTime) -> Result<Option<PathBuf>, StoreError> {
+        attic::displace(&self.home, &new.to_bytes(), now).map(Some)
+    }
+
+    /// Other profiles with the redeemed token would be dead without the new one.
+    fn save_elsewhere(&self, new: &AuthFile) -> Vec<ProfileName> {
+        let profiles = match profiles::load_all(&self.home) {
+            Ok(loaded) => loaded.profiles,
+            Err(err) => {
+                tracing::warn!(error = %err, "other profiles of this account cannot be looked for");
+                return Vec::new();
+            }
+        };
+        let holds_redeemed = |profile: &Profile| match &profile.login {
+            Ok(login) => login.refresh_fingerprint().as_ref() == Some(&self.redeemed),
+            Err(_unreadable) => false,
+        };
+        let mut saved = Vec::new();
+        for profile in profiles.iter().filter(|profile| holds_redeemed(profile)) {
+            let Ok(old) = &profile.login else { continue };
+            let bytes = with_keys_of(new, old).to_bytes();
+            let written = profiles::folder_of(&self.home, &profile.name)
+                .and_then(|folder| safe_file::replace_in(&folder, AUTH, &bytes));
+            match written {
+                Ok(()) => saved.push(profile.name.clone()),
+                Err(err) => {
+                    tracing::warn!(profile = %profile.name, error = %err, "another profile of this account keeps a spent token");
+                }
+            }
+        }
+        saved
+    }
+
+    fn edit_side(&self, edit: impl FnOnce(&mut SideFile)) {
+        if let Err(err) = profiles::edit_side(&self.home, &self.name, edit) {
+            // The login itself is safe. An intent for a token that is no longer there means nothing.
+            tracing::warn!(profile = %self.name, error = %err, "could not note the end of a refresh");
+        }
+    }
+}
+
+/// Replaces the live login if, and only if, it still holds the redeemed token; whether it did.
+///
+/// # Errors
+/// When it holds that token and cannot be replaced, or cannot be read: the CLI may then hold a spent token.
+pub fn publish(
+    home: &Home,
+    redeemed: &Fingerprint,
+    new: &AuthFile,
+    now: SystemTime,
+) -> Result<bool, StoreError> {
+    let place = Place::find(home)?;
+    let held = |file: &Option<LoginFile>| -> Option<AuthFile> {
+        let login = file.as_ref()?.login.as_ref().ok()?;
+        (login.refresh_fingerprint().as_ref() == Some(redeemed)).then(|| login.clone())
+    };
+    let Some(old) = held(&place.read(home)?) else {
+        return Ok(false);
+    };
+    let mut prepared = Prepared::new(&place.folder, &place.name)?;
+    prepared.fill(&with_keys_of(new, &old).for_cli(now).to_bytes())?;
+    for _ in 0..=REREADS {
+        let cli_waits = CliLocks::take(home, &place)?;
+        let present = place.read_once()?;
+        if present.as_ref().is_some_and(LoginFile::may_be_half_written) {
+            // An old CLI is writing without a lock. Not a moment to hold one.
+            drop(cli_waits);
+            home.pause(REREAD_PAUSE);
+            continue;
+        }
+        let (Some(_), Some(file)) = (held(&present), &present) else {
+            return Ok(false);
+        };
+        place.refuse_unwritable(&file.contents)?;
+        prepared.publish()?;
+        return Ok(true);
+    }
+    let reason = "another program has left it half written";
+    Err(StoreError::UnreadableLive(Unreadable(reason.into())))
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;

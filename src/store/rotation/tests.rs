@@ -1,0 +1,296 @@
+use std::sync::Mutex;
+
+use serde_json::json;
+
+use super::*;
+use crate::store::testing::{TestHome, login, login_with, name, noon};
+
+/// Profile `work` of ana, issued at second 10.
+fn one_profile() -> TestHome {
+    let home = TestHome::new();
+    home.profile("work", &login("ana", 10));
+    home
+}
+
+fn fingerprint(iat: u64) -> Fingerprint {
+    login("ana", iat).refresh_fingerprint().unwrap()
+}
+
+fn begin(home: &Home) -> Rotation {
+    let lock = AccountLock::take(home, &login("ana", 10)).unwrap();
+    Rotation::begin(home, lock, &name("work"), &fingerprint(10), noon()).unwrap()
+}
+
+fn intent(home: &TestHome) -> Option<Intent> {
+    home.read_profile("work").side.intent()
+}
+
+#[test]
+fn before_the_token_is_sent_there_is_room_on_the_disk_and_a_note() {
+    let home = one_profile();
+    let rotation = begin(&home);
+    let noted = Intent {
+        token: fingerprint(10),
+        at: noon(),
+    };
+    assert_eq!(intent(&home), Some(noted));
+    let [temporary] = &home.leftovers()[..] else {
+        panic!("one temporary file");
+    };
+    assert_eq!(std::fs::metadata(temporary).unwrap().len(), 64 * 1024);
+    rotation.give_up();
+    assert_eq!(intent(&home), None);
+    assert_eq!(home.leftovers(), [""; 0]);
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_10");
+}
+
+#[test]
+fn without_a_place_to_save_there_is_no_beginning() {
+    let home = one_profile();
+    std::fs::create_dir(home.profiles_dir().join("work/router.json")).unwrap();
+    let lock = AccountLock::take(&home, &login("ana", 10)).unwrap();
+    assert!(Rotation::begin(&home, lock, &name("work"), &fingerprint(10), noon()).is_err());
+    assert_eq!(home.leftovers(), [""; 0]);
+    let lock = AccountLock::take(&home, &login("ana", 10)).unwrap();
+    assert!(Rotation::begin(&home, lock, &name("nobody"), &fingerprint(10), noon()).is_err());
+}
+
+#[test]
+fn the_new_login_goes_to_the_profile_its_twins_and_the_live_file() {
+    let home = TestHome::new();
+    home.profile("work", &login_with("ana", 10, json!({"zz_future": 1})));
+    home.profile("twin", &login("ana", 10));
+    home.profile("fresh", &login("ana", 15));
+    home.profile("home", &login("bob", 10));
+    home.live(&login("ana", 10));
+    let mut rotation = begin(&home);
+    let finished = rotation.finish(&login("ana", 20), noon()).unwrap();
+    assert_eq!(finished.displaced, None);
+    assert_eq!(finished.also_saved, [name("twin")]);
+    assert!(matches!(finished.live, Publication::Written));
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_20");
+    assert_eq!(home.token_of("twin"), "rt_FAKE_ana_20");
+    assert_eq!(
+        home.token_of("fresh"),
+        "rt_FAKE_ana_15",
+        "a family of its own"
+    );
+    assert_eq!(home.token_of("home"), "rt_FAKE_bob_10");
+    assert_eq!(home.live_token(), "rt_FAKE_ana_20");
+    assert_eq!(intent(&home), None);
+    let text = std::fs::read_to_string(home.profiles_dir().join("work/auth.json")).unwrap();
+    assert!(text.contains("zz_future"), "{text}");
+    assert_eq!(home.leftovers(), [""; 0]);
+
+    let again = rotation.finish(&login("ana", 20), noon()).unwrap();
+    assert!(
+        matches!(again.live, Publication::NotThisLogin),
+        "done already"
+    );
+}
+
+#[test]
+fn a_live_file_with_another_token_is_left_alone() {
+    for live in [login("bob", 1), login("ana", 11)] {
+        let home = one_profile();
+        home.live(&live);
+        let finished = begin(&home).finish(&login("ana", 20), noon()).unwrap();
+        assert!(matches!(finished.live, Publication::NotThisLogin));
+        assert_eq!(
+            std::fs::read(home.live_auth()).unwrap(),
+            live.to_bytes().as_slice()
+        );
+    }
+}
+
+#[test]
+fn a_live_file_that_cannot_be_replaced_does_not_cost_the_new_login() {
+    let home = one_profile();
+    home.live(&login("ana", 10));
+    std::fs::hard_link(home.live_auth(), home.root().join("second-name")).unwrap();
+    let finished = begin(&home).finish(&login("ana", 20), noon()).unwrap();
+    assert!(matches!(
+        finished.live,
+        Publication::Failed(StoreError::HardLinked { .. })
+    ));
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_20");
+    assert_eq!(home.leftovers(), [""; 0]);
+    std::fs::remove_file(home.root().join("second-name")).unwrap();
+    assert!(publish(&home, &fingerprint(10), &login("ana", 20), noon()).unwrap());
+    assert_eq!(home.live_token(), "rt_FAKE_ana_20");
+}
+
+#[test]
+fn a_switch_that_comes_between_reading_and_locking_is_not_undone() {
+    let home = one_profile();
+    home.live(&login("ana", 10));
+    let theirs = std::fs::File::create(home.root().join("auth.lock")).unwrap();
+    theirs.lock().unwrap();
+    let (theirs, live) = (Mutex::new(Some(theirs)), home.live_auth());
+    let waiting = home.with_pause(move |_| {
+        if theirs.lock().unwrap().take().is_some() {
+            std::fs::write(&live, login("bob", 1).to_bytes()).unwrap();
+        }
+    });
+    assert!(!publish(&waiting, &fingerprint(10), &login("ana", 20), noon()).unwrap());
+    assert_eq!(home.live_token(), "rt_FAKE_bob_1");
+    assert_eq!(home.leftovers(), [""; 0]);
+}
+
+#[test]
+fn a_live_file_in_the_middle_of_being_written_is_waited_for_without_the_locks() {
+    let home = one_profile();
+    home.live(&login("ana", 10));
+    let place = Place::find(&home).unwrap();
+    let first = CliLocks::take(&home, &place).unwrap();
+    let (held, live) = (Mutex::new(Some(first)), home.live_auth());
+    let root = home.root().to_owned();
+    let waiting = home.with_pause(move |time| {
+        if time == REREAD_PAUSE {
+            // An old CLI finishes writing what it had; a new one can take the lock meanwhile.
+            std::fs::File::open(root.join("auth.lock"))
+                .unwrap()
+                .try_lock()
+                .unwrap();
+            std::fs::write(&live, login("ana", 10).to_bytes()).unwrap();
+        } else if held.lock().unwrap().take().is_some() {
+            std::fs::write(&live, "{\"tok").unwrap();
+        }
+    });
+    assert!(publish(&waiting, &fingerprint(10), &login("ana", 20), noon()).unwrap());
+    assert_eq!(home.live_token(), "rt_FAKE_ana_20");
+}
+
+#[test]
+fn a_profile_that_changed_meanwhile_is_not_overwritten_and_the_new_login_is_kept() {
+    let replace = |home: &TestHome, text: &[u8]| home.profile_text("work", text);
+    for present in [
+        login("bob", 1).to_bytes().to_vec(),
+        login("ana", 99).to_bytes().to_vec(),
+        b"{".to_vec(),
+    ] {
+        let home = one_profile();
+        let mut rotation = begin(&home);
+        replace(&home, &present);
+        let finished = rotation.finish(&login("ana", 20), noon()).unwrap();
+        let kept = finished.displaced.unwrap();
+        assert_eq!(
+            std::fs::read(kept).unwrap(),
+            login("ana", 20).to_bytes().as_slice()
+        );
+        let path = home.profiles_dir().join("work/auth.json");
+        assert_eq!(std::fs::read(path).unwrap(), present);
+        drop(rotation);
+        assert_eq!(home.leftovers(), [""; 0]);
+    }
+    let home = one_profile();
+    let mut rotation = begin(&home);
+    std::fs::remove_dir_all(home.profiles_dir().join("work")).unwrap();
+    assert!(
+        rotation
+            .finish(&login("ana", 20), noon())
+            .unwrap()
+            .displaced
+            .is_some()
+    );
+}
+
+#[test]
+fn an_older_login_that_came_meanwhile_is_backed_up_and_replaced() {
+    let home = one_profile();
+    let mut rotation = begin(&home);
+    home.profile("work", &login("ana", 15));
+    assert_eq!(
+        rotation
+            .finish(&login("ana", 20), noon())
+            .unwrap()
+            .displaced,
+        None
+    );
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_20");
+    assert_eq!(
+        std::fs::read_dir(home.backups_dir().join("work"))
+            .unwrap()
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_save_that_failed_can_be_tried_again() {
+    let home = one_profile();
+    let mut rotation = begin(&home);
+    // Nothing can be renamed over a directory; so this is where the new login cannot go, nor can it be displaced.
+    let path = home.profiles_dir().join("work/auth.json");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir_all(path.join("in the way")).unwrap();
+    std::fs::write(home.displaced_dir(), "in the way").unwrap();
+    rotation.finish(&login("ana", 20), noon()).unwrap_err();
+    assert!(intent(&home).is_some());
+
+    std::fs::remove_dir_all(&path).unwrap();
+    home.profile("work", &login("ana", 10));
+    rotation.finish(&login("ana", 20), noon()).unwrap();
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_20");
+    assert_eq!(intent(&home), None);
+}
+
+#[test]
+fn a_refused_token_is_marked_until_there_is_another() {
+    let home = one_profile();
+    begin(&home).reject();
+    let profile = home.read_profile("work");
+    assert_eq!(profile.health(), crate::profile::Health::SignInAgain);
+    assert_eq!(profile.side.intent(), None);
+    begin(&home).finish(&login("ana", 20), noon()).unwrap();
+    assert_eq!(
+        home.read_profile("work").health(),
+        crate::profile::Health::Fine
+    );
+}
+
+#[test]
+fn an_unanswered_refresh_leaves_its_note_and_no_file() {
+    let home = one_profile();
+    drop(begin(&home));
+    assert!(intent(&home).is_some());
+    assert_eq!(home.leftovers(), [""; 0]);
+}
+
+#[test]
+fn a_newer_login_of_the_account_is_found_wherever_it_is() {
+    let home = one_profile();
+    let known = home.read_profile("work");
+    let found =
+        |home: &Home| find_newer(home, &known).map(|login| login.refresh_fingerprint().unwrap());
+    assert_eq!(found(&home), None);
+    home.profile("home", &login("bob", 99));
+    home.profile("twin", &login("ana", 5));
+    home.live(&login("ana", 9));
+    assert_eq!(
+        found(&home),
+        None,
+        "older ones and other accounts do not count"
+    );
+    home.live(&login("ana", 11));
+    assert_eq!(found(&home), Some(fingerprint(11)));
+    home.profile("twin", &login("ana", 12));
+    assert_eq!(found(&home), Some(fingerprint(12)));
+    home.profile("work", &login("ana", 13));
+    assert_eq!(found(&home), Some(fingerprint(13)));
+}
+
+#[test]
+fn another_token_in_the_profile_itself_counts_even_without_a_date() {
+    let home = one_profile();
+    let known = home.read_profile("work");
+    let mut other: serde_json::Value =
+        serde_json::from_slice(&login("ana", 10).to_bytes()).unwrap();
+    other["tokens"]["refresh_token"] = "rt_FAKE_other".into();
+    home.profile_text("work", other.to_string().as_bytes());
+    let found = find_newer(&home, &known).unwrap();
+    assert_eq!(
+        found.refresh_fingerprint(),
+        Some(Fingerprint::of(b"rt_FAKE_other"))
+    );
+}

@@ -1,0 +1,346 @@
+//! Changing the login that the Codex CLI uses, without losing the one that was there.
+//!
+//! The CLI rotates the live login whenever it likes, and a refresh token works once. So what stands in the live file is always
+//! read, matched by identity and taken home (or kept aside, if nobody knows it) before anything replaces it; and it is
+//! replaced only if it is still, byte for byte, what was kept. Losing one of the two loses an account.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use zeroize::Zeroizing;
+
+use super::attic;
+use super::error::StoreError;
+use super::home::Home;
+use super::live::Place;
+use super::locks::{AccountLock, CliLocks, SwitchLock, account_lock_name};
+use super::login_file::{AUTH, LoginFile};
+use super::profiles;
+use super::safe_file::Prepared;
+use super::state;
+use crate::profile::{AuthFile, Credentials, Profile, ProfileName, Unreadable};
+
+/// What a switch did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Switched {
+    /// The profile whose login was live before.
+    pub from: Option<ProfileName>,
+    /// The profile that got a newer login from the live file first.
+    pub took_home: Option<ProfileName>,
+    /// Where a login was kept that no profile holds.
+    pub displaced: Option<PathBuf>,
+    /// The account was live before; at most, one side's login was brought up to date from the other.
+    pub was_already: bool,
+}
+
+/// Why the live file is what it was (but for [`SwitchError::Overwritten`]).
+#[derive(Debug, thiserror::Error)]
+pub enum SwitchError {
+    #[error("sign in to {0:?} again first: its login is no longer accepted")]
+    SignInAgain(ProfileName),
+    #[error("the login of {name:?} cannot be read ({reason}); repair or remove its auth.json")]
+    Unreadable {
+        name: ProfileName,
+        reason: Unreadable,
+    },
+    #[error("nothing was changed, because the present login could not be kept: {0}")]
+    CaptureFailed(#[source] StoreError),
+    #[error(
+        "nothing was changed, because another program keeps changing the Codex login; try again in a moment"
+    )]
+    KeepsChanging,
+    #[error(
+        "another program changed the Codex login right after the switch; check which account is in use"
+    )]
+    Overwritten,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How often a live file that changes under our hands is looked at anew before we give up.
+const ROUNDS: u32 = 5;
+
+/// Makes this profile's login the live one.
+///
+/// # Errors
+/// See [`SwitchError`]; the live file is then untouched, except where it says otherwise.
+pub fn switch(home: &Home, to: &ProfileName, now: SystemTime) -> Result<Switched, SwitchError> {
+    let _no_other_switch = SwitchLock::take(home)?;
+    for _ in 0..ROUNDS {
+        if let Some(switched) = try_switch(home, to, now)? {
+            if let Err(err) = state::remember_selected(home, to) {
+                // The live file is what counts, and it is right.
+                tracing::warn!(profile = %to, error = %err, "switched, but could not write that down");
+            }
+            return Ok(switched);
+        }
+    }
+    Err(SwitchError::KeepsChanging)
+}
+
+/// One round; `None` when something changed in the meantime and it must begin anew.
+fn try_switch(
+    home: &Home,
+    to: &ProfileName,
+    now: SystemTime,
+) -> Result<Option<Switched>, SwitchError> {
+    let sides = Sides::read(home, to)?;
+    let _both_accounts = AccountLock::take_all(home, &sides.lock_names())?;
+    // Whoever held the locks may have changed either side.
+    let locked = sides.lock_names();
+    let sides = Sides::read(home, to)?;
+    if sides.lock_names() != locked {
+        return Ok(None);
+    }
+
+    if let Some(live) = sides.live_login()
+        && (live.same_account(&sides.target) || live.same_login(&sides.target))
+        && !sides.target.is_newer_than(live)
+    {
+        let profiles = profiles::load_all(home)?.profiles;
+        let updated =
+            update_holders(home, &profiles, live, now).map_err(SwitchError::CaptureFailed)?;
+        let took_home = updated.contains(to).then(|| to.clone());
+        return Ok(Some(Switched {
+            from: Some(to.clone()),
+            took_home,
+            was_already: true,
+            ..Switched::default()
+        }));
+    }
+    sides.refuse_rejected(home, to)?;
+
+    if let Some(file) = &sides.live {
+        sides.place.refuse_unwritable(&file.contents)?;
+    }
+    let captured = capture(home, sides.live.as_ref(), now).map_err(SwitchError::CaptureFailed)?;
+    let bytes = sides.bytes_for_live(now);
+    let mut prepared = Prepared::new(&sides.place.folder, &sides.place.name)?;
+    prepared.fill(&bytes)?;
+
+    let cli_waits = CliLocks::take(home, &sides.place)?;
+    if sides.has_changed()? {
+        return Ok(None);
+    }
+    prepared.publish()?;
+    let written = sides.place.read_once()?;
+    drop(cli_waits);
+    if written.is_none_or(|file| file.contents.bytes != bytes) {
+        return Err(SwitchError::Overwritten);
+    }
+    let was_already = sides
+        .live_login()
+        .is_some_and(|live| live.same_account(&sides.target));
+    Ok(Some(Switched {
+        was_already,
+        ..captured
+    }))
+}
+
+/// Keeps the live login as a new profile.
+///
+/// # Errors
+/// [`StoreError::AlreadySaved`] when a profile holds this account already; that one is updated if the live login is newer.
+pub fn save_live(home: &Home, name: &ProfileName, now: SystemTime) -> Result<(), StoreError> {
+    let Some((login, _lock)) = locked_live(home)? else {
+        return Err(StoreError::NothingLive);
+    };
+    let profiles = profiles::load_all(home)?.profiles;
+    if let Some(holder) = profiles::holder(&profiles, &login, None) {
+        let updated = update_holders(home, &profiles, &login, now)?;
+        return Err(StoreError::AlreadySaved {
+            name: holder.name.clone(),
+            is_updated: updated.contains(&holder.name),
+        });
+    }
+    profiles::create(home, name, &login)?;
+    if let Err(err) = state::remember_selected(home, name) {
+        tracing::warn!(profile = %name, error = %err, "saved, but could not write down that it is selected");
+    }
+    Ok(())
+}
+
+/// If the live login is newer than its profile (the CLI has rotated it), takes it into the profile; says into which.
+///
+/// # Errors
+/// When the live file or the profile cannot be read or written.
+pub fn take_home(home: &Home, now: SystemTime) -> Result<Option<ProfileName>, StoreError> {
+    // Most changes of the live file are our own: look without the lock first.
+    let Some(file) = Place::find(home)?.read(home)? else {
+        return Ok(None);
+    };
+    let Ok(login) = file.login else {
+        return Ok(None); // unreadable: shown elsewhere, and nothing to take
+    };
+    let is_newer = |login: &AuthFile, held: &[Profile]| {
+        profiles::holders(held, login)
+            .any(|profile| matches!(&profile.login, Ok(held) if login.is_newer_than(held)))
+    };
+    if !is_newer(&login, &profiles::load_all(home)?.profiles) {
+        return Ok(None);
+    }
+    let Some((login, _lock)) = locked_live(home)? else {
+        return Ok(None);
+    };
+    let profiles = profiles::load_all(home)?.profiles;
+    let updated = update_holders(home, &profiles, &login, now)?;
+    let preferred = state::current_profile(home);
+    let shown = updated
+        .iter()
+        .find(|name| Some(*name) == preferred.as_ref());
+    Ok(shown.or(updated.first()).cloned())
+}
+
+/// The live login with its account's lock held; `None` when Codex is signed out.
+fn locked_live(home: &Home) -> Result<Option<(AuthFile, AccountLock)>, StoreError> {
+    let read = || -> Result<Option<AuthFile>, StoreError> {
+        match Place::find(home)?.read(home)? {
+            None => Ok(None),
+            Some(file) => file
+                .login
+                .map(Some)
+                .map_err(|err| StoreError::UnreadableLive(Unreadable(err.to_string()))),
+        }
+    };
+    for _ in 0..ROUNDS {
+        let Some(seen) = read()? else {
+            return Ok(None);
+        };
+        let lock = AccountLock::take(home, &seen)?;
+        match read()? {
+            Some(login) if account_lock_name(&login) == account_lock_name(&seen) => {
+                return Ok(Some((login, lock)));
+            }
+            Some(_) | None => {}
+        }
+    }
+    Err(StoreError::Busy("the Codex login"))
+}
+
+/// Gives the live login to every profile of its account that holds an older one: two profiles of one account share a token
+/// family, so the older copy is spent.
+fn update_holders(
+    home: &Home,
+    profiles: &[Profile],
+    live: &AuthFile,
+    now: SystemTime,
+) -> Result<Vec<ProfileName>, StoreError> {
+    let mut updated = Vec::new();
+    for holder in profiles::holders(profiles, live) {
+        if matches!(&holder.login, Ok(held) if live.is_newer_than(held)) {
+            profiles::write_login(home, &holder.name, live, now)?;
+            updated.push(holder.name.clone());
+        }
+    }
+    Ok(updated)
+}
+
+/// Makes sure that what stands in the live file is kept somewhere else, durably.
+fn capture(home: &Home, live: Option<&LoginFile>, now: SystemTime) -> Result<Switched, StoreError> {
+    let Some(file) = live else {
+        return Ok(Switched::default());
+    };
+    let displaced = |from| {
+        let path = attic::displace(home, &file.contents.bytes, now)?;
+        Ok(Switched {
+            from,
+            displaced: Some(path),
+            ..Switched::default()
+        })
+    };
+    let Ok(login) = &file.login else {
+        return displaced(None);
+    };
+    let profiles = profiles::load_all(home)?.profiles;
+    let preferred = state::current_profile(home);
+    let Some(holder) = profiles::holder(&profiles, login, preferred.as_ref()) else {
+        return displaced(None);
+    };
+    let updated = update_holders(home, &profiles, login, now)?;
+    let is_kept = !updated.is_empty()
+        || profiles::holders(&profiles, login).any(|profile| {
+            matches!(&profile.login, Ok(held) if held.same_login(login) || held.is_newer_than(login))
+        });
+    if !is_kept {
+        // Another login of the same account, and nothing says which is newer.
+        return displaced(Some(holder.name.clone()));
+    }
+    let took_home = updated
+        .iter()
+        .find(|name| **name == holder.name)
+        .or(updated.first());
+    Ok(Switched {
+        from: Some(holder.name.clone()),
+        took_home: took_home.cloned(),
+        ..Switched::default()
+    })
+}
+
+/// Both sides of a switch as they were read.
+struct Sides {
+    place: Place,
+    live: Option<LoginFile>,
+    target: AuthFile,
+    target_bytes: Zeroizing<Vec<u8>>,
+}
+
+impl Sides {
+    fn read(home: &Home, to: &ProfileName) -> Result<Self, SwitchError> {
+        let folder = profiles::folder_of(home, to)?;
+        let file = LoginFile::read(home, &folder, AUTH)?
+            .ok_or_else(|| StoreError::NoSuchProfile(to.clone()))?;
+        let target = file.login.map_err(|err| SwitchError::Unreadable {
+            name: to.clone(),
+            reason: Unreadable(err.to_string()),
+        })?;
+        let place = Place::find(home)?;
+        let live = place.read(home).map_err(SwitchError::CaptureFailed)?;
+        Ok(Self {
+            place,
+            live,
+            target,
+            target_bytes: file.contents.bytes,
+        })
+    }
+
+    fn live_login(&self) -> Option<&AuthFile> {
+        self.live.as_ref()?.login.as_ref().ok() // unreadable: no login, as its caller means it
+    }
+
+    fn lock_names(&self) -> Vec<String> {
+        self.live_login()
+            .into_iter()
+            .chain([&self.target])
+            .map(account_lock_name)
+            .collect()
+    }
+
+    fn refuse_rejected(&self, home: &Home, to: &ProfileName) -> Result<(), SwitchError> {
+        let side = profiles::load(home, to)?.side;
+        match self.target.chatgpt() {
+            Some(login) if side.rejects(login) => Err(SwitchError::SignInAgain(to.clone())),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn bytes_for_live(&self, now: SystemTime) -> Zeroizing<Vec<u8>> {
+        match self.target.credentials() {
+            Credentials::ChatGpt(_) | Credentials::ApiKey { .. } => {
+                self.target.for_cli(now).to_bytes()
+            }
+            // We do not speak it, so we do not touch it.
+            Credentials::Other { .. } => self.target_bytes.clone(),
+        }
+    }
+
+    /// Whether the live file is no longer what was read (and kept).
+    fn has_changed(&self) -> Result<bool, StoreError> {
+        let bytes = |file: &LoginFile| file.contents.bytes.clone();
+        let present = self.place.read_once()?;
+        Ok(present.as_ref().map(bytes) != self.live.as_ref().map(bytes))
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;

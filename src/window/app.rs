@@ -1,0 +1,294 @@
+//! One frame after the other: look at the desk, word the page, draw it, carry out what the user did.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, SystemTime};
+
+use egui::{Context, TextureHandle, ThemePreference, Ui, ViewportCommand};
+use jiff::tz::TimeZone;
+
+use super::accounts::{self, Wishes};
+use super::ask::Ask;
+use super::dialogs::{self, Dialog};
+use super::list::ListState;
+use super::memory::{Geometry, Memory};
+use super::rows::{Banner, BannerIcon, BannerTone, Page, Wish};
+use super::theme::{self, Look, Tokens};
+use super::toast::{self, Toast};
+use super::wake::Outside;
+use super::{Closed, OnClose, ThemeChoice, fonts, keys};
+use crate::desk::{Command, Desk, DeskError, Snapshot};
+
+/// The window while it is open. Everything that outlives it is in [`Memory`], which it sends away when it ends.
+pub struct App {
+    desk: Desk,
+    memory: Memory,
+    on_close: OnClose,
+    outside: Arc<Outside>,
+    clock: Clock,
+    /// Where memory and reason of the end go.
+    farewell: Sender<(Memory, Closed)>,
+    closed: Option<Closed>,
+    list: ListState,
+    dialog: Option<Dialog>,
+    is_dialog_new: bool,
+    toast: Option<Toast>,
+    /// The desk did not take the last command.
+    complaint: Option<Banner>,
+    /// Happenings up to this one have been looked at.
+    seen: u64,
+    raises: u64,
+    uses_keyboard: bool,
+    logo: TextureHandle,
+}
+
+/// What time it is, and where.
+pub struct Clock {
+    pub now: fn() -> SystemTime,
+    pub zone: TimeZone,
+}
+
+/// What [`App`] is made of.
+pub struct Parts {
+    pub desk: Desk,
+    pub memory: Memory,
+    pub on_close: OnClose,
+    pub theme: ThemeChoice,
+    pub outside: Arc<Outside>,
+    pub clock: Clock,
+    pub farewell: Sender<(Memory, Closed)>,
+}
+
+/// News older than this when the window opens is no news.
+const NEWS: Duration = Duration::from_secs(4);
+
+impl App {
+    pub fn new(ctx: &Context, parts: Parts) -> Self {
+        fonts::install(ctx);
+        theme::install(ctx);
+        ctx.set_theme(match parts.theme {
+            ThemeChoice::System => ThemePreference::System,
+            ThemeChoice::Light => ThemePreference::Light,
+            ThemeChoice::Dark => ThemePreference::Dark,
+        });
+        let snapshot = parts.desk.snapshot();
+        let now = (parts.clock.now)();
+        let seen = snapshot
+            .happenings
+            .iter()
+            .filter(|happening| now.duration_since(happening.at).is_ok_and(|age| age > NEWS))
+            .map(|happening| happening.seq)
+            .max()
+            .unwrap_or_default();
+        Self {
+            desk: parts.desk,
+            memory: parts.memory,
+            on_close: parts.on_close,
+            outside: parts.outside,
+            clock: parts.clock,
+            farewell: parts.farewell,
+            closed: None,
+            list: ListState::default(),
+            dialog: None,
+            is_dialog_new: false,
+            toast: None,
+            complaint: None,
+            seen,
+            raises: snapshot.raises,
+            uses_keyboard: false,
+            logo: super::logo::texture(ctx),
+        }
+    }
+
+    /// Toasts for what ended since the last frame, and the way to the front when somebody asked for the window.
+    fn catch_up(&mut self, ctx: &Context, snapshot: &Snapshot) {
+        let egui_now = ctx.input(|input| input.time);
+        for happening in &snapshot.happenings {
+            if happening.seq > self.seen {
+                self.seen = happening.seq;
+                if let Some(toast) = Toast::about(happening, egui_now) {
+                    self.toast = Some(toast);
+                }
+            }
+        }
+        if snapshot.raises != self.raises {
+            self.raises = snapshot.raises;
+            ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
+            ctx.send_viewport_cmd(ViewportCommand::Focus);
+        }
+    }
+
+    fn page(&self, snapshot: &Snapshot, now: SystemTime) -> Page {
+        let wish = Wish {
+            hides_emails: self.memory.hides_emails,
+            sort: self.memory.sort,
+            search: &self.list.search,
+            dismissed: self.memory.dismissed,
+        };
+        Page::of(snapshot, now, &self.clock.zone, &wish)
+    }
+
+    fn draw(&mut self, ui: &mut Ui, snapshot: &Snapshot, page: &Page, asks: &mut Vec<Ask>) {
+        let look = Look {
+            tokens: Tokens::of(ui.ctx().theme()),
+            shows_focus: self.uses_keyboard,
+        };
+        let wishes = Wishes {
+            hides_emails: self.memory.hides_emails,
+            sort: self.memory.sort,
+            complaint: self.complaint.as_ref(),
+            logo: &self.logo,
+        };
+        accounts::accounts_ui(ui, look, page, &wishes, &mut self.list, asks);
+        if let Some(toast) = &mut self.toast {
+            toast::toast_ui(ui, look, toast, asks);
+        }
+        if let Some(dialog) = &mut self.dialog {
+            let is_new = std::mem::take(&mut self.is_dialog_new);
+            let now = (self.clock.now)();
+            dialogs::dialog_ui(ui, look, dialog, snapshot, now, is_new, asks);
+        }
+    }
+
+    fn carry_out(&mut self, ctx: &Context, snapshot: &Snapshot, ask: Ask) {
+        match ask {
+            Ask::Command(command) => self.send(command),
+            Ask::Switch(to) if snapshot.codex.is_empty() => self.send(Command::Use(to)),
+            Ask::Switch(to) => self.open(Dialog::Switch { to }),
+            Ask::OpenSave => self.open(Dialog::save(snapshot, self.memory.hides_emails)),
+            Ask::CloseDialog => self.dialog = None,
+            Ask::CopyBaseUrl(url) => {
+                let egui_now = ctx.input(|input| input.time);
+                self.toast = Some(Toast::saying(format!("Copied {url}"), egui_now));
+                ctx.copy_text(url);
+            }
+            Ask::ToggleEmails => self.memory.hides_emails = !self.memory.hides_emails,
+            Ask::Sort(sort) => self.memory.sort = sort,
+            Ask::Dismiss(seq) => self.memory.dismissed = self.memory.dismissed.max(seq),
+            Ask::HideToast => self.toast = None,
+            Ask::Leave(Closed::Quit) => self.leave(ctx, Closed::Quit),
+            Ask::Leave(Closed::Hidden) => match self.on_close {
+                OnClose::Hide => self.leave(ctx, Closed::Hidden),
+                OnClose::Quit => self.stop_or_ask(ctx),
+            },
+        }
+    }
+
+    fn open(&mut self, dialog: Dialog) {
+        self.dialog = Some(dialog);
+        self.is_dialog_new = true;
+    }
+
+    fn send(&mut self, command: Command) {
+        self.complaint = self.desk.ask(command).err().map(complaint);
+    }
+
+    fn leave(&mut self, ctx: &Context, closed: Closed) {
+        self.closed = Some(closed);
+        ctx.send_viewport_cmd(ViewportCommand::Close);
+    }
+
+    /// Without a tray nothing would be left of the program: the first time that is said.
+    fn stop_or_ask(&mut self, ctx: &Context) {
+        if self.memory.knows_that_closing_stops {
+            self.leave(ctx, Closed::Quit);
+        } else {
+            self.memory.knows_that_closing_stops = true;
+            self.open(Dialog::CloseStops);
+        }
+    }
+
+    /// The window manager's own close button.
+    fn answer_close_request(&mut self, ctx: &Context) {
+        if self.closed.is_some() || !ctx.input(|input| input.viewport().close_requested()) {
+            return;
+        }
+        match self.on_close {
+            OnClose::Hide => self.closed = Some(Closed::Hidden),
+            OnClose::Quit if self.memory.knows_that_closing_stops => {
+                self.closed = Some(Closed::Quit);
+            }
+            OnClose::Quit => {
+                ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+                self.stop_or_ask(ctx);
+                ctx.request_repaint();
+            }
+        }
+    }
+
+    /// When to draw again although nothing happens: a text changes, or the toast goes.
+    fn ask_for_next_frame(&mut self, ctx: &Context, page: &Page) {
+        if let Some(change) = page.next_change_in {
+            ctx.request_repaint_after(change);
+        }
+        let egui_now = ctx.input(|input| input.time);
+        if let Some(toast) = &self.toast {
+            if toast.until <= egui_now {
+                self.toast = None;
+                ctx.request_repaint();
+            } else {
+                ctx.request_repaint_after(Duration::from_secs_f64(toast.until - egui_now));
+            }
+        }
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        self.answer_close_request(ctx);
+        if self.outside.is_worker_gone() && self.closed.is_none() {
+            self.leave(ctx, Closed::Quit);
+        }
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        let ctx = ui.ctx().clone();
+        let snapshot = self.desk.snapshot();
+        self.catch_up(&ctx, &snapshot);
+        self.uses_keyboard = keys::uses_keyboard(&ctx, self.uses_keyboard);
+        self.memory.geometry = Geometry::of(&ctx).or(self.memory.geometry);
+
+        let page = self.page(&snapshot, (self.clock.now)());
+        let mut asks = Vec::new();
+        if self.dialog.is_none() {
+            keys::obey(ui, &page, &mut self.list, &mut asks);
+        }
+        self.draw(ui, &snapshot, &page, &mut asks);
+        let has_asks = !asks.is_empty();
+        for ask in asks {
+            self.carry_out(&ctx, &snapshot, ask);
+        }
+        if has_asks {
+            // What was asked may show at once: a dialog, a masked e-mail, another order.
+            ctx.request_repaint();
+        }
+        self.ask_for_next_frame(&ctx, &page);
+    }
+
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        let closed = self.closed.unwrap_or(Closed::Hidden);
+        // The receiver waits in `run`; without one nobody wants to know.
+        self.farewell.send((self.memory.clone(), closed)).ok();
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
+
+    fn raw_input_hook(&mut self, _ctx: &Context, input: &mut egui::RawInput) {
+        // winit knows no scheme on X11, and on Wayland only the decoration's.
+        if let Some(theme) = self.outside.system_theme() {
+            input.system_theme = Some(theme);
+        }
+    }
+}
+
+fn complaint(err: DeskError) -> Banner {
+    Banner {
+        tone: BannerTone::Bad,
+        icon: BannerIcon::Alert,
+        title: "That was not done".into(),
+        text: super::rows::sentence(&err.to_string()),
+        act: None,
+    }
+}

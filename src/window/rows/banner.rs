@@ -1,0 +1,229 @@
+//! The one banner that is shown, of all that could be said.
+
+use super::row::sentence;
+use super::telling::Teller;
+use super::{Wish, shown_email};
+use crate::desk::{Live, Notice, Outcome, Snapshot};
+
+/// At most one at a time: the most urgent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Banner {
+    pub tone: BannerTone,
+    pub icon: BannerIcon,
+    pub title: String,
+    pub text: String,
+    pub act: Option<BannerAct>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BannerTone {
+    Plain,
+    Warn,
+    Bad,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BannerIcon {
+    Alert,
+    Lock,
+    Login,
+    Offline,
+    Disk,
+    Folder,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BannerAct {
+    /// Put this failure away, and all before it.
+    Dismiss(u64),
+    SaveLogin,
+    TryAgain,
+}
+
+impl BannerAct {
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Dismiss(_) => "Dismiss",
+            Self::SaveLogin => "Save",
+            Self::TryAgain => "Try again",
+        }
+    }
+}
+
+/// A failure of what the user just asked for comes first, then what can lose a login, then what only misinforms.
+pub(super) fn of(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> Option<Banner> {
+    if !snapshot.is_loaded {
+        return None;
+    }
+    failure(snapshot, wish)
+        .or_else(|| notice(snapshot, Rank::Loss, teller))
+        .or_else(|| live(snapshot, wish))
+        .or_else(|| notice(snapshot, Rank::Rest, teller))
+}
+
+/// The newest failure that was neither put away nor made up for.
+fn failure(snapshot: &Snapshot, wish: &Wish<'_>) -> Option<Banner> {
+    let happened = snapshot
+        .happenings
+        .iter()
+        .filter(|happening| happening.seq > wish.dismissed);
+    let (happening, title, reason) = happened
+        .filter_map(|happening| {
+            let (title, reason) = failed(&happening.outcome)?;
+            Some((happening, title, reason))
+        })
+        .max_by_key(|(happening, ..)| happening.seq)?;
+    let is_made_up_for = snapshot
+        .happenings
+        .iter()
+        .any(|later| later.seq > happening.seq && makes_up_for(&later.outcome, &happening.outcome));
+    (!is_made_up_for).then(|| Banner {
+        tone: BannerTone::Bad,
+        icon: BannerIcon::Alert,
+        title,
+        text: sentence(&reason),
+        act: Some(BannerAct::Dismiss(happening.seq)),
+    })
+}
+
+fn failed(outcome: &Outcome) -> Option<(String, String)> {
+    let (title, reason) = match outcome {
+        Outcome::SwitchFailed { to, reason } => (format!("Codex could not switch to {to}"), reason),
+        Outcome::SaveFailed { name, reason } => (format!("{name} was not saved"), reason),
+        Outcome::UsageFailed { name, reason } => {
+            (format!("The usage of {name} could not be read"), reason)
+        }
+        Outcome::TokenRefreshFailed { name, reason } => {
+            (format!("The login of {name} could not be renewed"), reason)
+        }
+        Outcome::Switched { .. }
+        | Outcome::Displaced { .. }
+        | Outcome::Saved { .. }
+        | Outcome::UsageRefreshed { .. }
+        | Outcome::TokenRefreshed { .. } => return None,
+    };
+    Some((title, reason.clone()))
+}
+
+fn makes_up_for(later: &Outcome, failure: &Outcome) -> bool {
+    match (later, failure) {
+        (Outcome::Switched { .. }, Outcome::SwitchFailed { .. })
+        | (Outcome::Saved { .. }, Outcome::SaveFailed { .. }) => true,
+        (Outcome::UsageRefreshed { name }, Outcome::UsageFailed { name: failed, .. })
+        | (Outcome::TokenRefreshed { name }, Outcome::TokenRefreshFailed { name: failed, .. }) => {
+            name == failed
+        }
+        _ => false,
+    }
+}
+
+fn live(snapshot: &Snapshot, wish: &Wish<'_>) -> Option<Banner> {
+    if snapshot.profiles.is_empty() {
+        // The first-run page says it with more room, except for what it cannot offer to add.
+        let Live::Unreadable(reason) = &snapshot.live else {
+            return None;
+        };
+        return Some(unreadable(reason));
+    }
+    match &snapshot.live {
+        Live::Saved(_) => None,
+        Live::Missing => Some(Banner {
+            tone: BannerTone::Plain,
+            icon: BannerIcon::Login,
+            title: "Codex is signed out".into(),
+            text: "Switch to an account to sign it in.".into(),
+            act: None,
+        }),
+        Live::Unsaved { email, .. } => Some(Banner {
+            tone: BannerTone::Warn,
+            icon: BannerIcon::Login,
+            title: "Codex uses a login that is not saved here".into(),
+            text: email.as_deref().map_or_else(
+                || "Save it before you switch.".into(),
+                |email| shown_email(email, wish),
+            ),
+            act: Some(BannerAct::SaveLogin),
+        }),
+        Live::Unreadable(reason) => Some(unreadable(reason)),
+    }
+}
+
+fn unreadable(reason: &str) -> Banner {
+    Banner {
+        tone: BannerTone::Warn,
+        icon: BannerIcon::Alert,
+        title: "The login of Codex cannot be read".into(),
+        text: sentence(reason),
+        act: None,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    Loss,
+    Rest,
+}
+
+fn rank(notice: &Notice) -> Rank {
+    match notice {
+        Notice::UnsavedToken { .. }
+        | Notice::HomeNotWritable { .. }
+        | Notice::CredentialStore { .. } => Rank::Loss,
+        Notice::Offline { .. }
+        | Notice::WatchingFailed { .. }
+        | Notice::SkippedDirectory { .. } => Rank::Rest,
+    }
+}
+
+fn notice(snapshot: &Snapshot, wanted: Rank, teller: &Teller<'_>) -> Option<Banner> {
+    let notice = snapshot
+        .notices
+        .iter()
+        .find(|notice| rank(notice) == wanted)?;
+    Some(match notice {
+        Notice::UnsavedToken { profile, reason } => Banner {
+            tone: BannerTone::Bad,
+            icon: BannerIcon::Disk,
+            title: format!("The login of {profile} is not on disk yet"),
+            text: format!("Keep Codex Router running. {}", sentence(reason)),
+            act: None,
+        },
+        Notice::HomeNotWritable { reason } => Banner {
+            tone: BannerTone::Bad,
+            icon: BannerIcon::Disk,
+            title: "The Codex folder cannot be written".into(),
+            text: sentence(reason),
+            act: None,
+        },
+        Notice::CredentialStore { mode } => Banner {
+            tone: BannerTone::Warn,
+            icon: BannerIcon::Lock,
+            title: "Codex reads the system keyring".into(),
+            text: format!(
+                "Switching files will not work. Set cli_auth_credentials_store to \"file\" in Codex's config.toml; it is {mode:?}."
+            ),
+            act: None,
+        },
+        Notice::Offline { since } => Banner {
+            tone: BannerTone::Plain,
+            icon: BannerIcon::Offline,
+            title: "Offline".into(),
+            text: format!("These numbers are from {}.", teller.clock(*since)),
+            act: Some(BannerAct::TryAgain),
+        },
+        Notice::WatchingFailed { reason } => Banner {
+            tone: BannerTone::Plain,
+            icon: BannerIcon::Folder,
+            title: "Changes of other programs are noticed late".into(),
+            text: sentence(reason),
+            act: None,
+        },
+        Notice::SkippedDirectory { name, reason } => Banner {
+            tone: BannerTone::Plain,
+            icon: BannerIcon::Folder,
+            title: format!("The folder {name:?} was left out"),
+            text: sentence(reason),
+            act: None,
+        },
+    })
+}

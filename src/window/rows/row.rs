@@ -1,0 +1,455 @@
+//! The rows of the list, their order and their groups.
+
+use std::cmp::Ordering;
+
+use super::spoken;
+use super::standing::{Fill, Kind, Level, Mark, Standing};
+use super::telling::Teller;
+use super::{Group, Sort, Wish, shown_email};
+use crate::desk::{LoginKind, ProfileView, RestCause, Snapshot, words};
+use crate::profile::ProfileName;
+use crate::usage::{Usage, Window, WindowKind};
+
+/// One account in the list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    pub name: ProfileName,
+    pub plan: Option<String>,
+    /// The e-mail, or what tells the account apart.
+    pub second: String,
+    pub mark: Mark,
+    /// It has something to offer now; what has not is written more quietly.
+    pub is_usable: bool,
+    /// Percent left, shortest window first.
+    pub bars: Vec<(f64, Fill)>,
+    pub right: Right,
+    /// Why something is as it is, for whoever stays on the row.
+    pub hint: Option<String>,
+    pub spoken: String,
+    pub can_switch: bool,
+}
+
+/// The two lines at the right of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Right {
+    Lines {
+        /// `week`, before the figure.
+        lead: String,
+        /// `94%`, or the word that stands for it.
+        figure: String,
+        level: Level,
+        note: String,
+    },
+    /// The first numbers are on their way: same shape, no words.
+    Skeleton,
+}
+
+/// A row with what its place in the list depends on.
+pub(super) struct Entry {
+    row: Row,
+    rank: Rank,
+    left_percent: f64,
+    until: Option<std::time::SystemTime>,
+    level: Level,
+    /// Everything that a search looks at, in small letters.
+    haystack: String,
+}
+
+/// Usable first, then what comes back by itself, then what needs the user.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Usable,
+    Unknown,
+    Waiting,
+    Attention,
+    NotPooled,
+}
+
+/// Every account but the one in use, as the list would show it.
+pub(super) fn entries(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> Vec<Entry> {
+    snapshot
+        .profiles
+        .iter()
+        .filter(|profile| !profile.is_active)
+        .map(|profile| entry(profile, snapshot, wish, teller))
+        .collect()
+}
+
+/// Sorts, searches, and splits into groups when there are many.
+pub(super) fn groups(
+    mut entries: Vec<Entry>,
+    is_dense: bool,
+    has_active: bool,
+    wish: &Wish<'_>,
+) -> Vec<Group> {
+    let search = wish.search.trim().to_lowercase();
+    entries.retain(|entry| entry.haystack.contains(&search));
+    entries.sort_by(|a, b| order(wish.sort, a, b));
+    if is_dense {
+        return ["Ready", "Low", "Waiting", "Needs attention"]
+            .into_iter()
+            .map(|head| {
+                let rows: Vec<_> = entries
+                    .iter()
+                    .filter(|entry| entry.group() == head)
+                    .map(|entry| entry.row.clone())
+                    .collect();
+                Group {
+                    head: head.into(),
+                    count: Some(rows.len()),
+                    rows,
+                }
+            })
+            .filter(|group| !group.rows.is_empty())
+            .collect();
+    }
+    if entries.is_empty() {
+        return Vec::new();
+    }
+    let head = if has_active {
+        "Other accounts"
+    } else {
+        "Accounts"
+    };
+    vec![Group {
+        head: head.into(),
+        count: None,
+        rows: entries.into_iter().map(|entry| entry.row).collect(),
+    }]
+}
+
+impl Entry {
+    fn group(&self) -> &'static str {
+        match (self.rank, self.row.mark) {
+            (Rank::Waiting, _) | (_, Mark::Empty) => "Waiting",
+            (Rank::Attention, _) | (_, Mark::SignInAgain | Mark::Unreadable) => "Needs attention",
+            (Rank::Usable | Rank::Unknown | Rank::NotPooled, _) if self.level > Level::Fine => {
+                "Low"
+            }
+            (Rank::Usable | Rank::Unknown | Rank::NotPooled, _) => "Ready",
+        }
+    }
+}
+
+fn order(sort: Sort, a: &Entry, b: &Entry) -> Ordering {
+    let by_left = || b.left_percent.total_cmp(&a.left_percent);
+    // An unknown moment comes after every known one.
+    let by_return = || {
+        let key = |entry: &Entry| (entry.until.is_none(), entry.until);
+        key(a).cmp(&key(b))
+    };
+    let by_name = || {
+        let key = |entry: &Entry| entry.row.name.as_str().to_lowercase();
+        key(a).cmp(&key(b))
+    };
+    match sort {
+        Sort::UsableSoonest => a
+            .rank
+            .cmp(&b.rank)
+            .then_with(|| match a.rank {
+                Rank::Waiting => by_return(),
+                _ => by_left(),
+            })
+            .then_with(by_name),
+        Sort::MostLeft => by_left().then_with(by_name),
+        Sort::Name => by_name(),
+    }
+}
+
+fn entry(
+    profile: &ProfileView,
+    snapshot: &Snapshot,
+    wish: &Wish<'_>,
+    teller: &Teller<'_>,
+) -> Entry {
+    let standing = Standing::of(profile, snapshot, teller);
+    let plan = plan(profile);
+    let second = second(profile, snapshot, wish);
+    let right = right(profile, &standing, teller);
+    let mut haystack = format!(
+        "{}\n{}\n{}\n{}",
+        profile.name,
+        plan.as_deref().unwrap_or_default(),
+        profile.workspace.as_deref().unwrap_or_default(),
+        second,
+    );
+    if let Some(email) = profile.email.as_deref().filter(|_| !wish.hides_emails) {
+        haystack.push('\n');
+        haystack.push_str(email);
+    }
+    Entry {
+        rank: rank(profile, &standing),
+        left_percent: standing.left_percent(teller.now),
+        until: match standing.kind {
+            Kind::Waiting { until, .. } => until,
+            _ => None,
+        },
+        level: match standing.kind {
+            Kind::Usable { level, .. } => level,
+            _ => Level::Fine,
+        },
+        haystack: haystack.to_lowercase(),
+        row: Row {
+            spoken: spoken(profile, plan.as_deref(), &standing, &right, teller),
+            name: profile.name.clone(),
+            plan,
+            second,
+            mark: standing.mark(),
+            is_usable: standing.is_usable(),
+            bars: bars(&standing, teller),
+            hint: hint(profile, &standing),
+            right,
+            can_switch: !matches!(standing.kind, Kind::Unreadable(_) | Kind::SignInAgain),
+        },
+    }
+}
+
+fn rank(profile: &ProfileView, standing: &Standing<'_>) -> Rank {
+    match standing.kind {
+        Kind::SignInAgain | Kind::Unreadable(_) | Kind::ShownOnly(_) => Rank::Attention,
+        _ if !profile.is_in_pool => Rank::NotPooled,
+        Kind::Waiting { .. } => Rank::Waiting,
+        Kind::UsageFailed(_) => Rank::Attention,
+        Kind::Loading | Kind::NoWindows => Rank::Unknown,
+        Kind::Usable { .. } | Kind::ApiKey => Rank::Usable,
+    }
+}
+
+/// `Plus`; an API key has no plan, but its kind stands in the same place.
+pub(super) fn plan(profile: &ProfileView) -> Option<String> {
+    match profile.kind {
+        LoginKind::ApiKey => Some("API".into()),
+        LoginKind::ChatGpt | LoginKind::Other(_) | LoginKind::Unknown => profile
+            .plan
+            .as_deref()
+            .map(words::plan_label)
+            .filter(|label| !label.is_empty()),
+    }
+}
+
+/// The e-mail; the workspace where two accounts share one e-mail; else what the login is.
+fn second(profile: &ProfileView, snapshot: &Snapshot, wish: &Wish<'_>) -> String {
+    let is_same_person = |other: &ProfileView| {
+        other.name != profile.name
+            && match (&other.email, &profile.email) {
+                (Some(a), Some(b)) => a.eq_ignore_ascii_case(b),
+                _ => false,
+            }
+    };
+    match (&profile.workspace, &profile.email) {
+        (Some(workspace), Some(_)) if snapshot.profiles.iter().any(is_same_person) => {
+            workspace.clone()
+        }
+        (_, Some(email)) => shown_email(email, wish),
+        (Some(workspace), None) => workspace.clone(),
+        (None, None) => match &profile.kind {
+            LoginKind::ApiKey => "OpenAI API".into(),
+            LoginKind::Other(mode) => mode.clone(),
+            LoginKind::ChatGpt => "ChatGPT".into(),
+            LoginKind::Unknown => "unknown login".into(),
+        },
+    }
+}
+
+fn bars(standing: &Standing<'_>, teller: &Teller<'_>) -> Vec<(f64, Fill)> {
+    let of_usage = |usage: &Usage| {
+        usage
+            .windows
+            .iter()
+            .map(|window| {
+                (
+                    window.left_percent(teller.now),
+                    standing.fill(window, false, teller.now),
+                )
+            })
+            .collect()
+    };
+    match &standing.kind {
+        Kind::Usable { usage, .. } => of_usage(usage),
+        Kind::Waiting { usage, .. } => usage.map(of_usage).unwrap_or_default(),
+        Kind::Loading => vec![(0.0, Fill::Missing); 2],
+        Kind::ApiKey
+        | Kind::NoWindows
+        | Kind::UsageFailed(_)
+        | Kind::SignInAgain
+        | Kind::Unreadable(_)
+        | Kind::ShownOnly(_) => Vec::new(),
+    }
+}
+
+fn right(profile: &ProfileView, standing: &Standing<'_>, teller: &Teller<'_>) -> Right {
+    let words = |figure: &str, level: Level, note: &str| Right::Lines {
+        lead: String::new(),
+        figure: figure.into(),
+        level,
+        note: note.into(),
+    };
+    match &standing.kind {
+        Kind::Loading => Right::Skeleton,
+        Kind::ApiKey => words("API key", Level::Fine, "no usage windows"),
+        Kind::NoWindows => words("no windows", Level::Fine, "nothing to count"),
+        Kind::UsageFailed(_) => words("no numbers", Level::Fine, "not read yet"),
+        Kind::SignInAgain => words("login expired", Level::Empty, "sign in again"),
+        Kind::Unreadable(_) => words("unreadable", Level::Empty, "left as it is"),
+        Kind::ShownOnly(_) => words("shown only", Level::Fine, "not for the router"),
+        Kind::Waiting { window, until, .. } => {
+            let what = match window {
+                Some(window) => format!("{} empty", words::short_window(window)),
+                None => "limit reached".into(),
+            };
+            words(&what, Level::Empty, &back(*until, teller))
+        }
+        Kind::Usable {
+            usage,
+            binding,
+            level,
+        } => Right::Lines {
+            lead: words::short_window(binding),
+            figure: words::percent_left(binding.left_percent(teller.now)),
+            level: if standing.is_stale {
+                Level::Fine
+            } else {
+                *level
+            },
+            note: note(profile, usage, binding, *level, standing.is_stale, teller),
+        },
+    }
+}
+
+/// The second line of an account that can be used.
+fn note(
+    profile: &ProfileView,
+    usage: &Usage,
+    binding: &Window,
+    level: Level,
+    is_stale: bool,
+    teller: &Teller<'_>,
+) -> String {
+    if is_stale {
+        return teller.age(usage.fetched_at);
+    }
+    if let Some(rest) = profile.rest.as_ref().filter(|rest| rest.until > teller.now)
+        && let Some(left) = teller.until(rest.until)
+    {
+        return format!("rests {left}");
+    }
+    match (level, binding.resets_at) {
+        (Level::Low | Level::Critical, Some(at)) => match teller.until(at) {
+            Some(left) => format!("resets in {left}"),
+            None => "ready".into(),
+        },
+        _ if usage.window(WindowKind::FiveHour).is_none()
+            && usage.window(WindowKind::Weekly).is_some() =>
+        {
+            "no 5-hour window".into()
+        }
+        _ => "ready".into(),
+    }
+}
+
+/// `back Thu 14:00`. Always a clock: it is a moment to plan by.
+pub(super) fn back(until: Option<std::time::SystemTime>, teller: &Teller<'_>) -> String {
+    match until {
+        Some(at) => format!("back {}", teller.clock(at)),
+        None => "back at an unknown time".into(),
+    }
+}
+
+fn hint(profile: &ProfileView, standing: &Standing<'_>) -> Option<String> {
+    match &standing.kind {
+        Kind::Unreadable(reason) => return Some(sentence(reason)),
+        Kind::SignInAgain => {
+            return Some("Sign in with Codex again, then save the login here.".into());
+        }
+        Kind::ShownOnly(mode) => {
+            return Some(format!(
+                "Codex can use this login ({mode}); the router cannot."
+            ));
+        }
+        _ => {}
+    }
+    if let Some(reason) = &profile.usage_error {
+        return Some(format!(
+            "The last look at its usage failed. {}",
+            sentence(reason)
+        ));
+    }
+    let why = match profile.rest.as_ref()?.cause {
+        RestCause::UsageLimit => "the upstream says that its allowance is used up",
+        RestCause::Throttled => "it was asked too often at once",
+        RestCause::Failing => "it failed several times in a row",
+    };
+    Some(format!("The router leaves it alone for a while: {why}."))
+}
+
+/// With a capital and a full stop, whatever form a reason came in.
+pub fn sentence(text: &str) -> String {
+    let text = text.trim();
+    let mut chars = text.chars();
+    let mut sentence: String = chars
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .chain(chars)
+        .collect();
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
+fn spoken(
+    profile: &ProfileView,
+    plan: Option<&str>,
+    standing: &Standing<'_>,
+    right: &Right,
+    teller: &Teller<'_>,
+) -> String {
+    let mut parts = vec![
+        Some(profile.name.to_string()),
+        plan.map(str::to_owned),
+        match standing.kind {
+            Kind::Usable { level, .. } => Some(level.word().unwrap_or("ready").to_owned()),
+            _ => None,
+        },
+    ];
+    match (&standing.kind, right) {
+        (Kind::Usable { usage, binding, .. }, _) => {
+            parts.push(Some(format!(
+                "{} {}",
+                binding.name(),
+                spoken::left(binding.left_percent(teller.now))
+            )));
+            parts.push(
+                binding
+                    .resets_at
+                    .and_then(|at| teller.ahead(at))
+                    .map(|ahead| format!("resets in {}", spoken::duration(ahead))),
+            );
+            if standing.is_stale {
+                parts.push(Some(format!(
+                    "numbers are from {}",
+                    teller.age(usage.fetched_at)
+                )));
+            }
+        }
+        (
+            Kind::Waiting {
+                window: Some(window),
+                until,
+                ..
+            },
+            _,
+        ) => {
+            parts.push(Some(format!("{} empty", window.name())));
+            parts.push(Some(back(*until, teller)));
+        }
+        (Kind::Loading, _) => parts.push(Some("numbers on their way".into())),
+        (_, Right::Lines { figure, note, .. }) => {
+            parts.push(Some(figure.clone()));
+            parts.push(Some(note.clone()));
+        }
+        (_, Right::Skeleton) => {}
+    }
+    spoken::list(parts)
+}

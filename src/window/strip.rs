@@ -1,0 +1,158 @@
+//! The router strip at the foot of every page. (`design` section 3, router strip.)
+
+use egui::{Align2, Id, Rect, Ui, WidgetInfo, accesskit, pos2, vec2};
+
+use super::ask::Ask;
+use super::fonts::icon;
+use super::rows::{LastIcon, Strip, StripFace};
+use super::text::{self, Role};
+use super::theme::{GUTTER, Look};
+use super::widgets::{self, BUTTON_HEIGHT, ButtonKind, Label};
+use crate::desk::Command;
+
+pub fn strip_ui(ui: &Ui, look: Look, rect: Rect, strip: &Strip, asks: &mut Vec<Ask>) {
+    let painter = ui.painter();
+    painter.rect_filled(rect, 0.0, look.surface);
+    widgets::divider(painter, look, rect.left(), rect.right(), rect.top());
+    let middle = rect.top() + 30.0;
+
+    let toggle = widgets::toggle_ui(
+        ui,
+        look,
+        pos2(rect.left() + GUTTER + 18.0, middle + 0.5),
+        Id::unique("router toggle"),
+        strip.is_on,
+        &strip.spoken,
+    );
+    if toggle.clicked() {
+        asks.push(toggled(strip));
+    }
+
+    let left = rect.left() + 60.0;
+    let mut right = rect.right() - GUTTER;
+    match strip.face {
+        StripFace::PortTaken(Some(port)) => {
+            let label = format!("Use {port}");
+            let width = widgets::button_width(painter, &label);
+            let button = Rect::from_min_size(
+                pos2(right - width, middle - BUTTON_HEIGHT / 2.0),
+                vec2(width, BUTTON_HEIGHT),
+            );
+            let response = widgets::button_ui(
+                ui,
+                look,
+                button,
+                Id::unique("use free port"),
+                Label::plain(&label),
+                ButtonKind::Plain,
+            );
+            if response.clicked() {
+                asks.push(Ask::Command(Command::ServeOnPort(port)));
+            }
+            right = button.left();
+        }
+        StripFace::Failed | StripFace::PortTaken(None) => {
+            let width = widgets::button_width(painter, "Try again");
+            let button = Rect::from_min_size(
+                pos2(right - width, middle - BUTTON_HEIGHT / 2.0),
+                vec2(width, BUTTON_HEIGHT),
+            );
+            let label = Label {
+                text: "Try again",
+                spoken: "Start the router again",
+            };
+            let response = widgets::button_ui(
+                ui,
+                look,
+                button,
+                Id::unique("start again"),
+                label,
+                ButtonKind::Plain,
+            );
+            if response.clicked() {
+                asks.push(Ask::Command(Command::TurnRouterOn));
+            }
+            right = button.left();
+        }
+        StripFace::Off | StripFace::Starting | StripFace::On(_) | StripFace::NothingUsable => {
+            if let Some(url) = &strip.base_url {
+                let centre = pos2(right - widgets::ICON_BUTTON / 2.0, middle - 0.5);
+                let response = widgets::icon_button_ui(
+                    ui,
+                    look,
+                    centre,
+                    Id::unique("copy url"),
+                    icon::COPY,
+                    "Copy router URL",
+                    "Ctrl+Shift+C",
+                );
+                if response.clicked() {
+                    asks.push(Ask::CopyBaseUrl(url.clone()));
+                }
+                right = centre.x - widgets::ICON_BUTTON / 2.0;
+            }
+        }
+    }
+    words(ui, look, strip, left, right - 8.0, middle);
+}
+
+pub fn toggled(strip: &Strip) -> Ask {
+    Ask::Command(if strip.is_on {
+        Command::TurnRouterOff
+    } else {
+        Command::TurnRouterOn
+    })
+}
+
+fn words(ui: &Ui, look: Look, strip: &Strip, left: f32, right: f32, middle: f32) {
+    let painter = ui.painter();
+    let name = text::put(
+        painter,
+        pos2(left, middle - 9.0),
+        Align2::LEFT_CENTER,
+        "Router",
+        Role::BodyM,
+        look.text,
+        right - left,
+    );
+    text::put(
+        painter,
+        pos2(name.right() + 8.0, middle - 9.0),
+        Align2::LEFT_CENTER,
+        &strip.address,
+        Role::Mono,
+        look.text_2,
+        right - name.right() - 8.0,
+    );
+    let y = middle + 11.0;
+    let (sign, ink) = match strip.face {
+        StripFace::Off | StripFace::Starting | StripFace::On(None) => (None, look.text_2),
+        StripFace::On(Some(LastIcon::Done)) => (Some((icon::CHECK_CIRCLE, look.ok)), look.text_2),
+        StripFace::On(Some(LastIcon::Limited)) => (Some((icon::HOURGLASS, look.warn)), look.text_2),
+        StripFace::On(Some(LastIcon::Failed)) => {
+            (Some((icon::ALERT_CIRCLE, look.bad)), look.text_2)
+        }
+        StripFace::NothingUsable => (Some((icon::HOURGLASS, look.warn)), look.warn),
+        StripFace::PortTaken(_) => (Some((icon::ALERT, look.warn)), look.warn),
+        StripFace::Failed => (Some((icon::ALERT_CIRCLE, look.bad)), look.bad),
+    };
+    let mut x = left;
+    if let Some((glyph, ink)) = sign {
+        text::icon(painter, pos2(left + 6.0, y), glyph, 13, ink);
+        x += 18.5;
+    }
+    let line = text::put(
+        painter,
+        pos2(x, y),
+        Align2::LEFT_CENTER,
+        &strip.text,
+        Role::Caption,
+        ink,
+        right - x,
+    );
+    let response = ui.interact(line, Id::unique("router says"), egui::Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(accesskit::Role::Label, true, &strip.text));
+    if line.width() > right - x - 4.0 {
+        response.on_hover_text(&strip.text);
+    }
+}

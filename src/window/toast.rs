@@ -1,0 +1,141 @@
+//! The one short message at the foot of the page. Good news only: failures are banners. (`design` section 3, toast.)
+
+use egui::{
+    Align2, Area, Color32, CornerRadius, Id, Order, Rect, Sense, Ui, WidgetInfo, accesskit, pos2,
+    vec2,
+};
+
+use super::ask::Ask;
+use super::fonts::icon;
+use super::text::{self, Role};
+use super::theme::{Look, MENU_RADIUS, STRIP_HEIGHT};
+use super::widgets;
+use crate::desk::{Command, Happening, Outcome};
+
+/// Long enough to read one line and to reach its button.
+pub const SHOWN_SECS: f64 = 4.0;
+const HEIGHT: f32 = 36.0;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Toast {
+    pub text: String,
+    /// What its only button does.
+    pub act: Option<(&'static str, Command)>,
+    /// When it goes, in seconds of egui's clock.
+    pub until: f64,
+}
+
+impl Toast {
+    /// What to say about an outcome; nothing when it shows by itself, or is no good news.
+    pub fn about(happening: &Happening, egui_now: f64) -> Option<Self> {
+        let (text, act) = match &happening.outcome {
+            Outcome::Switched { from, to } => (
+                format!("Codex now uses {to}"),
+                from.clone()
+                    .filter(|from| from != to)
+                    .map(|from| ("Undo", Command::Use(from))),
+            ),
+            Outcome::Saved { name } => (format!("Saved as {name}"), None),
+            Outcome::Displaced { file } => (format!("An unknown login was kept as {file}"), None),
+            Outcome::TokenRefreshed { name } => (format!("The login of {name} was renewed"), None),
+            Outcome::UsageRefreshed { .. }
+            | Outcome::SwitchFailed { .. }
+            | Outcome::SaveFailed { .. }
+            | Outcome::UsageFailed { .. }
+            | Outcome::TokenRefreshFailed { .. } => return None,
+        };
+        Some(Self {
+            text,
+            act,
+            until: egui_now + SHOWN_SECS,
+        })
+    }
+
+    pub fn saying(text: String, egui_now: f64) -> Self {
+        Self {
+            text,
+            act: None,
+            until: egui_now + SHOWN_SECS,
+        }
+    }
+}
+
+/// Draws the toast, and keeps it as long as the pointer is on it.
+pub fn toast_ui(ui: &Ui, look: Look, toast: &mut Toast, asks: &mut Vec<Ask>) {
+    let window = ui.ctx().content_rect();
+    let painter = ui.painter();
+    let most = window.width() - 48.0;
+    let act_width = toast.act.as_ref().map_or(0.0, |(label, _)| {
+        text::line(painter, label, Role::BodyM, Color32::WHITE, most)
+            .size()
+            .x
+            + 28.0
+    });
+    let words = text::line(
+        painter,
+        &toast.text,
+        Role::Body,
+        look.toast_text,
+        most - 52.0 - act_width,
+    );
+    let width = (38.0 + words.size().x + act_width + 14.0).round();
+    let size = vec2(width, HEIGHT);
+    let top = window.bottom() - STRIP_HEIGHT - 12.0 - HEIGHT;
+    let rect = Rect::from_min_size(pos2((window.center().x - width / 2.0).round(), top), size);
+    let now = ui.input(|input| input.time);
+
+    let area = Area::new(Id::unique("toast"))
+        .order(Order::Foreground)
+        .fixed_pos(rect.min)
+        .fade_in(false)
+        .show(ui.ctx(), |ui| {
+            let response = ui.allocate_rect(rect, Sense::hover());
+            response
+                .widget_info(|| WidgetInfo::labeled(accesskit::Role::Status, true, &toast.text));
+            ui.ctx().accesskit_node_builder(response.id, |node| {
+                node.set_live(accesskit::Live::Polite);
+            });
+            let painter = ui.painter();
+            let radius = CornerRadius::same(MENU_RADIUS);
+            painter.add(look.menu_shadow.as_shape(rect, radius));
+            painter.rect_filled(rect, radius, look.toast);
+            let middle = rect.center().y;
+            text::icon(
+                painter,
+                pos2(rect.left() + 19.0, middle),
+                icon::CHECK,
+                14,
+                look.toast_text,
+            );
+            text::place(
+                painter,
+                words,
+                pos2(rect.left() + 34.0, middle),
+                Align2::LEFT_CENTER,
+            );
+            if let Some((label, command)) = &toast.act {
+                let button = rect
+                    .with_min_x(rect.right() - act_width)
+                    .shrink2(vec2(0.0, 4.0));
+                let response = widgets::hit(ui, button, Id::unique("toast act"), label);
+                let ink = look.accent_inverse;
+                text::put(
+                    ui.painter(),
+                    button.center(),
+                    Align2::CENTER_CENTER,
+                    label,
+                    Role::BodyM,
+                    ink,
+                    act_width,
+                );
+                widgets::focus_ring(ui.painter(), look, button, 7, &response);
+                if response.clicked() {
+                    asks.push(Ask::Command(command.clone()));
+                    asks.push(Ask::HideToast);
+                }
+            }
+        });
+    if area.response.contains_pointer() {
+        toast.until = now + SHOWN_SECS;
+    }
+}

@@ -1,0 +1,127 @@
+"""The openai package against a running router: openai_sdk.py BASE_URL CHECK
+
+Prints `CHECK: ok`. Behind the router is the simulator with two accounts: `empty`, out of usage, and `spare`.
+"""
+
+import json
+import sys
+
+import openai
+
+MODEL = "gpt-5.4"
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "The weather in a city",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+            "additionalProperties": False,
+        },
+    },
+}
+
+
+def completion(client):
+    messages = [{"role": "user", "content": "good morning"}]
+    whole = client.chat.completions.create(model=MODEL, messages=messages)
+    choice = whole.choices[0]
+    assert choice.message.content.startswith("Hello from spare ("), choice
+    assert choice.message.content.endswith("good morning"), choice
+    assert choice.finish_reason == "stop", choice
+    assert whole.usage.total_tokens == whole.usage.prompt_tokens + whole.usage.completion_tokens > 0
+
+    chunks = list(
+        client.chat.completions.create(
+            model=MODEL, messages=messages, stream=True, stream_options={"include_usage": True}
+        )
+    )
+    pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
+    assert len([piece for piece in pieces if piece]) > 1, pieces
+    assert "".join(pieces) == choice.message.content, pieces
+    endings = [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices]
+    assert endings[-1] == "stop" and not any(endings[:-1]), endings
+    assert chunks[-1].usage.completion_tokens > 0, chunks[-1]
+    assert len({chunk.id for chunk in chunks}) == 1
+
+
+def tool(client):
+    messages = [{"role": "user", "content": "please use the tool"}]
+    asked = client.chat.completions.create(model=MODEL, messages=messages, tools=[TOOL])
+    assert asked.choices[0].finish_reason == "tool_calls", asked
+    [call] = asked.choices[0].message.tool_calls
+    assert call.function.name == "weather", call
+    arguments = json.loads(call.function.arguments)
+    assert isinstance(arguments["city"], str), arguments
+
+    messages += [
+        asked.choices[0].message,
+        {"role": "tool", "tool_call_id": call.id, "content": "sunny, 21 degrees"},
+    ]
+    answered = client.chat.completions.create(model=MODEL, messages=messages, tools=[TOOL])
+    assert answered.choices[0].finish_reason == "stop", answered
+    assert "sunny, 21 degrees" in answered.choices[0].message.content, answered
+
+    # The same call, streamed: its arguments come in pieces under one index.
+    name, pieces = "", []
+    for chunk in client.chat.completions.create(
+        model=MODEL, messages=messages[:1], tools=[TOOL], stream=True
+    ):
+        for delta in chunk.choices[0].delta.tool_calls or [] if chunk.choices else []:
+            assert delta.index == 0, delta
+            name += delta.function.name or ""
+            pieces.append(delta.function.arguments or "")
+    assert name == "weather", name
+    assert json.loads("".join(pieces)) == arguments, pieces
+
+
+def responses(client):
+    events = list(client.responses.create(model=MODEL, input="good evening", stream=True))
+    kinds = [event.type for event in events]
+    assert kinds[0] == "response.created" and kinds[-1] == "response.completed", kinds
+    assert not [kind for kind in kinds if kind.startswith("codex.")], kinds
+    text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    assert text.startswith("Hello from spare ("), text
+    # The backend leaves `output` empty; the SDK reads the answer from there.
+    assert events[-1].response.output_text == text, events[-1]
+
+    whole = client.responses.create(model=MODEL, input="good evening")
+    assert whole.status == "completed" and whole.output_text == text, whole
+
+
+def models(client):
+    listed = [model.id for model in client.models.list()]
+    assert MODEL in listed, listed
+    assert client.models.retrieve(MODEL).id == MODEL
+
+
+def bad_request(client):
+    try:
+        client.chat.completions.create(model=MODEL, messages="not a list")
+    except openai.BadRequestError as error:
+        assert error.param == "messages", error
+        assert error.type == "invalid_request_error", error
+        assert error.status_code == 400, error
+    else:
+        raise AssertionError("the request was accepted")
+
+
+def rate_limit(client):
+    try:
+        client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "hello"}])
+    except openai.RateLimitError as error:
+        assert error.type == "usage_limit_reached", error.body
+        assert 0 < error.body["resets_in_seconds"] <= 900, error.body
+        assert 0 < int(error.response.headers["retry-after"]) <= 900, error.response.headers
+    else:
+        raise AssertionError("the request was served")
+
+
+CHECKS = {check.__name__: check for check in (completion, tool, responses, models, bad_request, rate_limit)}
+
+base_url, wanted = sys.argv[1:]
+with openai.OpenAI(base_url=base_url, api_key="unused", timeout=60, max_retries=0) as client:
+    CHECKS[wanted](client)
+print(f"{wanted}: ok")

@@ -1,0 +1,31 @@
+//! Flows through several rooms: the real binary as a child process, real directories, a real client, a real screen.
+//!
+//! One program for all of them, so that the machine links once and the rig in [`support`] is compiled once. A flow that this
+//! machine cannot run prints `skipped: <name>: <reason>`; with `CODEX_ROUTER_TEST_ALL=1` it fails instead.
+//!
+//! No test sleeps: each waits for a condition, up to a deadline that a loaded machine keeps ([`support::until`]).
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the helpers of tests may fail a test, and say why"
+)]
+
+mod support;
+
+mod bad_input;
+mod headless;
+mod refreshing;
+mod sdk_python;
+mod switching;
+mod watching;
+
+#[cfg(target_os = "linux")]
+mod figures;
+#[cfg(target_os = "linux")]
+mod pictures;
+#[cfg(target_os = "linux")]
+mod tray;
+#[cfg(target_os = "linux")]
+mod window;

@@ -1,0 +1,95 @@
+//! The tray on a session bus of its own: its menu read and clicked as a panel does it.
+
+use codex_router::simulator::Account;
+
+use crate::support::{Bus, Program, Rig, TrayHost, until};
+
+struct Shown {
+    rig: Rig,
+    program: Program,
+    host: TrayHost,
+    _bus: Bus,
+}
+
+/// Two profiles, of which Codex uses `work`; no display. `None`: skipped.
+fn shown() -> Option<Shown> {
+    let rig = Rig::start();
+    rig.add("work", Account::chatgpt("work"));
+    // A sign that menus give a meaning of their own.
+    rig.add("home_2", Account::chatgpt("home_2"));
+    rig.sign_in(&rig.sim.auth_json("work"));
+    let bus = Bus::start(&rig)?;
+    let host = TrayHost::start(&bus);
+    let mut command = rig.command(&[]);
+    command
+        .env("DBUS_SESSION_BUS_ADDRESS", &bus.address)
+        .env("CODEX_ROUTER_NO_WINDOW", "1");
+    let mut program = rig.spawn(&mut command);
+    program.base_url();
+    Some(Shown {
+        rig,
+        program,
+        host,
+        _bus: bus,
+    })
+}
+
+#[test]
+fn a_click_on_a_profile_makes_codex_use_it() {
+    let Some(shown) = shown() else {
+        return;
+    };
+    let host = &shown.host;
+    let is = |name: &'static str, is_checked: bool| {
+        move |row: &crate::support::MenuRow| {
+            row.label.starts_with(name) && row.is_checked == is_checked
+        }
+    };
+    host.row("work in use", is("work", true));
+    host.row("home_2 not in use", is("home_2", false));
+
+    host.click("home_2");
+    until("Codex uses home_2", || {
+        let rig = &shown.rig;
+        (rig.live()["tokens"] == rig.profile("home_2")["tokens"]).then_some(())
+    });
+    host.row("home_2 in use", is("home_2", true));
+    host.row("work not in use", is("work", false));
+}
+
+#[test]
+fn the_icon_is_a_picture_and_the_menu_has_the_router_and_a_way_out() {
+    let Some(mut shown) = shown() else {
+        return;
+    };
+    until("the meter is drawn", || {
+        (shown.host.icon_colours() > 1).then_some(())
+    });
+    shown.host.row("the router", |row| {
+        row.label.starts_with("Router on") && row.is_checked
+    });
+    shown.host.click("Quit");
+    let status = shown.program.end();
+    assert_eq!(status.code(), Some(0), "{}", shown.program.stderr());
+}
+
+#[test]
+fn the_router_is_turned_off_and_on_from_the_menu() {
+    let Some(mut shown) = shown() else {
+        return;
+    };
+    let health = shown.program.base_url().replace("/v1", "/health");
+    let address = health.trim_start_matches("http://");
+    let address = address.trim_end_matches("/health").to_owned();
+    let answers = || std::net::TcpStream::connect(&address).is_ok();
+
+    shown.host.click("Router on");
+    shown.host.row("the router off", |row| {
+        row.label.starts_with("Router off") && !row.is_checked
+    });
+    until("the port is closed", || (!answers()).then_some(()));
+    shown.host.click("Router off");
+    shown.host.row("the router on", |row| {
+        row.label.starts_with("Router on") && row.is_checked
+    });
+}

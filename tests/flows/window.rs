@@ -1,0 +1,75 @@
+//! The real window on a virtual screen: seen as a picture, used by spoken name as a screen reader does.
+
+use codex_router::simulator::{Account, Window};
+use std::time::Duration;
+
+use crate::support::{Rig, Screen, TrayHost, until};
+
+/// A screen shows more than this many colours only when text is drawn: edges are smoothed.
+const COLOURS_OF_A_DRAWN_WINDOW: usize = 50;
+
+/// Two profiles; Codex uses `work`.
+fn two_profiles() -> Rig {
+    let rig = Rig::start();
+    let windows = [
+        Window::five_hour(34.0, Duration::from_secs(3 * 3600)),
+        Window::weekly(49.0, Duration::from_secs(3 * 24 * 3600)),
+    ];
+    rig.add("work", Account::chatgpt("work").windows(windows));
+    rig.add("home", Account::chatgpt("home"));
+    rig.sign_in(&rig.sim.auth_json("work"));
+    rig
+}
+
+#[test]
+fn the_window_is_drawn_and_its_switch_button_switches() {
+    let rig = two_profiles();
+    let Some(screen) = Screen::start(&rig) else {
+        return;
+    };
+    let _program = rig.spawn(screen.dress(&mut rig.command(&[])));
+    screen.find("66 percent left");
+    until("the window is drawn", || {
+        (screen.colours() > COLOURS_OF_A_DRAWN_WINDOW).then_some(())
+    });
+
+    screen.press("Switch to home");
+    until("Codex uses home", || {
+        (rig.live()["tokens"] == rig.profile("home")["tokens"]).then_some(())
+    });
+    screen.find("Switch to work");
+}
+
+#[test]
+fn a_profile_that_another_program_adds_comes_on_screen() {
+    let rig = two_profiles();
+    let Some(screen) = Screen::start(&rig) else {
+        return;
+    };
+    let _program = rig.spawn(screen.dress(&mut rig.command(&[])));
+    screen.find("Switch to home");
+    rig.save("late", &rig.sim.auth_json("late"));
+    screen.find("Switch to late");
+}
+
+#[test]
+fn a_second_start_shows_the_window_that_was_hidden() {
+    let rig = two_profiles();
+    let Some(screen) = Screen::start(&rig) else {
+        return;
+    };
+    let host = TrayHost::start(&screen.bus);
+    let mut command = rig.command(&[]);
+    screen
+        .dress(&mut command)
+        .env("CODEX_ROUTER_NO_WINDOW", "1");
+    let mut first = rig.spawn(&mut command);
+    first.base_url();
+    host.row("work", |row| row.label.starts_with("work"));
+    assert!(screen.is_empty(), "{:?}", screen.names());
+
+    let second = rig.spawn(screen.dress(&mut rig.command(&[]))).ended();
+    assert_eq!(second.code, Some(0), "{second:?}");
+    screen.find("Switch to home");
+    assert!(first.is_running());
+}
