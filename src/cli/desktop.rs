@@ -2,7 +2,10 @@
 //!
 //! The window is entered and left as often as the user shows and hides it; the worker, the router and the tray go on.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
 
 use anyhow::anyhow;
 
@@ -13,7 +16,7 @@ use crate::desk::{Command, Desk, Settings};
 use crate::store::state::State;
 use crate::store::{Environment, Home};
 use crate::tray::{Tray, Wish};
-use crate::window::{self, Closed, DisplayEnv, Memory, OnClose, ThemeChoice};
+use crate::window::{self, AskOnClose, Closed, DisplayEnv, Memory, OnClose, ThemeChoice};
 
 pub(super) fn desktop(environment: &Environment) -> Result<(), CliError> {
     let (home, settings) = prepare(environment)?;
@@ -35,6 +38,7 @@ pub(super) fn show(
     if_taken: IfTaken,
     ready: impl FnOnce(&str),
 ) -> Result<(), CliError> {
+    let started_at = Instant::now();
     if let Err(reason) = window::display_available(display(environment)) {
         say(&format!("No display ({reason}); serving without a window."));
         return serve::stay(environment, home, settings, if_taken, ready);
@@ -59,7 +63,12 @@ pub(super) fn show(
     if is_hidden && !tray.as_ref().is_some_and(Tray::host_present) {
         say("No tray shows on this desktop. Start codex-router again to open the window.");
     }
-    let ended = windows(&home, &desk, tray.as_ref(), theme, !is_hidden, &signals);
+    let look = Look {
+        theme,
+        started_at,
+        on_close: on_close(tray.as_ref()),
+    };
+    let ended = windows(&home, &desk, look, !is_hidden, &signals);
     drop(tray);
     drop(desk);
     worker.stop();
@@ -67,12 +76,35 @@ pub(super) fn show(
     ended
 }
 
+/// What is the same every time the window opens.
+struct Look {
+    theme: ThemeChoice,
+    started_at: Instant,
+    on_close: AskOnClose,
+}
+
+/// Closing hides while a panel shows our tray; without one nothing would be left of the program.
+fn on_close(tray: Option<&Tray>) -> AskOnClose {
+    let Some(tray) = tray else {
+        return Arc::new(|| OnClose::Quit);
+    };
+    let has_host = Arc::new(AtomicBool::new(tray.host_present()));
+    let told = has_host.clone();
+    tray.on_host_change(move |is_present| told.store(is_present, Ordering::Relaxed));
+    Arc::new(move || {
+        if has_host.load(Ordering::Relaxed) {
+            OnClose::Hide
+        } else {
+            OnClose::Quit
+        }
+    })
+}
+
 /// Opens the window whenever it is wanted, until the program is to end.
 fn windows(
     home: &Home,
     desk: &Desk,
-    tray: Option<&Tray>,
-    theme: ThemeChoice,
+    look: Look,
     is_wanted: bool,
     signals: &Receiver<Signal>,
 ) -> Result<(), CliError> {
@@ -80,14 +112,10 @@ fn windows(
     let mut is_wanted = is_wanted;
     loop {
         if is_wanted {
-            let has_tray = tray.is_some_and(Tray::host_present);
             let options = window::Options {
-                on_close: if has_tray {
-                    OnClose::Hide
-                } else {
-                    OnClose::Quit
-                },
-                theme,
+                on_close: look.on_close.clone(),
+                theme: look.theme,
+                started_at: look.started_at,
                 zone: jiff::tz::TimeZone::system(),
             };
             let closed = window::run(desk.clone(), options, &mut memory);

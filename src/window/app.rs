@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use egui::{Context, TextureHandle, ThemePreference, Ui, ViewportCommand};
 use jiff::tz::TimeZone;
@@ -16,14 +16,16 @@ use super::rows::{Banner, BannerIcon, BannerTone, Page, Wish};
 use super::theme::{self, Look, Tokens};
 use super::toast::{self, Toast};
 use super::wake::Outside;
-use super::{Closed, OnClose, ThemeChoice, fonts, keys};
+use super::{AskOnClose, Closed, OnClose, ThemeChoice, fonts, keys};
 use crate::desk::{Command, Desk, DeskError, Snapshot};
 
 /// The window while it is open. Everything that outlives it is in [`Memory`], which it sends away when it ends.
 pub struct App {
     desk: Desk,
     memory: Memory,
-    on_close: OnClose,
+    on_close: AskOnClose,
+    /// Until the first frame is drawn.
+    started_at: Option<Instant>,
     outside: Arc<Outside>,
     clock: Clock,
     /// Where memory and reason of the end go.
@@ -52,7 +54,8 @@ pub struct Clock {
 pub struct Parts {
     pub desk: Desk,
     pub memory: Memory,
-    pub on_close: OnClose,
+    pub on_close: AskOnClose,
+    pub started_at: Instant,
     pub theme: ThemeChoice,
     pub outside: Arc<Outside>,
     pub clock: Clock,
@@ -84,6 +87,7 @@ impl App {
             desk: parts.desk,
             memory: parts.memory,
             on_close: parts.on_close,
+            started_at: Some(parts.started_at),
             outside: parts.outside,
             clock: parts.clock,
             farewell: parts.farewell,
@@ -167,12 +171,12 @@ impl App {
             Ask::Dismiss(seq) => self.memory.dismissed = self.memory.dismissed.max(seq),
             Ask::HideToast => self.toast = None,
             Ask::HideIfHarmless => {
-                if self.on_close == OnClose::Hide {
+                if (self.on_close)() == OnClose::Hide {
                     self.leave(ctx, Closed::Hidden);
                 }
             }
             Ask::Leave(Closed::Quit) => self.leave(ctx, Closed::Quit),
-            Ask::Leave(Closed::Hidden) => match self.on_close {
+            Ask::Leave(Closed::Hidden) => match (self.on_close)() {
                 OnClose::Hide => self.leave(ctx, Closed::Hidden),
                 OnClose::Quit => self.stop_or_ask(ctx),
             },
@@ -208,7 +212,7 @@ impl App {
         if self.closed.is_some() || !ctx.input(|input| input.viewport().close_requested()) {
             return;
         }
-        match self.on_close {
+        match (self.on_close)() {
             OnClose::Hide => self.closed = Some(Closed::Hidden),
             OnClose::Quit if self.memory.knows_that_closing_stops => {
                 self.closed = Some(Closed::Quit);
@@ -268,6 +272,9 @@ impl eframe::App for App {
             ctx.request_repaint();
         }
         self.ask_for_next_frame(&ctx, &page);
+        if let Some(started_at) = self.started_at.take() {
+            tracing::debug!("first frame after {} ms", started_at.elapsed().as_millis());
+        }
     }
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {

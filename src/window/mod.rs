@@ -39,13 +39,18 @@ pub use wake::Outside;
 use crate::desk::Desk;
 
 /// How the window is opened.
-#[derive(Clone, Debug)]
 pub struct Options {
-    pub on_close: OnClose,
+    /// Asked when the window is closed: a tray host comes and goes.
+    pub on_close: AskOnClose,
     pub theme: ThemeChoice,
+    /// When the program started, for the log: how long the first frame took.
+    pub started_at: std::time::Instant,
     /// For clock times.
     pub zone: jiff::tz::TimeZone,
 }
+
+/// Tells what closing the window means at that moment.
+pub type AskOnClose = Arc<dyn Fn() -> OnClose + Send + Sync>;
 
 /// What closing the window means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +102,7 @@ pub fn run(desk: Desk, options: Options, memory: &mut Memory) -> Result<Closed, 
         desk,
         memory: memory.clone(),
         on_close: options.on_close,
+        started_at: options.started_at,
         theme: options.theme,
         outside: outside.clone(),
         clock: Clock {

@@ -96,7 +96,8 @@ fn rig_with(snapshot: Snapshot, theme: egui::Theme, on_close: OnClose, memory: M
     let parts = Parts {
         desk: front,
         memory,
-        on_close,
+        on_close: Arc::new(move || on_close),
+        started_at: std::time::Instant::now(),
         theme: match theme {
             egui::Theme::Light => ThemeChoice::Light,
             egui::Theme::Dark => ThemeChoice::Dark,
