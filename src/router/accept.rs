@@ -151,7 +151,10 @@ impl Complaint {
 /// How many connections this process can afford: each may need one file descriptor upstream and one to spare.
 pub(super) fn affordable_connections(limits: &Limits) -> usize {
     match open_files() {
-        Some(files) => limits.connections.min(files.saturating_sub(RESERVED_FILES) / 3).max(1),
+        Some(files) => limits
+            .connections
+            .min(files.saturating_sub(RESERVED_FILES) / 3)
+            .max(1),
         None => limits.connections,
     }
 }

@@ -44,7 +44,10 @@ pub(super) struct Prepared {
 
 impl Ask {
     pub(super) fn of_chat(request: &mut ChatRequest, client: Client, held: Held) -> Self {
-        let effort = request.body.get("reasoning").and_then(|it| it.get("effort"));
+        let effort = request
+            .body
+            .get("reasoning")
+            .and_then(|it| it.get("effort"));
         Self {
             model: request.model.clone(),
             client,
@@ -136,10 +139,13 @@ fn asks_for_much_reasoning(body: &[u8]) -> bool {
     memmem::find_iter(body, KEY).any(|at| {
         let after = body.get(at + KEY.len()..).unwrap_or_default();
         let value = after.trim_ascii_start().strip_prefix(b":");
-        let value = value.map(<[u8]>::trim_ascii_start).and_then(|value| value.strip_prefix(b"\""));
+        let value = value
+            .map(<[u8]>::trim_ascii_start)
+            .and_then(|value| value.strip_prefix(b"\""));
         let end = value.and_then(|value| memchr::memchr(b'"', value));
         let text = value.zip(end).and_then(|(value, end)| value.get(..end));
-        text.and_then(|text| std::str::from_utf8(text).ok()).is_some_and(is_high)
+        text.and_then(|text| std::str::from_utf8(text).ok())
+            .is_some_and(is_high)
     })
 }
 

@@ -188,10 +188,12 @@ impl Attempt {
             let service = service_of(&access);
             let prepared = ask.prepare(service)?;
             record.note(|done| done.dropped.clone_from(&prepared.dropped));
-            let headers = ask
-                .client
-                .upstream_headers(service, is_first, ask.session_hint.as_deref());
-            let opened = self.send(ask, service, &access, headers, prepared.body).await;
+            let headers =
+                ask.client
+                    .upstream_headers(service, is_first, ask.session_hint.as_deref());
+            let opened = self
+                .send(ask, service, &access, headers, prepared.body)
+                .await;
             match opened {
                 Err(Setback::Unauthorized) if may_refresh => {
                     may_refresh = false;
@@ -231,7 +233,10 @@ impl Attempt {
             limits.answer_head
         };
         let bearer = bearer_of(access);
-        let sending = self.house.upstream.responses(service, &bearer, headers, body);
+        let sending = self
+            .house
+            .upstream
+            .responses(service, &bearer, headers, body);
         let reply = match timeout(patience, sending).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(err)) => return Err(not_reached(&err)),
@@ -256,8 +261,7 @@ impl Attempt {
             return Ok((Content::Whole(whole), reply.headers));
         }
         let mut source = Source::new(reply.body, limits.event_idle);
-        let beginning =
-            handshake::begin(&mut source, ask.is_stream, limits, &mut self.usage).await;
+        let beginning = handshake::begin(&mut source, ask.is_stream, limits, &mut self.usage).await;
         match beginning {
             Beginning::Good => Ok((Content::Events(source), reply.headers)),
             Beginning::Broken(broken) => {
@@ -308,9 +312,8 @@ fn give_up(
     ask: &Ask,
     now: SystemTime,
 ) -> Refusal {
-    let is_model = |(_, setback): &(ProfileName, Setback)| {
-        matches!(setback, Setback::ModelNotSupported(_))
-    };
+    let is_model =
+        |(_, setback): &(ProfileName, Setback)| matches!(setback, Setback::ModelNotSupported(_));
     // Everybody who was asked says the same about the model: then it is the request.
     if !tried.is_empty()
         && tried.iter().all(is_model)
@@ -448,4 +451,3 @@ async fn read_whole(mut body: reqwest::Body, idle: std::time::Duration) -> Resul
         }
     }
 }
-

@@ -107,11 +107,7 @@ where
 }
 
 /// The next data of the body; trailers are of no interest to anybody.
-async fn next_piece<B>(
-    body: &mut B,
-    idle: Duration,
-    end: Instant,
-) -> Result<Option<Bytes>, Refusal>
+async fn next_piece<B>(body: &mut B, idle: Duration, end: Instant) -> Result<Option<Bytes>, Refusal>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: std::error::Error,
@@ -162,7 +158,8 @@ impl Pieces {
             }
             self.joined
                 .reserve(self.announced.max(self.only.len() + piece.len()));
-            self.joined.extend_from_slice(&std::mem::take(&mut self.only));
+            self.joined
+                .extend_from_slice(&std::mem::take(&mut self.only));
         }
         self.joined.extend_from_slice(&piece);
     }
@@ -190,7 +187,10 @@ impl Held {
 
     /// Takes room until `bytes` fit, without waiting.
     fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
-        let has = self.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let has = self
+            .permit
+            .as_ref()
+            .map_or(0, OwnedSemaphorePermit::num_permits);
         let missing = bytes.div_ceil(UNIT_BYTES).saturating_sub(has);
         if missing == 0 {
             return Ok(());
@@ -246,7 +246,12 @@ mod tests {
     }
 
     fn pieces(pieces: &[&'static [u8]]) -> Script {
-        Script(pieces.iter().map(|piece| Some(Bytes::from_static(piece))).collect())
+        Script(
+            pieces
+                .iter()
+                .map(|piece| Some(Bytes::from_static(piece)))
+                .collect(),
+        )
     }
 
     fn small() -> Limits {
@@ -265,16 +270,22 @@ mod tests {
     #[tokio::test]
     async fn pieces_are_joined_and_a_single_one_is_not_copied() {
         let limits = Limits::default();
-        let joined = read_with(&limits, pieces(&[b"{\"a\"", b":", b"1}"])).await.unwrap();
+        let joined = read_with(&limits, pieces(&[b"{\"a\"", b":", b"1}"]))
+            .await
+            .unwrap();
         assert_eq!(joined.bytes, "{\"a\":1}");
         let one = Bytes::from_static(b"{}");
-        let whole = read_with(&limits, Script(vec![Some(one.clone())])).await.unwrap();
+        let whole = read_with(&limits, Script(vec![Some(one.clone())]))
+            .await
+            .unwrap();
         assert_eq!(whole.bytes.as_ptr(), one.as_ptr());
     }
 
     #[tokio::test]
     async fn a_body_beyond_the_limit_is_refused_with_and_without_an_announcement() {
-        let refusal = read_with(&small(), pieces(&[b"01234", b"567890"])).await.unwrap_err();
+        let refusal = read_with(&small(), pieces(&[b"01234", b"567890"]))
+            .await
+            .unwrap_err();
         assert!(matches!(refusal, Refusal::BodyTooLarge { limit_bytes: 10 }));
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_LENGTH, 11.into());
@@ -305,7 +316,9 @@ mod tests {
         let three_units = || Script(vec![Some(Bytes::from(vec![b' '; 3 * UNIT_BYTES]))]);
         let headers = HeaderMap::new();
         let first = read(&headers, three_units(), &room, &limits).await.unwrap();
-        let refusal = read(&headers, three_units(), &room, &limits).await.unwrap_err();
+        let refusal = read(&headers, three_units(), &room, &limits)
+            .await
+            .unwrap_err();
         assert!(matches!(refusal, Refusal::NoRoom));
         drop(first);
         assert!(read(&headers, three_units(), &room, &limits).await.is_ok());

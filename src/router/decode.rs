@@ -60,7 +60,11 @@ pub(super) enum Decoder {
 
 impl Decoder {
     /// `first` is the beginning of the wire bytes: it tells the two kinds of deflate apart. `None` for what is not compressed.
-    pub(super) fn new(coding: Coding, first: &[u8], limit_bytes: usize) -> Result<Option<Self>, Refusal> {
+    pub(super) fn new(
+        coding: Coding,
+        first: &[u8],
+        limit_bytes: usize,
+    ) -> Result<Option<Self>, Refusal> {
         let sink = Sink::new(limit_bytes);
         Ok(Some(match coding {
             Coding::Identity => return Ok(None),
@@ -216,12 +220,7 @@ pub(super) mod tests {
         }
     }
 
-    const CODINGS: [Coding; 4] = [
-        Coding::Gzip,
-        Coding::Zstd,
-        Coding::Brotli,
-        Coding::Deflate,
-    ];
+    const CODINGS: [Coding; 4] = [Coding::Gzip, Coding::Zstd, Coding::Brotli, Coding::Deflate];
 
     fn decode(coding: Coding, pieces: &[&[u8]], limit_bytes: usize) -> Result<Vec<u8>, Refusal> {
         let first = pieces.first().copied().unwrap_or_default();
@@ -262,7 +261,12 @@ pub(super) mod tests {
         for coding in CODINGS {
             let refusal = decode(coding, &[&encoded(coding, &body)], 100_000).unwrap_err();
             assert!(
-                matches!(refusal, Refusal::BodyTooLarge { limit_bytes: 100_000 }),
+                matches!(
+                    refusal,
+                    Refusal::BodyTooLarge {
+                        limit_bytes: 100_000
+                    }
+                ),
                 "{coding:?}: {refusal}"
             );
         }
@@ -273,7 +277,10 @@ pub(super) mod tests {
         let zeros = vec![0; 8 * 1024 * 1024];
         for coding in CODINGS {
             let refusal = decode(coding, &[&encoded(coding, &zeros)], 1 << 30).unwrap_err();
-            assert!(matches!(refusal, Refusal::BodyBomb), "{coding:?}: {refusal}");
+            assert!(
+                matches!(refusal, Refusal::BodyBomb),
+                "{coding:?}: {refusal}"
+            );
         }
     }
 
@@ -288,7 +295,11 @@ pub(super) mod tests {
     #[test]
     fn nonsense_is_refused_and_never_a_panic() {
         for coding in CODINGS {
-            for wire in [&b"{\"model\":\"x\"}"[..], b"\x1f\x8b\x08", b"\xff\xff\xff\xff\xff"] {
+            for wire in [
+                &b"{\"model\":\"x\"}"[..],
+                b"\x1f\x8b\x08",
+                b"\xff\xff\xff\xff\xff",
+            ] {
                 let refusal = decode(coding, &[wire], 1 << 20);
                 assert!(
                     !matches!(refusal, Ok(ref body) if !body.is_empty()),

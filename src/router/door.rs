@@ -169,7 +169,10 @@ mod tests {
         let (mut door, _turns) = Door::new(io, &limits);
         let mut byte = [0];
         let idle = tokio::time::timeout(limits.head_read * 5, door.read_exact(&mut byte)).await;
-        assert!(idle.is_err(), "nothing has begun, so nothing takes too long");
+        assert!(
+            idle.is_err(),
+            "nothing has begun, so nothing takes too long"
+        );
         client.write_all(b"G").await.unwrap();
         door.read_exact(&mut byte).await.unwrap();
         let began = Instant::now();
@@ -192,7 +195,10 @@ mod tests {
         drop(turn);
         client.write_all(b"G").await.unwrap();
         door.read_exact(&mut byte).await.unwrap();
-        assert!(door.read_exact(&mut byte).await.is_err(), "the next head has the same patience");
+        assert!(
+            door.read_exact(&mut byte).await.is_err(),
+            "the next head has the same patience"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -255,7 +255,11 @@ mod tests {
         let body = exhausted.body();
         assert_eq!(body.kind, "usage_limit_reached");
         assert_eq!(
-            (body.resets_at, body.resets_in_seconds, body.plan_type.as_deref()),
+            (
+                body.resets_at,
+                body.resets_in_seconds,
+                body.plan_type.as_deref()
+            ),
             (Some(900), Some(900), Some("plus"))
         );
         assert_eq!(exhausted.retry_after(), Some(Duration::from_secs(900)));
@@ -271,11 +275,20 @@ mod tests {
             vec![left_out("old", WhyNot::SignInAgain, None)],
             &[
                 (name("work"), limit(7_200)),
-                (name("home"), Setback::Failing { what: "status 500".into() }),
+                (
+                    name("home"),
+                    Setback::Failing {
+                        what: "status 500".into(),
+                    },
+                ),
             ],
         );
         assert_eq!(exhausted.status(), 503);
-        assert_eq!(exhausted.should_retry(), Some(false), "we have tried twice already");
+        assert_eq!(
+            exhausted.should_retry(),
+            Some(false),
+            "we have tried twice already"
+        );
         assert!(exhausted.to_string().contains("home: failing (status 500)"));
         assert!(exhausted.to_string().contains("old: login expired"));
     }
@@ -284,7 +297,10 @@ mod tests {
     fn a_throttled_pool_is_no_used_up_pool() {
         let exhausted = exhausted(vec![left_out("work", WhyNot::Throttled, Some(20))], &[]);
         assert_eq!(exhausted.status(), 429);
-        assert_eq!(exhausted.body().code.as_deref(), Some("rate_limit_exceeded"));
+        assert_eq!(
+            exhausted.body().code.as_deref(),
+            Some("rate_limit_exceeded")
+        );
         assert_eq!(exhausted.body().resets_at, None);
     }
 

@@ -331,7 +331,10 @@ mod tests {
         for (headers, is_fine) in [
             (vec![], true),
             (vec![("authorization", "Bearer unused")], true),
-            (vec![("authorization", "bearer a"), ("x-api-key", "a")], true),
+            (
+                vec![("authorization", "bearer a"), ("x-api-key", "a")],
+                true,
+            ),
             (vec![("x-api-key", "a"), ("api-key", "a")], true),
             (
                 vec![("authorization", "Bearer a"), ("x-api-key", "b")],

@@ -69,7 +69,9 @@ fn look_at(frame: &Frame, usage: &mut Option<Usage>) -> Option<Beginning> {
         super::rate_limits::note(&frame.data, usage);
     }
     if matches!(kind, EventKind::Failed | EventKind::Error) {
-        return Some(Beginning::Refused(Box::new(Failure::from_event(&frame.data))));
+        return Some(Beginning::Refused(Box::new(Failure::from_event(
+            &frame.data,
+        ))));
     }
     (!kind.is_handshake()).then_some(Beginning::Good)
 }

@@ -154,7 +154,12 @@ mod tests {
     fn map(headers: &[(&'static str, &'static str)]) -> HeaderMap {
         headers
             .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
             .collect()
     }
 
@@ -213,10 +218,19 @@ mod tests {
         let first = client.upstream_headers(Service::ChatGpt, true, Some("key"));
         assert_eq!(
             names(&first),
-            ["originator", "session-id", "user-agent", "x-codex-turn-metadata", "x-codex-turn-state"]
+            [
+                "originator",
+                "session-id",
+                "user-agent",
+                "x-codex-turn-metadata",
+                "x-codex-turn-state"
+            ]
         );
         let second = client.upstream_headers(Service::ChatGpt, false, None);
-        assert!(!second.contains_key(TURN_STATE), "it is bound to the first account");
+        assert!(
+            !second.contains_key(TURN_STATE),
+            "it is bound to the first account"
+        );
     }
 
     #[test]
@@ -258,7 +272,11 @@ mod tests {
         let sdk = Client::of(&map(&[]));
         assert_eq!(
             names(&sdk.reply_headers(&reply)),
-            ["openai-model", "retry-after", "x-ratelimit-remaining-tokens"]
+            [
+                "openai-model",
+                "retry-after",
+                "x-ratelimit-remaining-tokens"
+            ]
         );
         let codex = Client::of(&map(&[("originator", "codex_cli_rs")]));
         assert_eq!(

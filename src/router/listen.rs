@@ -30,7 +30,9 @@ pub enum StartError {
 }
 
 fn by(holder: Option<&str>) -> String {
-    holder.map(|holder| format!(" by {holder}")).unwrap_or_default()
+    holder
+        .map(|holder| format!(" by {holder}"))
+        .unwrap_or_default()
 }
 
 /// How often another port is taken when the system's choice for IPv4 is taken on IPv6.
@@ -44,9 +46,7 @@ const NEARBY_PORTS: u16 = 20;
 /// See [`StartError`].
 pub(super) async fn bind(listen: Listen) -> Result<Vec<TcpListener>, StartError> {
     match listen {
-        Listen::At(address) if !address.ip().is_loopback() => {
-            Err(StartError::NotLoopback(address))
-        }
+        Listen::At(address) if !address.ip().is_loopback() => Err(StartError::NotLoopback(address)),
         Listen::At(address) => Ok(vec![bind_one(address).await?]),
         Listen::Localhost { port: 0 } => {
             let mut last = localhost(0).await;
@@ -92,7 +92,10 @@ async fn bind_one(address: SocketAddr) -> Result<TcpListener, StartError> {
 
 async fn taken(address: SocketAddr) -> StartError {
     let found = tokio::task::spawn_blocking(move || {
-        (holder::of(address), free_port_near(address.ip(), address.port()))
+        (
+            holder::of(address),
+            free_port_near(address.ip(), address.port()),
+        )
     });
     // Only a panic or the end of the runtime keeps it from answering; the port is taken either way.
     let (holder, free_port) = found.await.unwrap_or_default();
@@ -116,7 +119,10 @@ mod tests {
     #[tokio::test]
     async fn localhost_is_both_addresses_on_one_port() {
         let listeners = bind(Listen::Localhost { port: 0 }).await.unwrap();
-        let addresses: Vec<_> = listeners.iter().map(|it| it.local_addr().unwrap()).collect();
+        let addresses: Vec<_> = listeners
+            .iter()
+            .map(|it| it.local_addr().unwrap())
+            .collect();
         assert!(addresses[0].is_ipv4());
         assert!(addresses.iter().all(|it| it.port() == addresses[0].port()));
         assert!(addresses.iter().all(|it| it.ip().is_loopback()));
@@ -126,7 +132,11 @@ mod tests {
     async fn a_taken_port_is_told_with_its_holder_and_another_port() {
         let theirs = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = theirs.local_addr().unwrap();
-        let err = bind(Listen::Localhost { port: address.port() }).await.unwrap_err();
+        let err = bind(Listen::Localhost {
+            port: address.port(),
+        })
+        .await
+        .unwrap_err();
         let StartError::PortTaken {
             address: taken,
             holder,
@@ -148,7 +158,10 @@ mod tests {
         for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:9876"] {
             let listen = Listen::At(address.parse().unwrap());
             let err = bind(listen).await.unwrap_err();
-            assert!(matches!(err, StartError::NotLoopback(_)), "{address}: {err}");
+            assert!(
+                matches!(err, StartError::NotLoopback(_)),
+                "{address}: {err}"
+            );
         }
     }
 }

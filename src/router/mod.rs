@@ -124,15 +124,18 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
     let mut addresses = Vec::new();
     let mut tasks = JoinSet::new();
     for listener in listeners {
-        let address = listener
-            .local_addr()
-            .map_err(|source| StartError::Io {
-                address: SocketAddr::from(([127, 0, 0, 1], listen.port())),
-                source,
-            })?;
+        let address = listener.local_addr().map_err(|source| StartError::Io {
+            address: SocketAddr::from(([127, 0, 0, 1], listen.port())),
+            source,
+        })?;
         addresses.push(address);
         let guard = Arc::new(guard::Guard::new(address, house.limits.uri_bytes));
-        tasks.spawn(accept::accept(listener, guard, house.clone(), slots.clone()));
+        tasks.spawn(accept::accept(
+            listener,
+            guard,
+            house.clone(),
+            slots.clone(),
+        ));
     }
     Ok(Running {
         addresses,
@@ -163,12 +166,21 @@ impl Running {
     /// left.
     pub async fn stop(mut self, drain: Duration) {
         self.stage.send_replace(Stage::Draining);
-        if tokio::time::timeout(drain, all_done(&mut self.listeners)).await.is_ok() {
+        if tokio::time::timeout(drain, all_done(&mut self.listeners))
+            .await
+            .is_ok()
+        {
             return;
         }
         self.stage.send_replace(Stage::Ending);
-        if tokio::time::timeout(FAREWELL, all_done(&mut self.listeners)).await.is_err() {
-            warn!(requests = self.in_flight(), "connections were closed while in use");
+        if tokio::time::timeout(FAREWELL, all_done(&mut self.listeners))
+            .await
+            .is_err()
+        {
+            warn!(
+                requests = self.in_flight(),
+                "connections were closed while in use"
+            );
             self.listeners.shutdown().await;
         }
     }
@@ -180,6 +192,8 @@ async fn all_done(tasks: &mut JoinSet<()>) {
 
 impl std::fmt::Debug for House {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("House").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("House")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }

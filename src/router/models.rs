@@ -190,8 +190,14 @@ impl Catalogue {
         age: Duration,
     ) -> Option<Option<Arc<Listed>>> {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = entries.iter().find(|entry| entry.is_for(service, client_version))?;
-        let patience = if entry.is_answered { age } else { SULK.min(age) };
+        let entry = entries
+            .iter()
+            .find(|entry| entry.is_for(service, client_version))?;
+        let patience = if entry.is_answered {
+            age
+        } else {
+            SULK.min(age)
+        };
         (entry.asked_at.elapsed() < patience).then(|| entry.document.clone())
     }
 
@@ -203,7 +209,9 @@ impl Catalogue {
         found: Option<Arc<Listed>>,
     ) -> Option<Arc<Listed>> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = entries.iter().position(|entry| entry.is_for(service, client_version));
+        let place = entries
+            .iter()
+            .position(|entry| entry.is_for(service, client_version));
         let older = place.and_then(|place| entries.remove(place).document);
         if entries.len() >= REMEMBERED {
             entries.remove(0);
@@ -242,7 +250,14 @@ mod tests {
 
     fn slugs(known: Option<Option<Arc<Listed>>>) -> Option<Vec<String>> {
         let listed = known??;
-        Some(listed.document.models.iter().map(|model| model.slug.clone()).collect())
+        Some(
+            listed
+                .document
+                .models
+                .iter()
+                .map(|model| model.slug.clone())
+                .collect(),
+        )
     }
 
     #[test]
@@ -256,7 +271,11 @@ mod tests {
             slugs(catalogue.known(Service::ChatGpt, "1", age)),
             Some(vec!["a".to_owned()])
         );
-        assert!(catalogue.known(Service::ChatGpt, "1", Duration::ZERO).is_none());
+        assert!(
+            catalogue
+                .known(Service::ChatGpt, "1", Duration::ZERO)
+                .is_none()
+        );
     }
 
     #[test]
@@ -277,7 +296,10 @@ mod tests {
     fn only_what_looks_like_a_version_is_passed_on() {
         let version = |uri: &str| client_version(&uri.parse().unwrap());
         assert_eq!(version("/v1/models"), None);
-        assert_eq!(version("/v1/models?client_version=0.99.1").as_deref(), Some("0.99.1"));
+        assert_eq!(
+            version("/v1/models?client_version=0.99.1").as_deref(),
+            Some("0.99.1")
+        );
         assert_eq!(
             version("/v1/models?client_version=a%26b").as_deref(),
             Some(NEWEST_CLIENT)

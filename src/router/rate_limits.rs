@@ -36,8 +36,14 @@ pub(super) fn note(data: &[u8], usage: &mut Option<Usage>) {
     let Ok(event) = serde_json::from_slice::<Event>(data) else {
         return;
     };
-    let limit = event.metered_limit_name.as_ref().or(event.limit_name.as_ref());
-    if limit.and_then(Value::as_str).is_some_and(|name| name != "codex") {
+    let limit = event
+        .metered_limit_name
+        .as_ref()
+        .or(event.limit_name.as_ref());
+    if limit
+        .and_then(Value::as_str)
+        .is_some_and(|name| name != "codex")
+    {
         return;
     }
     // The event has the fields of the headers under other names: they are read in one place.
@@ -56,12 +62,21 @@ pub(super) fn note(data: &[u8], usage: &mut Option<Usage>) {
     let slots = event.rate_limits.as_ref();
     if let Some(window) = slots.and_then(|slots| slots.primary.as_ref()) {
         put("x-codex-primary-used-percent", window.used_percent.as_ref());
-        put("x-codex-primary-window-minutes", window.window_minutes.as_ref());
+        put(
+            "x-codex-primary-window-minutes",
+            window.window_minutes.as_ref(),
+        );
         put("x-codex-primary-reset-at", window.reset_at.as_ref());
     }
     if let Some(window) = slots.and_then(|slots| slots.secondary.as_ref()) {
-        put("x-codex-secondary-used-percent", window.used_percent.as_ref());
-        put("x-codex-secondary-window-minutes", window.window_minutes.as_ref());
+        put(
+            "x-codex-secondary-used-percent",
+            window.used_percent.as_ref(),
+        );
+        put(
+            "x-codex-secondary-window-minutes",
+            window.window_minutes.as_ref(),
+        );
         put("x-codex-secondary-reset-at", window.reset_at.as_ref());
     }
     if let Some(told) = Usage::from_headers(&headers, SystemTime::now()) {
@@ -89,7 +104,11 @@ mod tests {
         )
         .unwrap();
         assert_eq!(usage.plan.as_deref(), Some("plus"));
-        let percents: Vec<_> = usage.windows.iter().map(|window| window.used_percent).collect();
+        let percents: Vec<_> = usage
+            .windows
+            .iter()
+            .map(|window| window.used_percent)
+            .collect();
         assert_eq!(percents, [12.5, 40.0]);
     }
 

@@ -31,7 +31,9 @@ pub(super) enum Refusal {
     ForeignPage,
     #[error("two different keys came with this request: send one")]
     TwoKeys,
-    #[error("there is nothing at this path; see /v1/models, /v1/responses and /v1/chat/completions")]
+    #[error(
+        "there is nothing at this path; see /v1/models, /v1/responses and /v1/chat/completions"
+    )]
     NoSuchRoute,
     #[error("only {allowed} is served at this path")]
     WrongMethod { allowed: &'static str },
@@ -146,27 +148,38 @@ impl Refusal {
             Self::TargetTooLong { .. } => {
                 refuse(StatusCode::URI_TOO_LONG, INVALID, "uri_too_long").closing()
             }
-            Self::ForeignHost => refuse(StatusCode::FORBIDDEN, DENIED, "host_not_allowed").closing(),
+            Self::ForeignHost => {
+                refuse(StatusCode::FORBIDDEN, DENIED, "host_not_allowed").closing()
+            }
             Self::ForeignPage => {
                 refuse(StatusCode::FORBIDDEN, DENIED, "origin_not_allowed").closing()
             }
             Self::TwoKeys => refuse(StatusCode::BAD_REQUEST, INVALID, "two_api_keys"),
             Self::NoSuchRoute => refuse(StatusCode::NOT_FOUND, INVALID, "unknown_path"),
-            Self::WrongMethod { allowed } => {
-                refuse(StatusCode::METHOD_NOT_ALLOWED, INVALID, "method_not_allowed")
-                    .header(ALLOW, allowed)
-            }
+            Self::WrongMethod { allowed } => refuse(
+                StatusCode::METHOD_NOT_ALLOWED,
+                INVALID,
+                "method_not_allowed",
+            )
+            .header(ALLOW, allowed),
             Self::NoWebSocket => {
                 // RFC 9110 section 15.5.22 wants an Upgrade header that names what would do.
-                refuse(StatusCode::UPGRADE_REQUIRED, INVALID, "websocket_not_served")
-                    .header(UPGRADE, "HTTP/1.1")
+                refuse(
+                    StatusCode::UPGRADE_REQUIRED,
+                    INVALID,
+                    "websocket_not_served",
+                )
+                .header(UPGRADE, "HTTP/1.1")
             }
             Self::NotJson => {
                 refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "not_json").closing()
             }
-            Self::UnknownCoding => {
-                refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "unknown_encoding").closing()
-            }
+            Self::UnknownCoding => refuse(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                INVALID,
+                "unknown_encoding",
+            )
+            .closing(),
             Self::BodyTooLarge { .. } | Self::BodyBomb => {
                 refuse(StatusCode::PAYLOAD_TOO_LARGE, INVALID, "request_too_large").closing()
             }
@@ -188,9 +201,7 @@ impl Refusal {
                 body: error.into(),
                 ..refuse(StatusCode::BAD_REQUEST, INVALID, "")
             },
-            Self::NoSuchModel { .. } => {
-                refuse(StatusCode::NOT_FOUND, INVALID, "model_not_found")
-            }
+            Self::NoSuchModel { .. } => refuse(StatusCode::NOT_FOUND, INVALID, "model_not_found"),
             Self::Exhausted(exhausted) => Told {
                 body: exhausted.body(),
                 retry_after: exhausted.retry_after(),
@@ -208,7 +219,11 @@ impl Refusal {
             },
             Self::TimedOut(_) => Told {
                 should_retry: Some(false),
-                ..refuse(StatusCode::GATEWAY_TIMEOUT, "upstream_error", "upstream_timeout")
+                ..refuse(
+                    StatusCode::GATEWAY_TIMEOUT,
+                    "upstream_error",
+                    "upstream_timeout",
+                )
             },
             Self::Panicked => refuse(StatusCode::INTERNAL_SERVER_ERROR, OURS, "internal_error"),
         }

@@ -36,18 +36,28 @@ pub enum AttemptResult {
     /// It answered to the end.
     Served,
     /// Its allowance is used up.
-    UsageLimit { resets_at: Option<SystemTime> },
+    UsageLimit {
+        resets_at: Option<SystemTime>,
+    },
     /// Too much at once; not the allowance.
-    Throttled { retry_after: Option<Duration> },
+    Throttled {
+        retry_after: Option<Duration>,
+    },
     /// The access token was refused, even a fresh one if one could be had.
     Unauthorized,
     /// The service failed in a way that may be the account's or the service's fault.
-    Failing { what: String },
+    Failing {
+        what: String,
+    },
     /// The network or whatever stands in front of the service; says nothing about the account.
     Unreachable,
-    ModelNotSupported { model: String },
+    ModelNotSupported {
+        model: String,
+    },
     /// The request itself was refused; says nothing about the account.
-    ClientFault { status: u16 },
+    ClientFault {
+        status: u16,
+    },
     /// The reply broke off.
     Cut,
     /// The client went away first.
@@ -226,9 +236,6 @@ mod tests {
         reports.tell(outcome(AttemptResult::Served));
         reports.tell(outcome(AttemptResult::Cut));
         assert_eq!(reports.dropped(), 1);
-        assert_eq!(
-            receiver.try_recv().unwrap(),
-            outcome(AttemptResult::Served)
-        );
+        assert_eq!(receiver.try_recv().unwrap(), outcome(AttemptResult::Served));
     }
 }

@@ -79,6 +79,9 @@ mod tests {
             })
             .count();
         assert!((20..=30).contains(&second_tries), "{second_tries}");
-        assert!(retries.spend(now + Duration::from_secs(2)), "the reserve comes back");
+        assert!(
+            retries.spend(now + Duration::from_secs(2)),
+            "the reserve comes back"
+        );
     }
 }

@@ -174,7 +174,9 @@ async fn answered(
 fn say_dropped(dropped: &[String], headers: &mut HeaderMap) {
     let mut text = String::new();
     for name in dropped {
-        let is_plain = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+        let is_plain = name
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b',');
         if !is_plain || text.len() + name.len() > MAX_DROPPED_BYTES {
             continue;
         }

@@ -110,7 +110,11 @@ impl Setback {
         if says(is_usage_limit) {
             return Self::usage_limit(&said, now);
         }
-        if let Some(word) = words.into_iter().flatten().find(|word| is_account_fault(word)) {
+        if let Some(word) = words
+            .into_iter()
+            .flatten()
+            .find(|word| is_account_fault(word))
+        {
             return Self::Failing {
                 what: word.to_owned(),
             };
@@ -191,9 +195,10 @@ impl Setback {
             Self::Unreachable { is_everywhere, .. } if !is_everywhere => {
                 NextStep::TryNextProfile { costs: true }
             }
-            Self::Unreachable { .. } | Self::ClientFault(_) | Self::TimedOut(_) | Self::Spoiled(_) => {
-                NextStep::GiveUp
-            }
+            Self::Unreachable { .. }
+            | Self::ClientFault(_)
+            | Self::TimedOut(_)
+            | Self::Spoiled(_) => NextStep::GiveUp,
         }
     }
 
@@ -336,28 +341,76 @@ mod tests {
     #[test]
     fn a_refusal_by_status_is_understood() {
         for (status, body, expected) in [
-            (429, r#"{"error":{"type":"usage_limit_reached"}}"#, "UsageLimit"),
-            (403, r#"{"error":{"type":"usage_not_included"}}"#, "UsageLimit"),
-            (429, r#"{"error":{"code":"insufficient_quota"}}"#, "UsageLimit"),
+            (
+                429,
+                r#"{"error":{"type":"usage_limit_reached"}}"#,
+                "UsageLimit",
+            ),
+            (
+                403,
+                r#"{"error":{"type":"usage_not_included"}}"#,
+                "UsageLimit",
+            ),
+            (
+                429,
+                r#"{"error":{"code":"insufficient_quota"}}"#,
+                "UsageLimit",
+            ),
             (402, r#"{"detail":"pay"}"#, "UsageLimit"),
-            (402, r#"{"detail":{"code":"deactivated_workspace"}}"#, "Failing"),
-            (429, r#"{"error":{"code":"rate_limit_exceeded"}}"#, "Throttled"),
+            (
+                402,
+                r#"{"detail":{"code":"deactivated_workspace"}}"#,
+                "Failing",
+            ),
+            (
+                429,
+                r#"{"error":{"code":"rate_limit_exceeded"}}"#,
+                "Throttled",
+            ),
             (429, "", "Throttled"),
-            (401, r#"{"error":{"code":"token_expired","type":"invalid_request_error"}}"#, "Unauthorized"),
+            (
+                401,
+                r#"{"error":{"code":"token_expired","type":"invalid_request_error"}}"#,
+                "Unauthorized",
+            ),
             (401, "", "Unauthorized"),
-            (401, r#"{"error":{"code":"account_deactivated"}}"#, "Failing"),
-            (400, r#"{"detail":"Unsupported parameter: user"}"#, "ClientFault"),
-            (400, r#"{"error":{"type":"invalid_request_error","code":"context_length_exceeded"}}"#, "ClientFault"),
+            (
+                401,
+                r#"{"error":{"code":"account_deactivated"}}"#,
+                "Failing",
+            ),
+            (
+                400,
+                r#"{"detail":"Unsupported parameter: user"}"#,
+                "ClientFault",
+            ),
+            (
+                400,
+                r#"{"error":{"type":"invalid_request_error","code":"context_length_exceeded"}}"#,
+                "ClientFault",
+            ),
             (404, "not found", "ClientFault"),
             (413, "", "ClientFault"),
-            (422, r#"{"detail":[{"msg":"x","loc":["body","input"]}]}"#, "ClientFault"),
+            (
+                422,
+                r#"{"detail":[{"msg":"x","loc":["body","input"]}]}"#,
+                "ClientFault",
+            ),
             (
                 400,
                 r#"{"detail":"The 'x' model is not supported when using Codex with a ChatGPT account."}"#,
                 "ModelNotSupported",
             ),
-            (404, r#"{"error":{"type":"invalid_request_error","code":"model_not_found"}}"#, "ModelNotSupported"),
-            (503, r#"{"error":{"code":"server_is_overloaded"}}"#, "Failing"),
+            (
+                404,
+                r#"{"error":{"type":"invalid_request_error","code":"model_not_found"}}"#,
+                "ModelNotSupported",
+            ),
+            (
+                503,
+                r#"{"error":{"code":"server_is_overloaded"}}"#,
+                "Failing",
+            ),
             (500, "", "Failing"),
             (520, "<html>", "Failing"),
             (403, r#"{"detail":"no"}"#, "Failing"),
@@ -370,7 +423,9 @@ mod tests {
     #[test]
     fn a_refusal_inside_a_stream_is_understood() {
         let failed = |code: &str| {
-            format!(r#"{{"type":"response.failed","response":{{"error":{{"code":"{code}","message":"fake"}}}}}}"#)
+            format!(
+                r#"{{"type":"response.failed","response":{{"error":{{"code":"{code}","message":"fake"}}}}}}"#
+            )
         };
         for (code, expected) in [
             ("usage_limit_reached", "UsageLimit"),
@@ -389,15 +444,27 @@ mod tests {
     #[test]
     fn the_reset_comes_from_the_body_before_the_headers_and_is_kept_sane() {
         let resets_at = |body: &str| match of_reply(429, body) {
-            Setback::UsageLimit { resets_at, .. } => resets_at.map(|at| at.duration_since(NOW).unwrap().as_secs()),
+            Setback::UsageLimit { resets_at, .. } => {
+                resets_at.map(|at| at.duration_since(NOW).unwrap().as_secs())
+            }
             other => panic!("{other:?}"),
         };
-        let body = |fields: &str| format!(r#"{{"error":{{"type":"usage_limit_reached",{fields}"x":0}}}}"#);
-        assert_eq!(resets_at(&body(r#""resets_at":900,"resets_in_seconds":5,"#)), Some(900));
+        let body =
+            |fields: &str| format!(r#"{{"error":{{"type":"usage_limit_reached",{fields}"x":0}}}}"#);
+        assert_eq!(
+            resets_at(&body(r#""resets_at":900,"resets_in_seconds":5,"#)),
+            Some(900)
+        );
         assert_eq!(resets_at(&body(r#""resets_in_seconds":5,"#)), Some(5));
         assert_eq!(resets_at(&body(r#""resets_at":0,"#)), Some(1));
-        assert_eq!(resets_at(&body(r#""resets_at":18446744073709551615,"#)), None);
-        assert_eq!(resets_at(&body(r#""resets_in_seconds":99999999,"#)), Some(8 * 24 * 3600));
+        assert_eq!(
+            resets_at(&body(r#""resets_at":18446744073709551615,"#)),
+            None
+        );
+        assert_eq!(
+            resets_at(&body(r#""resets_in_seconds":99999999,"#)),
+            Some(8 * 24 * 3600)
+        );
         assert_eq!(resets_at(&body("")), None);
     }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 
+use super::House;
 use super::accept::Stage;
 use super::answer::Severed;
 use super::attempt::Attempt;
@@ -17,7 +18,6 @@ use super::report::{AttemptResult, CLIENT_GONE, Record};
 use super::setback::Setback;
 use super::source::{Broken, Source};
 use super::voice::{Spoken, Voice};
-use super::House;
 use crate::translate::responses::TokenUsage;
 use crate::translate::{EventKind, Failure};
 
@@ -90,7 +90,9 @@ impl EventBody {
                     return Poll::Ready(Some(Err(Severed)));
                 }
                 Phase::Lingering(patience) => {
-                    if self.source.poll_end(cx).is_pending() && patience.as_mut().poll(cx).is_pending() {
+                    if self.source.poll_end(cx).is_pending()
+                        && patience.as_mut().poll(cx).is_pending()
+                    {
                         return Poll::Pending;
                     }
                     self.phase = Phase::Over;
@@ -109,7 +111,11 @@ impl EventBody {
                     match self.voice.say(kind, frame, &mut out) {
                         Spoken::Nothing | Spoken::Written => {}
                         Spoken::AsItCame(bytes) => return Poll::Ready(Some(Ok(bytes))),
-                        Spoken::Last { bytes, tokens, failure } => {
+                        Spoken::Last {
+                            bytes,
+                            tokens,
+                            failure,
+                        } => {
                             self.conclude(tokens, failure);
                             if !bytes.is_empty() {
                                 return Poll::Ready(Some(Ok(bytes)));
@@ -185,7 +191,11 @@ impl Drop for EventBody {
     /// The client is gone before the end, if there was none: the record and the attempt say so by themselves.
     fn drop(&mut self) {
         if !self.record.is_closed() {
-            tracing::debug!(request = self.record.id(), status = CLIENT_GONE, "the client went away");
+            tracing::debug!(
+                request = self.record.id(),
+                status = CLIENT_GONE,
+                "the client went away"
+            );
         }
     }
 }

@@ -124,7 +124,12 @@ impl Sdk {
     }
 }
 
-fn say_chunk(writer: &mut ChunkWriter, kind: EventKind, frame: &Frame, out: &mut Vec<u8>) -> Spoken {
+fn say_chunk(
+    writer: &mut ChunkWriter,
+    kind: EventKind,
+    frame: &Frame,
+    out: &mut Vec<u8>,
+) -> Spoken {
     if !frame.has_data() {
         // A keep-alive: a comment is one in every dialect.
         out.extend_from_slice(&frame.raw);
@@ -149,10 +154,7 @@ fn say_chunk(writer: &mut ChunkWriter, kind: EventKind, frame: &Frame, out: &mut
     }
 }
 
-fn ending_of(
-    kind: EventKind,
-    frame: &Frame,
-) -> Option<(Option<TokenUsage>, Option<Box<Failure>>)> {
+fn ending_of(kind: EventKind, frame: &Frame) -> Option<(Option<TokenUsage>, Option<Box<Failure>>)> {
     let event = TerminalEvent::read(kind, &frame.data)?;
     let failure = match event.terminal {
         Terminal::Completed | Terminal::Incomplete(_) => None,

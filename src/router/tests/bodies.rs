@@ -1,7 +1,7 @@
 //! Request bodies: their limits and their compression.
 
-use super::super::decode::tests::encoded;
 use super::super::decode::Coding;
+use super::super::decode::tests::encoded;
 use super::*;
 
 const CODINGS: [(&str, Coding); 4] = [
@@ -48,7 +48,10 @@ async fn a_compressed_body_arrives_upstream_as_it_was_before() {
 #[tokio::test]
 async fn bodies_beyond_the_limits_are_refused() {
     let rig = Rig::with_limits(["work"], small()).await;
-    assert_eq!(send(&rig, "identity", vec![b' '; 100_001]).await.status(), 413);
+    assert_eq!(
+        send(&rig, "identity", vec![b' '; 100_001]).await.status(),
+        413
+    );
     for (name, coding) in CODINGS {
         let reply = send(&rig, name, encoded(coding, &[b' '; 200_001])).await;
         assert_eq!(reply.status(), 413, "{name}");
@@ -76,7 +79,11 @@ async fn a_bomb_is_refused() {
     let rig = Rig::over(["work"]).await;
     let zeros = vec![b'0'; 16 * 1024 * 1024];
     for (name, coding) in CODINGS {
-        assert_eq!(send(&rig, name, encoded(coding, &zeros)).await.status(), 413, "{name}");
+        assert_eq!(
+            send(&rig, name, encoded(coding, &zeros)).await.status(),
+            413,
+            "{name}"
+        );
     }
 }
 
@@ -100,7 +107,16 @@ async fn what_is_not_what_it_says_is_refused() {
 async fn a_body_that_is_no_request_is_a_400_with_a_sentence() {
     let rig = Rig::over(["work"]).await;
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    for body in ["", "{", "[]", "null", "{\"model\":7}", "{\"input\":\"hi\"}", "1e400", &deep] {
+    for body in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{\"model\":7}",
+        "{\"input\":\"hi\"}",
+        "1e400",
+        &deep,
+    ] {
         for path in ["/v1/responses", "/v1/chat/completions"] {
             let reply = http()
                 .post(rig.url(path))

@@ -11,7 +11,10 @@ async fn a_question_is_answered_as_one_completion() {
     let mut request = chat_request("hi");
     request["temperature"] = json!(0.3);
     let reply = rig.chat(request).await;
-    assert_eq!(header(&reply, "x-codex-router-dropped").unwrap(), "temperature");
+    assert_eq!(
+        header(&reply, "x-codex-router-dropped").unwrap(),
+        "temperature"
+    );
     let body: Value = serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap();
     assert_eq!(body["object"], "chat.completion");
     assert_eq!(body["model"], MODEL);
@@ -26,7 +29,8 @@ async fn a_question_is_answered_as_one_completion() {
 #[tokio::test]
 async fn a_streamed_answer_ends_with_done_exactly_once() {
     let mut rig = Rig::over(["work"]).await;
-    rig.sim.reply_next("work", [Reply::text("hello there, friend")]);
+    rig.sim
+        .reply_next("work", [Reply::text("hello there, friend")]);
     let reply = rig.chat(chat_stream("hi")).await;
     assert_eq!(header(&reply, "content-type").unwrap(), "text/event-stream");
     assert_eq!(header(&reply, "cache-control").unwrap(), "no-cache");
@@ -42,7 +46,8 @@ async fn a_streamed_answer_ends_with_done_exactly_once() {
 #[tokio::test]
 async fn a_tool_is_called_by_its_name() {
     let rig = Rig::over(["work"]).await;
-    rig.sim.reply_next("work", [Reply::tool_call("weather", r#"{"city":"Lund"}"#)]);
+    rig.sim
+        .reply_next("work", [Reply::tool_call("weather", r#"{"city":"Lund"}"#)]);
     let mut request = chat_request("hi");
     request["tools"] = json!([{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]);
     let reply = rig.chat(request).await;
@@ -65,7 +70,10 @@ async fn a_request_that_cannot_be_translated_names_its_field_and_asks_nobody() {
     assert_eq!(error["param"], "n");
     assert_eq!(rig.asked(), [""; 0]);
     let (attempts, done) = rig.told().await;
-    assert_eq!((attempts.len(), done.status, done.is_complete), (0, 400, false));
+    assert_eq!(
+        (attempts.len(), done.status, done.is_complete),
+        (0, 400, false)
+    );
 }
 
 #[tokio::test]

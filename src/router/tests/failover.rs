@@ -11,7 +11,10 @@ fn words(attempts: &[(String, AttemptResult)]) -> Vec<(&str, String)> {
         let text = format!("{result:?}");
         text.split([' ', '{']).next().unwrap().to_owned()
     };
-    attempts.iter().map(|(name, result)| (name.as_str(), word(result))).collect()
+    attempts
+        .iter()
+        .map(|(name, result)| (name.as_str(), word(result)))
+        .collect()
 }
 
 #[tokio::test]
@@ -21,9 +24,15 @@ async fn each_failure_of_one_profile_moves_the_request_to_the_next() {
         (Reply::usage_limit(hour), "UsageLimit"),
         (Reply::throttled(Duration::from_secs(7)), "Throttled"),
         (Reply::status(500, "oops"), "Failing"),
-        (Reply::status(503, r#"{"error":{"code":"server_is_overloaded"}}"#), "Failing"),
+        (
+            Reply::status(503, r#"{"error":{"code":"server_is_overloaded"}}"#),
+            "Failing",
+        ),
         (Reply::refusal_inside_200("server_is_overloaded"), "Failing"),
-        (Reply::refusal_inside_200("usage_limit_reached"), "UsageLimit"),
+        (
+            Reply::refusal_inside_200("usage_limit_reached"),
+            "UsageLimit",
+        ),
         (Reply::error_event("rate_limit_exceeded"), "Throttled"),
         (Reply::cut_after(2), "Cut"),
         (Reply::clean_eof_after(2), "Cut"),
@@ -50,10 +59,17 @@ async fn each_failure_of_one_profile_moves_the_request_to_the_next() {
 #[tokio::test]
 async fn codex_never_sees_the_refusal_that_was_held_back() {
     let rig = Rig::over(["work", "home"]).await;
-    rig.sim.reply_next("work", [Reply::refusal_inside_200("server_is_overloaded")]);
+    rig.sim
+        .reply_next("work", [Reply::refusal_inside_200("server_is_overloaded")]);
     let reply = rig.responses_of_codex(&codex_request()).await;
     let types = event_types(&reply.text().await.unwrap());
-    assert_eq!(types.iter().filter(|kind| *kind == "response.created").count(), 1);
+    assert_eq!(
+        types
+            .iter()
+            .filter(|kind| *kind == "response.created")
+            .count(),
+        1
+    );
     assert!(!types.contains(&"response.failed".to_owned()));
     assert_eq!(types.last().unwrap(), "response.completed");
 }
@@ -61,7 +77,8 @@ async fn codex_never_sees_the_refusal_that_was_held_back() {
 #[tokio::test]
 async fn the_reset_and_the_limits_are_told() {
     let mut rig = Rig::over(["work", "home"]).await;
-    rig.sim.reply_next("work", [Reply::usage_limit(Duration::from_secs(900))]);
+    rig.sim
+        .reply_next("work", [Reply::usage_limit(Duration::from_secs(900))]);
     let before = SystemTime::now();
     rig.chat(chat_request("hi")).await;
     let Some(Report::Attempt(outcome)) = rig.reports.recv().await else {
@@ -83,7 +100,11 @@ async fn the_clients_own_mistake_goes_back_without_a_second_try() {
 
     let reply = rig.responses_of_codex(&codex_request()).await;
     assert_eq!(reply.status(), 400);
-    assert_eq!(reply.text().await.unwrap(), mistake, "Codex reads the upstream's own words");
+    assert_eq!(
+        reply.text().await.unwrap(),
+        mistake,
+        "Codex reads the upstream's own words"
+    );
 
     let reply = rig.chat(chat_request("hi")).await;
     assert_eq!(reply.status(), 400);
@@ -100,7 +121,13 @@ async fn the_clients_own_mistake_goes_back_without_a_second_try() {
 #[tokio::test]
 async fn the_backends_detail_becomes_an_openai_error() {
     let rig = Rig::over(["work"]).await;
-    rig.sim.reply_next("work", [Reply::status(400, r#"{"detail":"Unsupported parameter: x"}"#)]);
+    rig.sim.reply_next(
+        "work",
+        [Reply::status(
+            400,
+            r#"{"detail":"Unsupported parameter: x"}"#,
+        )],
+    );
     let error = error_of(rig.chat(chat_request("hi")).await).await;
     assert_eq!(error["message"], "Unsupported parameter: x");
     assert_eq!(error["type"], "invalid_request_error");
@@ -109,7 +136,8 @@ async fn the_backends_detail_becomes_an_openai_error() {
 #[tokio::test]
 async fn a_request_fault_inside_200_is_a_status_for_chat_and_an_event_for_codex() {
     let rig = Rig::over(["work", "home"]).await;
-    rig.sim.reply_always("work", Reply::refusal_inside_200("context_length_exceeded"));
+    rig.sim
+        .reply_always("work", Reply::refusal_inside_200("context_length_exceeded"));
     let reply = rig.chat(chat_stream("hi")).await;
     assert_eq!(reply.status(), 400);
     assert_eq!(error_of(reply).await["code"], "context_length_exceeded");
@@ -144,7 +172,10 @@ async fn a_token_that_stays_refused_moves_the_request_on() {
     let (attempts, _) = rig.told().await;
     assert_eq!(
         words(&attempts),
-        [("work", "Unauthorized".to_owned()), ("home", "Served".to_owned())]
+        [
+            ("work", "Unauthorized".to_owned()),
+            ("home", "Served".to_owned())
+        ]
     );
 }
 
@@ -175,7 +206,11 @@ async fn a_token_that_has_run_out_is_never_sent() {
     assert_eq!(rig.asked(), ["work"]);
     assert_eq!(rig.tokens.asked.load(Ordering::SeqCst), 2);
     let (attempts, _) = rig.told().await;
-    assert_eq!(words(&attempts), [("work", "Served".to_owned())], "nothing was sent for dead");
+    assert_eq!(
+        words(&attempts),
+        [("work", "Served".to_owned())],
+        "nothing was sent for dead"
+    );
 }
 
 #[tokio::test]
@@ -190,15 +225,21 @@ async fn a_model_that_one_profile_lacks_is_asked_of_the_next() {
 
     rig.sim.change("home", |home| home.models(["gpt-5.4"]));
     let reply = rig.chat(chat_request("hi")).await;
-    assert_eq!(reply.status(), 400, "everybody lacks it, so it is the request");
+    assert_eq!(
+        reply.status(),
+        400,
+        "everybody lacks it, so it is the request"
+    );
     assert!(error_of(reply).await["message"].to_string().contains(MODEL));
 }
 
 #[tokio::test]
 async fn a_used_up_pool_is_told_with_its_earliest_reset() {
     let mut rig = Rig::over(["work", "home"]).await;
-    rig.sim.reply_always("work", Reply::usage_limit(Duration::from_secs(7_200)));
-    rig.sim.reply_always("home", Reply::usage_limit(Duration::from_secs(900)));
+    rig.sim
+        .reply_always("work", Reply::usage_limit(Duration::from_secs(7_200)));
+    rig.sim
+        .reply_always("home", Reply::usage_limit(Duration::from_secs(900)));
     let reply = rig.responses_of_codex(&codex_request()).await;
     assert_eq!(reply.status(), 429);
     let retry_after: u64 = header(&reply, "retry-after").unwrap().parse().unwrap();
@@ -208,7 +249,10 @@ async fn a_used_up_pool_is_told_with_its_earliest_reset() {
     assert_eq!(error["type"], "usage_limit_reached");
     assert_eq!(error["plan_type"], "plus");
     assert_eq!(error["resets_in_seconds"], retry_after);
-    let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let unix = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
     let resets_at = error["resets_at"].as_u64().unwrap();
     assert!((unix + 890..=unix + 902).contains(&resets_at));
     let (attempts, done) = rig.told().await;
@@ -229,8 +273,16 @@ async fn a_pool_that_is_known_to_be_used_up_answers_at_once() {
     let rig = Rig::start(sim, vec![work, home], Limits::default()).await;
     let reply = rig.chat(chat_request("hi")).await;
     assert_eq!(reply.status(), 429);
-    assert_eq!(header(&reply, "x-should-retry"), None, "a minute is worth waiting for");
-    assert!(error_of(reply).await["message"].to_string().contains("work: login expired"));
+    assert_eq!(
+        header(&reply, "x-should-retry"),
+        None,
+        "a minute is worth waiting for"
+    );
+    assert!(
+        error_of(reply).await["message"]
+            .to_string()
+            .contains("work: login expired")
+    );
     assert_eq!(rig.asked(), [""; 0]);
 }
 
@@ -266,7 +318,10 @@ async fn a_storm_of_failures_is_not_multiplied() {
         assert_eq!(rig.chat(chat_request("hi")).await.status(), 503);
     }
     let sent = rig.asked().len();
-    assert!((40..=40 + 8 + 10 + 20).contains(&sent), "{sent} instead of 120");
+    assert!(
+        (40..=40 + 8 + 10 + 20).contains(&sent),
+        "{sent} instead of 120"
+    );
     assert!(sent < 100, "{sent}");
 }
 

@@ -18,7 +18,8 @@ async fn raw(rig: &Rig, bytes: &[u8]) -> String {
 
 fn status(answer: &str) -> u16 {
     let code = answer.split(' ').nth(1).unwrap_or_default();
-    code.parse().unwrap_or_else(|_| panic!("no status in {answer:?}"))
+    code.parse()
+        .unwrap_or_else(|_| panic!("no status in {answer:?}"))
 }
 
 /// A request with these head lines, our own Host among them unless one is given.
@@ -42,7 +43,11 @@ async fn what_hyper_would_let_through_is_refused() {
         ("GET /health", format!("Host: LOCALHOST:{port}\r\n"), 200),
         ("GET /health", "Host: evil.test\r\n".into(), 403),
         ("GET /health", format!("Host: evil.test:{port}\r\n"), 403),
-        ("GET /health", format!("Host: localhost:{port}\r\nHost: localhost:{port}\r\n"), 400),
+        (
+            "GET /health",
+            format!("Host: localhost:{port}\r\nHost: localhost:{port}\r\n"),
+            400,
+        ),
         ("GET /health", "X-No: Host:\r\n".into(), 400),
         ("GET http://localhost/health", String::new(), 400),
         ("CONNECT localhost:80", String::new(), 400),
@@ -51,12 +56,32 @@ async fn what_hyper_would_let_through_is_refused() {
         ("OPTIONS *", String::new(), 403),
         ("GET /health", "Origin: https://evil.test\r\n".into(), 403),
         ("GET /health", "Sec-Fetch-Site: cross-site\r\n".into(), 403),
-        ("POST /v1/responses", format!("{json}Transfer-Encoding: gzip, chunked\r\n"), 400),
-        ("POST /v1/responses", format!("{json}Content-Length: 5\r\nContent-Length: 6\r\n"), 400),
-        ("POST /v1/responses", format!("{json}Content-Length: +5\r\n"), 400),
-        ("POST /v1/responses", "Content-Type: text/plain\r\nContent-Length: 0\r\n".into(), 415),
+        (
+            "POST /v1/responses",
+            format!("{json}Transfer-Encoding: gzip, chunked\r\n"),
+            400,
+        ),
+        (
+            "POST /v1/responses",
+            format!("{json}Content-Length: 5\r\nContent-Length: 6\r\n"),
+            400,
+        ),
+        (
+            "POST /v1/responses",
+            format!("{json}Content-Length: +5\r\n"),
+            400,
+        ),
+        (
+            "POST /v1/responses",
+            "Content-Type: text/plain\r\nContent-Length: 0\r\n".into(),
+            415,
+        ),
         ("POST /v1/responses", "Content-Length: 0\r\n".into(), 415),
-        ("POST /v1/responses", format!("{json}Content-Length: 0\r\n"), 400),
+        (
+            "POST /v1/responses",
+            format!("{json}Content-Length: 0\r\n"),
+            400,
+        ),
         (
             "POST /v1/responses",
             format!("{json}Authorization: Bearer a\r\nX-Api-Key: b\r\nContent-Length: 0\r\n"),
@@ -69,7 +94,10 @@ async fn what_hyper_would_let_through_is_refused() {
     ] {
         let answer = raw(&rig, &request(&rig, line, &headers, "")).await;
         assert_eq!(status(&answer), expected, "{line} {headers:?}: {answer}");
-        assert!(!answer.to_ascii_lowercase().contains("access-control"), "{answer}");
+        assert!(
+            !answer.to_ascii_lowercase().contains("access-control"),
+            "{answer}"
+        );
     }
     assert_eq!(rig.asked(), [""; 0]);
 }
@@ -78,7 +106,16 @@ async fn what_hyper_would_let_through_is_refused() {
 async fn a_broken_chunk_is_the_clients_mistake() {
     let rig = Rig::over(["work"]).await;
     let headers = "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n";
-    let answer = raw(&rig, &request(&rig, "POST /v1/responses", headers, "0x2\r\n{}\r\n0\r\n\r\n")).await;
+    let answer = raw(
+        &rig,
+        &request(
+            &rig,
+            "POST /v1/responses",
+            headers,
+            "0x2\r\n{}\r\n0\r\n\r\n",
+        ),
+    )
+    .await;
     assert_eq!(status(&answer), 400);
     assert!(answer.to_ascii_lowercase().contains("connection: close"));
 }

@@ -32,7 +32,9 @@ async fn a_taken_port_is_a_reason_not_to_start() {
     let rig = Rig::over([]).await;
     let (sender, _reports) = mpsc::channel(1);
     let config = RouterConfig {
-        listen: Listen::Localhost { port: rig.address().port() },
+        listen: Listen::Localhost {
+            port: rig.address().port(),
+        },
         limits: Limits::default(),
     };
     let deps = RouterDeps {
@@ -42,7 +44,10 @@ async fn a_taken_port_is_a_reason_not_to_start() {
         reports: sender,
     };
     let err = start(config, deps).await.unwrap_err();
-    let StartError::PortTaken { address, free_port, .. } = &err else {
+    let StartError::PortTaken {
+        address, free_port, ..
+    } = &err
+    else {
         panic!("{err}");
     };
     assert_eq!(*address, rig.address());
@@ -63,7 +68,10 @@ async fn stopping_lets_a_stream_finish() {
     assert!(!stopping.is_finished());
     gate.open();
     assert!(reply.text().await.unwrap().ends_with("[DONE]\n\n"));
-    tokio::time::timeout(PATIENCE, stopping).await.unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, stopping)
+        .await
+        .unwrap()
+        .unwrap();
 }
 
 #[tokio::test]
@@ -85,7 +93,9 @@ async fn a_stream_that_does_not_finish_in_time_ends_with_an_error() {
             break;
         }
     }
-    assert!(matches!(&told[0], Report::Attempt(outcome) if outcome.result == AttemptResult::Abandoned));
+    assert!(
+        matches!(&told[0], Report::Attempt(outcome) if outcome.result == AttemptResult::Abandoned)
+    );
     assert!(matches!(&told[1], Report::Request(done) if !done.is_complete));
 }
 
@@ -93,8 +103,17 @@ async fn a_stream_that_does_not_finish_in_time_ends_with_an_error() {
 async fn stopping_does_not_wait_for_idle_connections() {
     let rig = Rig::over([]).await;
     let client = http();
-    client.get(rig.url("/health")).send().await.unwrap().bytes().await.unwrap();
-    tokio::time::timeout(PATIENCE, rig.router.stop(PATIENCE * 10)).await.unwrap();
+    client
+        .get(rig.url("/health"))
+        .send()
+        .await
+        .unwrap()
+        .bytes()
+        .await
+        .unwrap();
+    tokio::time::timeout(PATIENCE, rig.router.stop(PATIENCE * 10))
+        .await
+        .unwrap();
 }
 
 /// Returns once nobody listens there any more.

@@ -121,7 +121,10 @@ impl Rig {
     }
 
     async fn chat(&self, body: Value) -> reqwest::Response {
-        self.post("/v1/chat/completions", &body).send().await.unwrap()
+        self.post("/v1/chat/completions", &body)
+            .send()
+            .await
+            .unwrap()
     }
 
     async fn responses(&self, body: Value) -> reqwest::Response {
@@ -130,17 +133,25 @@ impl Rig {
 
     async fn responses_of_codex(&self, body: &Value) -> reqwest::Response {
         let request = self.post("/v1/responses", body);
-        request.header("originator", "codex_exec").send().await.unwrap()
+        request
+            .header("originator", "codex_exec")
+            .send()
+            .await
+            .unwrap()
     }
 
     /// Which accounts were asked for a response, in order.
     fn asked(&self) -> Vec<String> {
-        self.requests().into_iter().filter_map(|asked| asked.account).collect()
+        self.requests()
+            .into_iter()
+            .filter_map(|asked| asked.account)
+            .collect()
     }
 
     fn requests(&self) -> Vec<Asked> {
         let all = self.sim.asked().into_iter();
-        all.filter(|asked| asked.path.ends_with("/responses")).collect()
+        all.filter(|asked| asked.path.ends_with("/responses"))
+            .collect()
     }
 
     /// What was told up to the end of the next request: attempts, then the request.

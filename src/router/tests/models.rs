@@ -12,7 +12,9 @@ async fn get(rig: &Rig, path: &str) -> (u16, Option<String>, Value) {
 
 fn ids(list: &Value) -> Vec<&str> {
     let data = list["data"].as_array().unwrap();
-    data.iter().map(|model| model["id"].as_str().unwrap()).collect()
+    data.iter()
+        .map(|model| model["id"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -21,8 +23,16 @@ async fn codex_gets_the_backends_own_document() {
     let (status, etag, body) = get(&rig, "/v1/models?client_version=0.169.0").await;
     assert_eq!(status, 200);
     assert!(etag.is_some());
-    let slugs: Vec<_> = body["models"].as_array().unwrap().iter().map(|model| &model["slug"]).collect();
-    assert!(slugs.contains(&&json!("codex-auto-review")), "hidden ones included");
+    let slugs: Vec<_> = body["models"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|model| &model["slug"])
+        .collect();
+    assert!(
+        slugs.contains(&&json!("codex-auto-review")),
+        "hidden ones included"
+    );
     assert!(body["models"][0]["supported_reasoning_levels"].is_array());
     let asked = rig.sim.asked().pop().unwrap();
     assert_eq!(asked.query, "client_version=0.169.0");
@@ -39,7 +49,10 @@ async fn others_get_the_openai_list_without_hidden_models() {
     let (status, _, body) = get(&rig, "/v1/models/gpt-5.5").await;
     assert_eq!((status, body["id"].as_str()), (200, Some(MODEL)));
     let (status, _, body) = get(&rig, "/v1/models/gpt-2").await;
-    assert_eq!((status, body["error"]["code"].as_str()), (404, Some("model_not_found")));
+    assert_eq!(
+        (status, body["error"]["code"].as_str()),
+        (404, Some("model_not_found"))
+    );
 }
 
 #[tokio::test]

@@ -10,7 +10,10 @@ use super::*;
 
 fn scripted() -> Vec<crate::simulator::events::Event> {
     vec![
-        ev_rate_limits("plus", json!({"primary": {"used_percent": 12.5, "window_minutes": 300}})),
+        ev_rate_limits(
+            "plus",
+            json!({"primary": {"used_percent": 12.5, "window_minutes": 300}}),
+        ),
         ev_created(),
         ev_item_added(message_item("msg_1", "in_progress", vec![])),
         ev_text_delta("hel"),
@@ -42,7 +45,10 @@ async fn codex_and_its_backend_see_each_others_bytes() {
         .await
         .unwrap();
     assert_eq!(reply.status(), 200);
-    assert_eq!(header(&reply, "content-type").unwrap(), "text/event-stream; charset=utf-8");
+    assert_eq!(
+        header(&reply, "content-type").unwrap(),
+        "text/event-stream; charset=utf-8"
+    );
     assert_eq!(header(&reply, "x-codex-primary-used-percent").unwrap(), "0");
     assert!(header(&reply, "x-request-id").unwrap().starts_with("req_"));
     assert_eq!(reply.bytes().await.unwrap(), stream_bytes(&scripted()));
@@ -52,7 +58,10 @@ async fn codex_and_its_backend_see_each_others_bytes() {
     assert_eq!(asked.header("authorization"), Some("Bearer <access token>"));
     assert_eq!(asked.header("chatgpt-account-id"), Some("workspace-work"));
     assert_eq!(asked.header("originator"), Some("codex_exec"));
-    assert_eq!(asked.header("user-agent"), Some("codex_exec/0.169.0 (Linux)"));
+    assert_eq!(
+        asked.header("user-agent"),
+        Some("codex_exec/0.169.0 (Linux)")
+    );
     assert_eq!(asked.header("session-id"), Some("s-1"));
     assert_eq!(asked.header("x-codex-turn-state"), Some("opaque"));
     assert!(!format!("{asked:?}").contains("client-canary"));
@@ -62,9 +71,16 @@ async fn codex_and_its_backend_see_each_others_bytes() {
         panic!("{report:?}");
     };
     assert_eq!(outcome.result, AttemptResult::Served);
-    assert_eq!(outcome.usage.unwrap().windows[0].used_percent, 12.5, "the event is newer");
+    assert_eq!(
+        outcome.usage.unwrap().windows[0].used_percent,
+        12.5,
+        "the event is newer"
+    );
     let (_, done) = rig.told().await;
-    assert_eq!((done.status, done.is_complete, done.dialect), (200, true, Dialect::Responses));
+    assert_eq!(
+        (done.status, done.is_complete, done.dialect),
+        (200, true, Dialect::Responses)
+    );
     assert_eq!((done.model.as_str(), done.retries), (MODEL, 0));
     assert_eq!(done.tokens.map(|tokens| tokens.total), Some(13));
     assert!(done.first_token.is_some_and(|first| first <= done.took));
@@ -76,7 +92,10 @@ async fn a_typed_client_gets_the_public_events_and_the_whole_answer_at_the_end()
     rig.sim.reply_next("work", [Reply::events(scripted())]);
     let request = json!({"model": MODEL, "input": "hi", "stream": true, "temperature": 0.5, "prompt_cache_key": "c-1"});
     let reply = rig.responses(request).await;
-    assert_eq!(header(&reply, "x-codex-router-dropped").unwrap(), "temperature");
+    assert_eq!(
+        header(&reply, "x-codex-router-dropped").unwrap(),
+        "temperature"
+    );
     assert_eq!(header(&reply, "x-codex-primary-used-percent"), None);
     let stream = reply.text().await.unwrap();
     assert_eq!(
@@ -90,7 +109,11 @@ async fn a_typed_client_gets_the_public_events_and_the_whole_answer_at_the_end()
             "response.completed"
         ]
     );
-    let last = stream.lines().rev().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    let last = stream
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix("data: "))
+        .unwrap();
     let last: Value = serde_json::from_str(last).unwrap();
     assert_eq!(last["response"]["output"][0]["content"][0]["text"], "hello");
 
@@ -125,7 +148,8 @@ async fn an_api_key_gets_the_body_as_it_is_streamed_or_not() {
     let mut rig = Rig::start(sim, members, Limits::default()).await;
     rig.sim.reply_always("key", Reply::text("hello"));
     for is_stream in [false, true] {
-        let request = json!({"model": MODEL, "input": "hi", "temperature": 0.5, "stream": is_stream});
+        let request =
+            json!({"model": MODEL, "input": "hi", "temperature": 0.5, "stream": is_stream});
         let reply = rig.responses(request.clone()).await;
         assert_eq!(reply.status(), 200);
         assert_eq!(header(&reply, "x-codex-router-dropped"), None);
@@ -144,7 +168,8 @@ async fn an_api_key_gets_the_body_as_it_is_streamed_or_not() {
 async fn events_reach_the_client_before_the_answer_is_complete() {
     let rig = Rig::over(["work"]).await;
     let gate = crate::simulator::Gate::closed();
-    let stalled = Reply::events(scripted()).ending(crate::simulator::Ending::StallAfter(4, gate.clone()));
+    let stalled =
+        Reply::events(scripted()).ending(crate::simulator::Ending::StallAfter(4, gate.clone()));
     rig.sim.reply_next("work", [stalled]);
     let mut reply = rig.responses_of_codex(&codex_request()).await;
     let mut seen = String::new();

@@ -8,7 +8,10 @@ use super::*;
 const FIRST_TEXT: usize = 5;
 
 fn cut_in_the_middle() -> [Reply; 2] {
-    [Reply::cut_after(FIRST_TEXT), Reply::clean_eof_after(FIRST_TEXT)]
+    [
+        Reply::cut_after(FIRST_TEXT),
+        Reply::clean_eof_after(FIRST_TEXT),
+    ]
 }
 
 #[tokio::test]
@@ -21,7 +24,11 @@ async fn a_cut_chat_stream_ends_with_an_error_and_without_done() {
         assert!(stream.contains("upstream_stream_truncated"), "{stream}");
         assert!(!stream.contains("[DONE]"), "{stream}");
         assert!(!stream.contains("\"finish_reason\":\"stop\""), "{stream}");
-        assert_eq!(rig.asked(), ["work"], "nothing is retried after the first byte");
+        assert_eq!(
+            rig.asked(),
+            ["work"],
+            "nothing is retried after the first byte"
+        );
         let (attempts, done) = rig.told().await;
         assert_eq!(attempts, [("work".to_owned(), AttemptResult::Cut)]);
         assert_eq!((done.status, done.is_complete), (200, false));
@@ -59,7 +66,11 @@ async fn a_cut_stream_of_a_typed_client_ends_with_an_error_event() {
         let types = event_types(&stream);
         assert_eq!(types.last().unwrap(), "error");
         assert!(!types.contains(&"response.completed".to_owned()));
-        let last = stream.lines().rev().find_map(|line| line.strip_prefix("data: ")).unwrap();
+        let last = stream
+            .lines()
+            .rev()
+            .find_map(|line| line.strip_prefix("data: "))
+            .unwrap();
         let last: Value = serde_json::from_str(last).unwrap();
         assert_eq!(last["sequence_number"], FIRST_TEXT);
     }
@@ -83,7 +94,8 @@ async fn a_cut_answer_of_a_client_that_does_not_stream_is_502_and_not_made_again
 #[tokio::test]
 async fn an_answer_that_stops_at_its_limit_is_complete() {
     let mut rig = Rig::over(["work"]).await;
-    rig.sim.reply_next("work", [Reply::incomplete("max_output_tokens")]);
+    rig.sim
+        .reply_next("work", [Reply::incomplete("max_output_tokens")]);
     let stream = rig.chat(chat_stream("hi")).await.text().await.unwrap();
     assert!(stream.contains("\"finish_reason\":\"length\""));
     let (_, done) = rig.told().await;
@@ -98,7 +110,8 @@ async fn an_upstream_that_falls_silent_is_given_up() {
     };
     let mut rig = Rig::with_limits(["work"], limits).await;
     let gate = Gate::closed();
-    rig.sim.reply_next("work", [Reply::stall_after(FIRST_TEXT, &gate)]);
+    rig.sim
+        .reply_next("work", [Reply::stall_after(FIRST_TEXT, &gate)]);
     let stream = rig.chat(chat_stream("hi")).await.text().await.unwrap();
     assert!(stream.contains("upstream_timeout"), "{stream}");
     assert!(!stream.contains("[DONE]"));
@@ -129,7 +142,8 @@ async fn a_client_that_goes_away_takes_its_upstream_along() {
     for is_stream in [true, false] {
         let mut rig = Rig::over(["work"]).await;
         let gate = Gate::closed();
-        rig.sim.reply_next("work", [Reply::stall_after(FIRST_TEXT, &gate)]);
+        rig.sim
+            .reply_next("work", [Reply::stall_after(FIRST_TEXT, &gate)]);
         let mut request = chat_request("hi");
         request["stream"] = json!(is_stream);
         let sending = rig.post("/v1/chat/completions", &request).send();
@@ -142,7 +156,9 @@ async fn a_client_that_goes_away_takes_its_upstream_along() {
             gate.reached(1).await;
             sending.abort();
         }
-        tokio::time::timeout(PATIENCE, rig.sim.client_gone("work")).await.unwrap();
+        tokio::time::timeout(PATIENCE, rig.sim.client_gone("work"))
+            .await
+            .unwrap();
         let (mut attempts, done) = rig.told().await;
         if attempts.is_empty() {
             let Some(Report::Attempt(outcome)) = rig.reports.recv().await else {
@@ -161,7 +177,8 @@ async fn a_client_that_goes_away_takes_its_upstream_along() {
 async fn a_busy_profile_is_marked_until_its_stream_ends() {
     let rig = Rig::over(["work"]).await;
     let gate = Gate::closed();
-    rig.sim.reply_next("work", [Reply::stall_after(FIRST_TEXT, &gate)]);
+    rig.sim
+        .reply_next("work", [Reply::stall_after(FIRST_TEXT, &gate)]);
     let mut reply = rig.chat(chat_stream("hi")).await;
     reply.chunk().await.unwrap().unwrap();
     assert_eq!(rig.pool.borrow().members[0].in_flight.count(), 1);
@@ -178,7 +195,8 @@ async fn more_requests_than_may_be_under_way_are_told_to_come_back() {
     };
     let rig = Rig::with_limits(["work"], limits).await;
     let gate = Gate::closed();
-    rig.sim.reply_next("work", [Reply::stall_after(FIRST_TEXT, &gate)]);
+    rig.sim
+        .reply_next("work", [Reply::stall_after(FIRST_TEXT, &gate)]);
     let mut first = rig.chat(chat_stream("hi")).await;
     first.chunk().await.unwrap().unwrap();
     let second = rig.chat(chat_request("hi")).await;
