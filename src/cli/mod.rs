@@ -1,1 +1,170 @@
+//! The command line: one verb, one file. The only face that may print.
 //!
+//! Verbs that change or ask something start the worker without router and watcher and talk to it through the desk, so that a
+//! switch from here follows the same rules as a click. A running instance notices by its watcher.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::profile::ProfileName;
+use crate::store::{Environment, Home};
+
+mod demo;
+#[cfg(feature = "gui")]
+mod desktop;
+mod doctor;
+mod list;
+mod logging;
+mod oneshot;
+mod serve;
+
+/// Switch, pool and route several Codex/ChatGPT accounts.
+///
+/// Without a command: the window and the tray, or, where there is no display, the same as `serve`.
+#[derive(Debug, Parser)]
+#[command(name = "codex-router", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Serve the router without a window, until interrupted
+    Serve,
+    /// Show the accounts: who is in use, plans, what is left
+    List {
+        /// An array of objects for programs; never a secret
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the Codex CLI use this account from now on
+    Use { name: String },
+    /// Keep the login that Codex uses now as an account of this name
+    Save { name: String },
+    /// Get new tokens: of one account, or of all
+    Refresh { name: Option<String> },
+    /// Ask how much is left of each account
+    Usage {
+        /// An array of objects for programs; never a secret
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try everything with made-up accounts against a simulator; no account needed
+    Demo,
+    /// Check this computer: what is fine, what needs attention, and what to do
+    Doctor,
+}
+
+/// How a verb failed. Where it becomes an exit code: [`run`].
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// It was tried and did not work.
+    #[error("{0:#}")]
+    Failed(#[from] anyhow::Error),
+    /// It was asked wrongly: a bad name, a bad setting.
+    #[error("{0}")]
+    Usage(String),
+}
+
+/// Runs the program: reads arguments and environment, chooses a face, and says how it went. 0: done. 1: failed. 2: asked wrongly.
+pub fn run() -> ExitCode {
+    // A wrong command line ends here with status 2 and a hint.
+    let arguments = Arguments::parse();
+    let environment = Environment::read();
+    logging::start(&environment);
+    crate::system::keep_memory_private();
+    match obey(arguments.verb, &environment) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            complain(&err);
+            match err {
+                CliError::Failed(_) => ExitCode::from(1),
+                CliError::Usage(_) => ExitCode::from(2),
+            }
+        }
+    }
+}
+
+fn obey(verb: Option<Verb>, environment: &Environment) -> Result<(), CliError> {
+    match verb {
+        None => front(environment),
+        Some(Verb::Serve) => serve::serve(environment),
+        Some(Verb::List { json }) => list::list(environment, json),
+        Some(Verb::Use { name }) => oneshot::use_profile(environment, parse(&name)?),
+        Some(Verb::Save { name }) => oneshot::save(environment, created(&name)?),
+        Some(Verb::Refresh { name }) => {
+            oneshot::refresh(environment, name.as_deref().map(parse).transpose()?)
+        }
+        Some(Verb::Usage { json }) => list::usage(environment, json),
+        Some(Verb::Demo) => demo::demo(environment),
+        Some(Verb::Doctor) => doctor::doctor(environment),
+    }
+}
+
+#[cfg(feature = "gui")]
+fn front(environment: &Environment) -> Result<(), CliError> {
+    desktop::desktop(environment)
+}
+
+#[cfg(not(feature = "gui"))]
+fn front(environment: &Environment) -> Result<(), CliError> {
+    say("This is the headless edition; serving without a window.");
+    serve::serve(environment)
+}
+
+/// A name that is already there, whatever characters it has.
+fn parse(name: &str) -> Result<ProfileName, CliError> {
+    ProfileName::existing(name).map_err(|err| CliError::Usage(err.to_string()))
+}
+
+/// A name for something new.
+fn created(name: &str) -> Result<ProfileName, CliError> {
+    ProfileName::parse(name).map_err(|err| CliError::Usage(err.to_string()))
+}
+
+/// The home and the settings; bad settings are told and their defaults taken.
+fn prepare(environment: &Environment) -> Result<(Home, crate::desk::Settings), CliError> {
+    let home = Home::find(environment).map_err(anyhow::Error::from)?;
+    crate::store::prepare(&home, std::time::SystemTime::now()).map_err(anyhow::Error::from)?;
+    let (settings, bad) = crate::store::settings(&home, environment);
+    for bad in bad {
+        warn(&format!("{bad}; using the default"));
+    }
+    Ok((home, settings))
+}
+
+/// One line on standard output. A reader that went away is no failure of ours.
+fn say(line: &str) {
+    use std::io::Write as _;
+    let mut out = std::io::stdout().lock();
+    let _reader_gone = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+fn warn(line: &str) {
+    use std::io::Write as _;
+    let _reader_gone = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The one sentence of a failure.
+fn complain(err: &CliError) {
+    warn(&format!("codex-router: {err}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn names_that_lead_elsewhere_are_asked_wrongly() {
+        assert!(matches!(parse("../x"), Err(CliError::Usage(_))));
+        assert!(matches!(created("a b"), Err(CliError::Usage(_))));
+    }
+}

@@ -12,8 +12,6 @@ pub mod settings;
 pub mod snapshot;
 pub mod words;
 
-/// Plain words of the pool that a face shows.
-pub use crate::pool::{Rest, RestCause, Strategy};
 pub use command::Command;
 pub use settings::Settings;
 pub use snapshot::{

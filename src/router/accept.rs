@@ -98,6 +98,7 @@ async fn speak(
         .header_read_timeout(house.limits.keep_alive)
         .max_headers(100)
         .max_header_size(house.limits.head_bytes)
+        .max_buf_size(2 * house.limits.head_bytes)
         .serve_connection(TokioIo::new(door), service);
     tokio::pin!(connection);
     let mut is_leaving = false;

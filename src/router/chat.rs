@@ -37,13 +37,13 @@ pub(super) async fn answer(
         }
     };
     if ask.is_stream {
-        return Ok(Answered::Events(Streamed {
+        return Ok(Answered::Events(Box::new(Streamed {
             source,
             voice: Voice::Chat(Box::new(ChunkWriter::new(reply_head))),
             attempt: opening.attempt,
             model: ask.model,
             headers,
-        }));
+        })));
     }
     let mut answer = ChatAnswer::new(reply_head);
     let model = std::mem::take(&mut ask.model);

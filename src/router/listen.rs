@@ -154,6 +154,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_port_that_is_taken_on_ipv6_only_is_taken() {
+        let Ok(theirs) = TcpListener::bind(("::1", 0)).await else {
+            return; // a computer without IPv6
+        };
+        let address = theirs.local_addr().unwrap();
+        let listen = Listen::Localhost {
+            port: address.port(),
+        };
+        let err = bind(listen).await.unwrap_err();
+        assert!(
+            matches!(err, StartError::PortTaken { address: taken, .. } if taken == address),
+            "{err}"
+        );
+    }
+
+    #[tokio::test]
     async fn an_address_that_others_can_reach_is_refused() {
         for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:9876"] {
             let listen = Listen::At(address.parse().unwrap());

@@ -212,8 +212,14 @@ impl Record {
 }
 
 impl Drop for Record {
+    /// Nobody closed it: either the client is gone, or we have made a mistake.
     fn drop(&mut self) {
-        self.close(CLIENT_GONE, false);
+        let status = if std::thread::panicking() {
+            500
+        } else {
+            CLIENT_GONE
+        };
+        self.close(status, false);
     }
 }
 

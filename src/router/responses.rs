@@ -47,13 +47,13 @@ pub(super) async fn answer(
             }
             (false, Service::OpenAi) => Voice::sdk(None),
         };
-        return Ok(Answered::Events(Streamed {
+        return Ok(Answered::Events(Box::new(Streamed {
             source,
             voice,
             attempt: opening.attempt,
             model: ask.model,
             headers,
-        }));
+        })));
     }
     let mut answer = ResponsesAnswer::new(ask.model.as_str(), unix_secs());
     let model = std::mem::take(&mut ask.model);

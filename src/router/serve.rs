@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, EXPECT, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response};
 use hyper::body::Incoming;
@@ -33,7 +33,7 @@ const MAX_DROPPED_BYTES: usize = 1024;
 /// What a dialect has for its client.
 pub(super) enum Answered {
     Whole(Response<AnswerBody>),
-    Events(Streamed),
+    Events(Box<Streamed>),
 }
 
 pub(super) struct Streamed {
@@ -84,9 +84,16 @@ async fn answer(
         Ok(Route::Chat) => model(house, Dialect::Chat, id, &head, incoming).await,
         Ok(Route::Responses) => model(house, Dialect::Responses, id, &head, incoming).await,
         Err(refusal) => {
-            body::discard(incoming).await;
+            turn_away(&head.headers, incoming).await;
             Err(refusal)
         }
+    }
+}
+
+/// Lets a client that is already sending get to its answer; one that asks first (RFC 9110 section 10.1.1) is not told to begin.
+async fn turn_away(headers: &HeaderMap, incoming: Incoming) {
+    if !headers.contains_key(EXPECT) {
+        body::discard(incoming).await;
     }
 }
 
@@ -152,14 +159,14 @@ async fn answered(
     record: &mut Record,
 ) -> Result<(Answered, tokio::sync::OwnedSemaphorePermit), Refusal> {
     let Ok(slot) = house.in_flight.clone().try_acquire_owned() else {
-        body::discard(incoming).await;
+        turn_away(&head.headers, incoming).await;
         return Err(Refusal::Busy);
     };
     let read = body::read(&head.headers, &mut incoming, &house.bodies, &house.limits).await;
     let body = match read {
         Ok(body) => body,
         Err(refusal) => {
-            body::discard(incoming).await;
+            turn_away(&head.headers, incoming).await;
             return Err(refusal);
         }
     };

@@ -191,6 +191,11 @@ impl Home {
         self.router_dir().join(STATE)
     }
 
+    /// Usage numbers from the last run.
+    pub fn usage_cache(&self) -> PathBuf {
+        self.router_dir().join("usage.json")
+    }
+
     /// Touched by a second instance that wants the first one's window.
     pub fn raise(&self) -> PathBuf {
         self.router_dir().join("raise")

@@ -174,6 +174,16 @@ fn try_lock(file: &File) -> Result<bool, StoreError> {
     }
 }
 
+/// Takes the switch lock and the CLI's locks and gives them back: nobody hangs on them.
+///
+/// # Errors
+/// [`StoreError::Busy`] when somebody holds one for longer than anybody should.
+pub fn try_all(home: &Home) -> Result<(), StoreError> {
+    let _switch = SwitchLock::take(home)?;
+    let _cli = CliLocks::take(home, &Place::find(home)?)?;
+    Ok(())
+}
+
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {

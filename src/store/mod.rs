@@ -17,6 +17,7 @@ pub mod rotation;
 pub mod safe_file;
 pub mod state;
 pub mod switch;
+pub mod usage_cache;
 pub mod watch;
 
 mod attic;

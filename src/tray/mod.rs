@@ -62,6 +62,17 @@ pub enum TrayError {
     Thread(#[from] std::io::Error),
 }
 
+/// Whether a panel of this desktop shows trays, asked once.
+///
+/// # Errors
+/// When there is no session bus, or nobody answers on it.
+pub fn host_on_this_desktop() -> Result<bool, TrayError> {
+    if cfg!(any(windows, target_os = "macos")) {
+        return Err(TrayError::NotOnThisSystem);
+    }
+    SessionBus::watch(BusAddress::OfThisSession, |_scheme| {}).map(|bus| bus.has_host())
+}
+
 /// Longer than a desktop that is just logging in takes to answer, shorter than anybody would wait for a window.
 const PATIENCE: Duration = Duration::from_secs(5);
 

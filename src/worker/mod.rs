@@ -1,1 +1,373 @@
+//! The worker: one named thread with a runtime of its own, and the one owner of the truth.
 //!
+//! Its loop takes commands from faces and events from the world, lets [`state::AppState`] decide, starts what must be done, and
+//! publishes. It never waits for slow work. The watcher, the refresher, the poller and the router all report here.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::desk::{Command, Desk, DeskBack, Settings, Snapshot, desk};
+use crate::pool::Pool;
+use crate::router::Report;
+use crate::store::home::Home;
+use crate::store::usage_cache;
+use crate::store::watch::{Changed, Watcher};
+use crate::upstream::{Endpoints, Upstream};
+
+mod effects;
+mod event;
+mod kept;
+mod publisher;
+mod refresher;
+mod schedule;
+mod state;
+
+use effects::{Hands, TokenDesk};
+use event::{Effect, Event};
+pub use refresher::Patience;
+use refresher::Refresher;
+use state::AppState;
+pub use state::Polls;
+
+/// What a face starts the worker with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub home: Home,
+    /// Shortens paths to `~`, and is where Codex looks when nothing else is set.
+    pub user_home: Option<PathBuf>,
+    pub settings: Settings,
+    /// Whether the router starts at once.
+    pub router: bool,
+    pub polls: Polls,
+    pub patience: Patience,
+}
+
+/// The running worker. Dropping it without [`Worker::stop`] leaves the thread to end by itself when the desk is gone.
+#[derive(Debug)]
+pub struct Worker {
+    desk: Desk,
+    thread: JoinHandle<()>,
+}
+
+/// More than a burst of requests reports while the loop reads the disk.
+const EVENTS: usize = 1_024;
+/// Snapshots follow each other at least this far apart; a burst of requests is one repaint.
+const SNAPSHOT_GAP: Duration = Duration::from_millis(100);
+/// The longest sleep: after a suspended laptop wakes up, the wall clock has jumped and timers have not.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// Starts the worker and returns at once; nothing has been read yet when this returns.
+///
+/// # Errors
+/// When the system gives no thread or no runtime.
+pub fn start(options: Options) -> std::io::Result<Worker> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("worker-pool")
+        .enable_all()
+        .build()?;
+    let (front, back) = desk(Snapshot::default());
+    let thread = std::thread::Builder::new()
+        .name("worker".into())
+        .spawn(move || {
+            runtime.block_on(run(options, back));
+            // What still blocks on the disk must not keep the program from ending.
+            runtime.shutdown_timeout(Duration::from_secs(1));
+        })?;
+    Ok(Worker {
+        desk: front,
+        thread,
+    })
+}
+
+impl Worker {
+    pub fn desk(&self) -> Desk {
+        self.desk.clone()
+    }
+
+    /// Asks the worker to finish and waits for it.
+    pub fn stop(self) {
+        // A worker that is gone or about to go needs no command.
+        let _going = self.desk.ask(Command::Quit);
+        drop(self.desk);
+        if self.thread.join().is_err() {
+            warn!("the worker ended in a panic");
+        }
+    }
+
+    /// Waits until the worker ends by itself, by a signal for example.
+    pub fn wait(self) {
+        // A desk without a face ends the worker, so ours stays until then.
+        if self.thread.join().is_err() {
+            warn!("the worker ended in a panic");
+        }
+        drop(self.desk);
+    }
+}
+
+async fn run(options: Options, back: DeskBack) {
+    let home = Arc::new(options.home);
+    let upstream = Arc::new(Upstream::new(endpoints(&options.settings)));
+    let (pool_sender, pool_receiver) = watch::channel(Arc::new(Pool::default()));
+    let (event_sender, events) = mpsc::channel(EVENTS);
+    let (report_sender, reports) = mpsc::channel(EVENTS);
+    let (change_sender, changes) = mpsc::channel(1);
+    let (tokens, wanted) = TokenDesk::new();
+    let refresher = Refresher {
+        home: home.clone(),
+        upstream: upstream.clone(),
+        patience: options.patience,
+    };
+    let hands = Hands::new(
+        home.clone(),
+        options.user_home.clone(),
+        upstream,
+        refresher,
+        pool_receiver,
+        event_sender,
+        report_sender,
+    );
+    let state = AppState::new(Arc::new(options.settings), options.polls);
+    let mut worker = Loop {
+        state,
+        hands,
+        tokens,
+        pool_sender,
+        back_snapshots: back.snapshots,
+        home_text: shortened(home.root(), options.user_home.as_deref()),
+        published_at: None,
+    };
+
+    // The files first: a client that asks right after the start must find the accounts.
+    worker.step(effects::read_disk(&home)).await;
+    worker.state.remember_usage(usage_cache::read(&home));
+    worker.publish();
+    if options.router {
+        worker.obey(Command::TurnRouterOn).await;
+    }
+    let watcher =
+        (options.polls == Polls::ByThemselves).then(|| Watcher::start(&home, change_sender));
+    let watcher = match watcher {
+        Some((watcher, fell_back)) => {
+            if let Some(reason) = fell_back {
+                worker.step(Event::WatchingFailed(reason)).await;
+            }
+            // Between the first reading and the first watch something may have changed.
+            worker.step(Event::DiskChanged).await;
+            Some(watcher)
+        }
+        None => None,
+    };
+    let mut signals = Signals::new();
+    worker
+        .serve(
+            Inbox {
+                commands: back.commands,
+                events,
+                reports,
+                changes,
+                wanted,
+            },
+            &mut signals,
+        )
+        .await;
+    drop(watcher);
+    tokio::select! {
+        () = worker.hands.finish() => {}
+        () = signals.received() => warn!("asked to stop again; not waiting any longer"),
+    }
+}
+
+/// Everything that the loop listens to.
+struct Inbox {
+    commands: mpsc::Receiver<Command>,
+    events: mpsc::Receiver<Event>,
+    reports: mpsc::Receiver<Report>,
+    changes: mpsc::Receiver<Changed>,
+    wanted: mpsc::Receiver<effects::Wanted>,
+}
+
+/// The loop and what it holds.
+struct Loop {
+    state: AppState,
+    hands: Hands,
+    tokens: TokenDesk,
+    pool_sender: watch::Sender<Arc<Pool>>,
+    back_snapshots: watch::Sender<Arc<Snapshot>>,
+    home_text: String,
+    published_at: Option<Instant>,
+}
+
+impl Loop {
+    async fn serve(&mut self, mut inbox: Inbox, signals: &mut Signals) {
+        let mut publish_at: Option<Instant> = None;
+        loop {
+            let due = tokio::time::sleep(self.time_to_due());
+            let publish = async {
+                match publish_at {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                command = inbox.commands.recv() => match command {
+                    // Every face is gone.
+                    None => return,
+                    Some(Command::Quit) => {
+                        self.obey(Command::Quit).await;
+                        return;
+                    }
+                    Some(command) => self.obey(command).await,
+                },
+                Some(event) = inbox.events.recv() => self.step(event).await,
+                Some(report) = inbox.reports.recv() => self.note_report(report).await,
+                Some(changed) = inbox.changes.recv() => match changed {
+                    Changed::Files => self.step(Event::DiskChanged).await,
+                    Changed::Raise => self.step(Event::RaiseAsked).await,
+                },
+                Some(wish) = inbox.wanted.recv() => {
+                    self.hands.wait_for_token(wish.name.clone(), wish.waiter);
+                    self.step(Event::TokenWanted { name: wish.name, stale: wish.stale }).await;
+                }
+                () = due => self.step(Event::TimePassed).await,
+                () = publish => {
+                    publish_at = None;
+                    self.publish();
+                    continue;
+                }
+                () = signals.received() => {
+                    info!("asked to stop");
+                    self.obey(Command::Quit).await;
+                    return;
+                }
+            }
+            let earliest = self
+                .published_at
+                .map(|at| at + SNAPSHOT_GAP)
+                .unwrap_or_else(Instant::now);
+            publish_at = publish_at.or(Some(earliest));
+        }
+    }
+
+    async fn obey(&mut self, command: Command) {
+        let effects = self.state.obey(command, SystemTime::now());
+        self.run(effects).await;
+    }
+
+    async fn step(&mut self, event: Event) {
+        let effects = self.state.note(event, SystemTime::now());
+        self.run(effects).await;
+    }
+
+    /// A request that is over changes nothing for the next one, so the pool stays as it is.
+    async fn note_report(&mut self, report: Report) {
+        if matches!(report, Report::Request(_)) {
+            self.state.note(Event::Reported(report), SystemTime::now());
+        } else {
+            self.step(Event::Reported(report)).await;
+        }
+    }
+
+    async fn run(&mut self, effects: Vec<Effect>) {
+        // The router must not meet an old token or a resting member.
+        self.pool_sender
+            .send_replace(Arc::new(publisher::pool(&self.state)));
+        for effect in effects {
+            self.hands
+                .run(effect, || self.state.numbers(), &self.tokens)
+                .await;
+        }
+    }
+
+    fn publish(&mut self) {
+        self.published_at = Some(Instant::now());
+        let snapshot = publisher::snapshot(&self.state, &self.home_text, SystemTime::now());
+        // Waking a face that would draw the same picture costs battery.
+        self.back_snapshots.send_if_modified(|last| {
+            let is_new = **last != snapshot;
+            if is_new {
+                *last = Arc::new(snapshot);
+            }
+            is_new
+        });
+    }
+
+    fn time_to_due(&self) -> Duration {
+        let wait = self
+            .state
+            .next_due()
+            .map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
+        wait.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP)
+    }
+}
+
+/// The ways in which the system asks a program to end.
+struct Signals {
+    #[cfg(unix)]
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    fn new() -> Self {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Self {
+                terminate: signal(SignalKind::terminate()).ok(),
+            }
+        }
+        #[cfg(not(unix))]
+        Self {}
+    }
+
+    async fn received(&mut self) {
+        let interrupt = async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        #[cfg(unix)]
+        {
+            let terminate = async {
+                match &mut self.terminate {
+                    Some(signal) => {
+                        signal.recv().await;
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = interrupt => {}
+                () = terminate => {}
+            }
+        }
+        #[cfg(not(unix))]
+        interrupt.await;
+    }
+}
+
+fn shortened(path: &Path, user_home: Option<&Path>) -> String {
+    match user_home.and_then(|home| path.strip_prefix(home).ok()) {
+        Some(below) => format!("~/{}", below.display()),
+        None => path.display().to_string(),
+    }
+}
+
+fn endpoints(settings: &Settings) -> Endpoints {
+    Endpoints {
+        codex_responses: settings.responses_url(),
+        codex_models: settings.codex_models_url(),
+        usage: settings.usage_url(),
+        openai_base: settings.openai_base_url.clone(),
+        token: settings.token_url(),
+        client_id: settings.client_id.clone(),
+        originator: settings.originator.clone(),
+        user_agent: settings.user_agent.clone(),
+    }
+}

@@ -1,6 +1,6 @@
 //! What makes the router ask another profile, and what does not.
 
-use crate::pool::{Rest, RestCause, Trouble};
+use crate::pool::{Rest, RestCause, Trouble, Unusable};
 use crate::simulator::{Gate, Reply};
 
 use super::*;
@@ -262,15 +262,18 @@ async fn a_used_up_pool_is_told_with_its_earliest_reset() {
 
 #[tokio::test]
 async fn a_pool_that_is_known_to_be_used_up_answers_at_once() {
-    let sim = Arc::new(Simulator::start().await.unwrap());
-    let mut work = member("work", access(&sim.auth_json("work")), 10);
-    let mut home = member("home", access(&sim.auth_json("home")), 0);
+    let rig = Rig::over([]).await;
+    let mut home = member("home", access(&rig.sim.auth_json("home")), 0);
     home.rest = Some(Rest {
         until: SystemTime::now() + Duration::from_secs(60),
         cause: RestCause::UsageLimit,
     });
-    work.trouble = Some(Trouble::SignInAgain);
-    let rig = Rig::start(sim, vec![work, home], Limits::default()).await;
+    let mut pool = pool_of(vec![home]);
+    pool.unusable = vec![Unusable {
+        name: ProfileName::parse("work").unwrap(),
+        trouble: Trouble::SignInAgain,
+    }];
+    rig.pool.send_replace(Arc::new(pool));
     let reply = rig.chat(chat_request("hi")).await;
     assert_eq!(reply.status(), 429);
     assert_eq!(
@@ -278,11 +281,8 @@ async fn a_pool_that_is_known_to_be_used_up_answers_at_once() {
         None,
         "a minute is worth waiting for"
     );
-    assert!(
-        error_of(reply).await["message"]
-            .to_string()
-            .contains("work: login expired")
-    );
+    let message = error_of(reply).await["message"].to_string();
+    assert!(message.contains("work: login expired"), "{message}");
     assert_eq!(rig.asked(), [""; 0]);
 }
 

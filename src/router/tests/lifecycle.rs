@@ -116,6 +116,21 @@ async fn stopping_does_not_wait_for_idle_connections() {
         .unwrap();
 }
 
+#[tokio::test]
+async fn a_router_that_is_dropped_leaves_nothing_behind() {
+    let rig = Rig::over(["work"]).await;
+    let gate = Gate::closed();
+    rig.sim.reply_next("work", [Reply::stall_after(5, &gate)]);
+    let mut reply = rig.responses_of_codex(&codex_request()).await;
+    reply.chunk().await.unwrap().unwrap();
+    let address = rig.address();
+    drop(rig.router);
+    refused(address).await;
+    tokio::time::timeout(PATIENCE, rig.sim.client_gone("work"))
+        .await
+        .unwrap();
+}
+
 /// Returns once nobody listens there any more.
 async fn refused(address: SocketAddr) {
     while tokio::net::TcpStream::connect(address).await.is_ok() {

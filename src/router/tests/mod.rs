@@ -221,6 +221,7 @@ fn endpoints(sim: &Simulator) -> Endpoints {
 fn pool_of(members: Vec<Member>) -> Pool {
     Pool {
         members: members.into_iter().map(Arc::new).collect(),
+        unusable: vec![],
         active: None,
         strategy: Strategy::LeastUsed,
     }
@@ -246,7 +247,6 @@ fn member(name: &str, access: Access, place: usize) -> Member {
         name: ProfileName::parse(name).unwrap(),
         access,
         is_enabled: true,
-        trouble: None,
         usage: Some(Arc::new(usage)),
         rest: None,
         in_flight: InFlight::default(),

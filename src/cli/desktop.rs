@@ -1,0 +1,193 @@
+//! The program as most people use it: window and tray over one worker, on the main thread as windows want it.
+//!
+//! The window is entered and left as often as the user shows and hides it; the worker, the router and the tray go on.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use anyhow::anyhow;
+
+use super::serve::{self, IfTaken};
+use super::{CliError, prepare, say, warn};
+use crate::desk::settings::Theme;
+use crate::desk::{Command, Desk, Settings};
+use crate::store::state::State;
+use crate::store::{Environment, Home};
+use crate::tray::{Tray, Wish};
+use crate::window::{self, Closed, DisplayEnv, Memory, OnClose, ThemeChoice};
+
+pub(super) fn desktop(environment: &Environment) -> Result<(), CliError> {
+    let (home, settings) = prepare(environment)?;
+    serve::check(&settings)?;
+    show(environment, home, settings, IfTaken::Fail, |_url| {})
+}
+
+/// What the main thread waits for while no window is open.
+enum Signal {
+    Show,
+    WorkerGone,
+}
+
+/// Shows the window and the tray until the user quits; where there is no display, serves without. `ready` learns the base URL.
+pub(super) fn show(
+    environment: &Environment,
+    home: Home,
+    settings: Settings,
+    if_taken: IfTaken,
+    ready: impl FnOnce(&str),
+) -> Result<(), CliError> {
+    if let Err(reason) = window::display_available(display(environment)) {
+        say(&format!("No display ({reason}); serving without a window."));
+        return serve::stay(environment, home, settings, if_taken, ready);
+    }
+    let Some(lock) = serve::only_instance(&home)? else {
+        return Ok(());
+    };
+    let (theme, is_hidden, is_router_on) =
+        (theme(&settings), settings.no_window, settings.router_on);
+    let worker = serve::start(environment, home.clone(), settings, is_router_on)?;
+    let desk = worker.desk();
+    if is_router_on {
+        // A taken port is no reason to stay away: the window shows it, with a way out.
+        match serve::announce(&desk, if_taken) {
+            Ok(url) => ready(&url),
+            Err(err) => warn(&format!("The router is not on: {err}")),
+        }
+    }
+    let (sender, signals) = channel();
+    let tray = start_tray(&desk);
+    follow(desk.clone(), sender)?;
+    if is_hidden && !tray.as_ref().is_some_and(Tray::host_present) {
+        say("No tray shows on this desktop. Start codex-router again to open the window.");
+    }
+    let ended = windows(&home, &desk, tray.as_ref(), theme, !is_hidden, &signals);
+    drop(tray);
+    drop(desk);
+    worker.stop();
+    drop(lock);
+    ended
+}
+
+/// Opens the window whenever it is wanted, until the program is to end.
+fn windows(
+    home: &Home,
+    desk: &Desk,
+    tray: Option<&Tray>,
+    theme: ThemeChoice,
+    is_wanted: bool,
+    signals: &Receiver<Signal>,
+) -> Result<(), CliError> {
+    let mut memory = remembered(home);
+    let mut is_wanted = is_wanted;
+    loop {
+        if is_wanted {
+            let has_tray = tray.is_some_and(Tray::host_present);
+            let options = window::Options {
+                on_close: if has_tray {
+                    OnClose::Hide
+                } else {
+                    OnClose::Quit
+                },
+                theme,
+                zone: jiff::tz::TimeZone::system(),
+            };
+            let closed = window::run(desk.clone(), options, &mut memory);
+            let closed = closed.map_err(|err| anyhow!("{err}"))?;
+            remember(home, &memory);
+            if closed == Closed::Quit {
+                return Ok(());
+            }
+            // Wishes to see the window that were said while it was open are fulfilled.
+            while let Ok(signal) = signals.try_recv() {
+                if matches!(signal, Signal::WorkerGone) {
+                    return Ok(());
+                }
+            }
+        }
+        match signals.recv() {
+            Ok(Signal::Show) => is_wanted = true,
+            Ok(Signal::WorkerGone) | Err(_) => return Ok(()),
+        }
+    }
+}
+
+/// The tray, or one line that says why there is none.
+fn start_tray(desk: &Desk) -> Option<Tray> {
+    let asks = desk.clone();
+    let tray = Tray::start(desk.clone(), move |wish| {
+        let command = match wish {
+            // An open window comes to the front, a closed one is opened; the clipboard works from there.
+            Wish::Open | Wish::CopyUrl(_) => Command::RaiseWindow,
+            Wish::Quit => Command::Quit,
+        };
+        if let Err(err) = asks.ask(command) {
+            tracing::warn!(error = %err, "the tray was not heard");
+        }
+    });
+    match tray {
+        Ok(tray) => Some(tray),
+        Err(err) => {
+            warn(&format!(
+                "No tray: {err}. Closing the window ends the program."
+            ));
+            None
+        }
+    }
+}
+
+/// Tells the main thread when the window is asked for and when the worker has ended.
+fn follow(mut desk: Desk, signals: Sender<Signal>) -> Result<(), CliError> {
+    let mut raises = desk.snapshot().raises;
+    let watch = move || {
+        futures_executor::block_on(async {
+            while let Ok(snapshot) = desk.changed().await {
+                if snapshot.raises != raises {
+                    raises = snapshot.raises;
+                    if signals.send(Signal::Show).is_err() {
+                        return;
+                    }
+                }
+            }
+            // The main thread may have gone first.
+            let _gone = signals.send(Signal::WorkerGone);
+        });
+    };
+    // Ends by itself with the worker.
+    std::thread::Builder::new()
+        .name("raise".into())
+        .spawn(watch)
+        .map_err(anyhow::Error::from)?;
+    Ok(())
+}
+
+pub(super) fn display(environment: &Environment) -> DisplayEnv<'_> {
+    DisplayEnv {
+        wayland_display: environment.get("WAYLAND_DISPLAY"),
+        display: environment.get("DISPLAY"),
+        runtime_dir: environment.get("XDG_RUNTIME_DIR"),
+    }
+}
+
+fn theme(settings: &Settings) -> ThemeChoice {
+    match settings.theme {
+        Theme::System => ThemeChoice::System,
+        Theme::Light => ThemeChoice::Light,
+        Theme::Dark => ThemeChoice::Dark,
+    }
+}
+
+fn remembered(home: &Home) -> Memory {
+    let state = State::read(home);
+    state
+        .window()
+        .and_then(|json| serde_json::from_value(json.clone()).ok())
+        .unwrap_or_default()
+}
+
+fn remember(home: &Home, memory: &Memory) {
+    let Ok(json) = serde_json::to_value(memory) else {
+        return;
+    };
+    if let Err(err) = State::edit(home, |state| state.set_window(json)) {
+        tracing::debug!(error = %err, "the window's place was not kept");
+    }
+}

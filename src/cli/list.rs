@@ -1,0 +1,264 @@
+//! `list` and `usage`: the accounts as a table for people or as JSON for programs.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::oneshot::{loaded, start, wait_for};
+use super::{CliError, say};
+use crate::desk::{Command, Desk, Live, LoginKind, ProfileView, Snapshot, words};
+use crate::profile::Health;
+use crate::store::Environment;
+use crate::usage::Window;
+
+/// For accounts that were never asked before; a list must not make anybody wait.
+const FIRST_LOOK: Duration = Duration::from_secs(4);
+/// A poll has 20 s of its own, after a refresh perhaps.
+const LONGEST_POLL: Duration = Duration::from_secs(60);
+
+/// Shows what is known, and asks only for accounts of which nothing is known yet.
+pub(super) fn list(environment: &Environment, as_json: bool) -> Result<(), CliError> {
+    let worker = start(environment)?;
+    let desk = worker.desk();
+    let first = loaded(&desk)?;
+    let unknown: Vec<_> = first
+        .profiles
+        .iter()
+        .filter(|profile| has_windows(profile) && profile.usage.is_none())
+        .collect();
+    for profile in &unknown {
+        desk.ask(Command::RefreshUsage(profile.name.clone()))
+            .map_err(anyhow::Error::from)?;
+    }
+    let snapshot = if unknown.is_empty() {
+        (*first).clone()
+    } else {
+        settled(&desk, FIRST_LOOK)
+    };
+    drop(desk);
+    worker.stop();
+    print(&snapshot, as_json);
+    Ok(())
+}
+
+/// Asks for every account and shows the answers; fails if none came.
+pub(super) fn usage(environment: &Environment, as_json: bool) -> Result<(), CliError> {
+    let worker = start(environment)?;
+    let desk = worker.desk();
+    let asked: Vec<_> = loaded(&desk)?
+        .profiles
+        .iter()
+        .filter(|p| has_windows(p))
+        .map(|p| p.name.clone())
+        .collect();
+    for name in &asked {
+        desk.ask(Command::RefreshUsage(name.clone()))
+            .map_err(anyhow::Error::from)?;
+    }
+    let snapshot = settled(&desk, LONGEST_POLL);
+    drop(desk);
+    worker.stop();
+    print(&snapshot, as_json);
+    let failed = |name| {
+        snapshot
+            .profile(name)
+            .is_none_or(|profile| profile.usage_error.is_some())
+    };
+    if !asked.is_empty() && asked.iter().all(failed) {
+        let reason = asked
+            .iter()
+            .find_map(|name| snapshot.profile(name)?.usage_error.clone());
+        return Err(anyhow::anyhow!("no account answered: {}", reason.unwrap_or_default()).into());
+    }
+    Ok(())
+}
+
+/// The snapshot after all polls have ended, or what there is after the longest wait.
+fn settled(desk: &Desk, longest: Duration) -> Snapshot {
+    let done = |snapshot: &Snapshot| {
+        let is_open = |profile: &ProfileView| {
+            has_windows(profile)
+                && (profile.is_refreshing
+                    || (profile.usage.is_none() && profile.usage_error.is_none()))
+        };
+        (!snapshot.profiles.iter().any(is_open)).then(|| snapshot.clone())
+    };
+    wait_for(desk, longest, done).unwrap_or_else(|_too_late| (*desk.snapshot()).clone())
+}
+
+fn has_windows(profile: &ProfileView) -> bool {
+    profile.kind == LoginKind::ChatGpt && profile.health == Health::Fine
+}
+
+fn print(snapshot: &Snapshot, as_json: bool) {
+    if as_json {
+        let rows: Vec<_> = snapshot.profiles.iter().map(json_row).collect();
+        say(&format!("{:#}", Value::Array(rows)));
+        return;
+    }
+    let now = SystemTime::now();
+    if snapshot.profiles.is_empty() {
+        say(&format!("No accounts in {} yet.", snapshot.home));
+    }
+    let rows: Vec<_> = snapshot
+        .profiles
+        .iter()
+        .map(|profile| text_row(profile, now))
+        .collect();
+    let widths: Vec<_> = (0..3)
+        .map(|i| {
+            rows.iter()
+                .map(|row| row[i].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    for [name, plan, email, state] in &rows {
+        let padded = |text: &str, width: usize| {
+            format!(
+                "{text}{}",
+                " ".repeat(width.saturating_sub(text.chars().count()))
+            )
+        };
+        say(&format!(
+            "{}  {}  {}  {state}",
+            padded(name, widths[0]),
+            padded(plan, widths[1]),
+            padded(email, widths[2])
+        ));
+    }
+    match &snapshot.live {
+        Live::Unsaved { email, .. } => say(&format!(
+            "Codex uses a login that is not saved here ({}). Keep it with `codex-router save NAME`.",
+            email.as_deref().unwrap_or("no e-mail in it")
+        )),
+        Live::Missing if snapshot.profiles.is_empty() => {
+            say("Sign in with `codex login`, then keep that login with `codex-router save NAME`.");
+        }
+        Live::Missing => {
+            say("Codex is signed out. Choose an account with `codex-router use NAME`.")
+        }
+        Live::Unreadable(reason) => say(&format!(
+            "The login that Codex uses cannot be read: {reason}."
+        )),
+        Live::Saved(_) => {}
+    }
+}
+
+fn text_row(profile: &ProfileView, now: SystemTime) -> [String; 4] {
+    let mark = if profile.is_active { "*" } else { " " };
+    let plan = match (&profile.kind, &profile.plan) {
+        (LoginKind::ApiKey, _) => "API key".to_owned(),
+        (_, Some(plan)) => words::plan_label(plan),
+        (_, None) => "-".to_owned(),
+    };
+    let email = profile.email.clone().unwrap_or_else(|| "-".into());
+    [
+        format!("{mark} {}", profile.name),
+        plan,
+        email,
+        state_text(profile, now),
+    ]
+}
+
+fn state_text(profile: &ProfileView, now: SystemTime) -> String {
+    match &profile.health {
+        Health::SignInAgain => return "login expired: sign in again".into(),
+        Health::Unreadable(reason) => return format!("unreadable: {reason}"),
+        Health::NotRoutable { mode } => {
+            return format!("shown only: {mode} logins are renewed by Codex itself");
+        }
+        Health::Fine => {}
+    }
+    if profile.kind == LoginKind::ApiKey {
+        return "no usage windows".into();
+    }
+    let Some(usage) = &profile.usage else {
+        return profile
+            .usage_error
+            .clone()
+            .unwrap_or_else(|| "no numbers yet".into());
+    };
+    let tz = TimeZone::system();
+    let mut parts: Vec<_> = usage
+        .windows
+        .iter()
+        .map(|window| window_text(window, now, &tz))
+        .collect();
+    let age = now.duration_since(usage.fetched_at).unwrap_or_default();
+    if age > Duration::from_secs(60) {
+        parts.push(words::age(age));
+    }
+    if let Some(reason) = &profile.usage_error {
+        parts.push(reason.clone());
+    }
+    parts.join(", ")
+}
+
+fn window_text(window: &Window, now: SystemTime, tz: &TimeZone) -> String {
+    let left = window.left_percent(now);
+    let name = words::short_window(window);
+    let at = window
+        .resets_at
+        .filter(|at| *at > now)
+        .map(|at| words::clock(at, now, tz));
+    match (left > 0.0, at) {
+        (true, Some(at)) => format!("{name} {} left (resets {at})", words::percent_left(left)),
+        (true, None) => format!("{name} {} left", words::percent_left(left)),
+        (false, Some(at)) => format!("{name} empty, back {at}"),
+        (false, None) => format!("{name} empty"),
+    }
+}
+
+fn json_row(profile: &ProfileView) -> Value {
+    let (health, reason) = match &profile.health {
+        Health::Fine => ("ok", None),
+        Health::SignInAgain => (
+            "sign_in_again",
+            Some("OpenAI no longer accepts this login; sign in again".to_owned()),
+        ),
+        Health::Unreadable(reason) => ("unreadable", Some(reason.to_string())),
+        Health::NotRoutable { mode } => (
+            "shown_only",
+            Some(format!(
+                "logins of the kind {mode} are renewed by Codex itself"
+            )),
+        ),
+    };
+    let kind = match &profile.kind {
+        LoginKind::ChatGpt => "chatgpt",
+        LoginKind::ApiKey => "apikey",
+        LoginKind::Other(mode) => mode,
+        LoginKind::Unknown => "unknown",
+    };
+    let secs = |at: SystemTime| {
+        at.duration_since(SystemTime::UNIX_EPOCH)
+            .map(|since| since.as_secs())
+            .ok()
+    };
+    let windows: Vec<_> = profile
+        .usage
+        .iter()
+        .flat_map(|usage| &usage.windows)
+        .map(|window| {
+            json!({
+                "name": window.name(),
+                "limit_window_seconds": window.length.as_secs(),
+                "used_percent": window.used_percent,
+                "resets_at": window.resets_at.and_then(secs),
+            })
+        })
+        .collect();
+    json!({
+        "name": profile.name.as_str(),
+        "active": profile.is_active,
+        "kind": kind,
+        "email": profile.email,
+        "plan": profile.plan,
+        "health": health,
+        "reason": reason.or_else(|| profile.usage_error.clone()),
+        "windows": windows,
+        "usage_at": profile.usage.as_ref().and_then(|usage| secs(usage.fetched_at)),
+    })
+}

@@ -1,0 +1,148 @@
+//! `serve`: worker and router without a window, until a signal.
+
+use anyhow::anyhow;
+
+use super::oneshot::wait_for;
+use super::{CliError, prepare, say, warn};
+use crate::desk::settings::Listen;
+use crate::desk::{Command, Desk, RouterState, Settings, Snapshot};
+use crate::store::{Environment, Home, InstanceLock};
+use crate::worker::{self, Options, Patience, Polls, Worker};
+
+/// Binding takes microseconds; reading many profiles from a slow disk takes longer.
+const LONGEST_START: std::time::Duration = std::time::Duration::from_secs(30);
+
+pub(super) fn serve(environment: &Environment) -> Result<(), CliError> {
+    let (home, settings) = prepare(environment)?;
+    check(&settings)?;
+    stay(environment, home, settings, IfTaken::Fail, |_url| {})
+}
+
+/// What to do when somebody else listens on the wanted port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IfTaken {
+    /// Clients are set up for that port: another one would be of no use to them.
+    Fail,
+    Move,
+}
+
+/// Serves until a signal. `ready` learns the base URL.
+pub(super) fn stay(
+    environment: &Environment,
+    home: Home,
+    settings: Settings,
+    if_taken: IfTaken,
+    ready: impl FnOnce(&str),
+) -> Result<(), CliError> {
+    let Some(lock) = only_instance(&home)? else {
+        return Ok(());
+    };
+    let is_router_on = settings.router_on;
+    let worker = start(environment, home, settings, is_router_on)?;
+    let served = if is_router_on {
+        announce(&worker.desk(), if_taken).map(|url| ready(&url))
+    } else {
+        say("The router is turned off (router.enabled); accounts are kept fresh.");
+        Ok(())
+    };
+    match served {
+        Ok(()) => worker.wait(),
+        Err(_) => worker.stop(),
+    }
+    drop(lock);
+    served
+}
+
+/// The worker of a program that stays.
+pub(super) fn start(
+    environment: &Environment,
+    home: Home,
+    settings: Settings,
+    router: bool,
+) -> Result<Worker, CliError> {
+    let options = Options {
+        home,
+        user_home: environment.user_home().map(std::path::Path::to_owned),
+        settings,
+        router,
+        polls: Polls::ByThemselves,
+        patience: Patience::default(),
+    };
+    worker::start(options).map_err(|err| anyhow::Error::from(err).into())
+}
+
+/// Says where the router listens, or why it does not.
+pub(super) fn announce(desk: &Desk, if_taken: IfTaken) -> Result<String, CliError> {
+    let (mut state, mut url) = settled(desk, None)?;
+    if let RouterState::PortTaken {
+        port,
+        free_port: Some(free_port),
+        ..
+    } = state
+        && if_taken == IfTaken::Move
+    {
+        say(&format!("Port {port} is taken; using {free_port}."));
+        desk.ask(Command::ServeOnPort(free_port))
+            .map_err(anyhow::Error::from)?;
+        (state, url) = settled(desk, Some(port))?;
+    }
+    match state {
+        RouterState::PortTaken {
+            port,
+            holder,
+            free_port,
+        } => {
+            let holder = holder
+                .map(|holder| format!(" by {holder}"))
+                .unwrap_or_default();
+            let hint = free_port
+                .map(|port| format!("; CODEX_ROUTER_ADDR=localhost:{port} is free"))
+                .unwrap_or_default();
+            Err(anyhow!("port {port} is taken{holder}{hint}").into())
+        }
+        RouterState::Failed(reason) => Err(anyhow!(reason).into()),
+        RouterState::On | RouterState::Off | RouterState::Starting => {
+            say(&format!("Router on {url}"));
+            if desk.snapshot().profiles.is_empty() {
+                warn(
+                    "There is no account yet: sign in with `codex login`, then `codex-router save NAME`.",
+                );
+            }
+            Ok(url)
+        }
+    }
+}
+
+/// The router's state once it is no longer on its way, nor stuck at the port that it was asked to leave.
+fn settled(desk: &Desk, left: Option<u16>) -> Result<(RouterState, String), CliError> {
+    wait_for(desk, LONGEST_START, |snapshot: &Snapshot| {
+        match &snapshot.router.state {
+            RouterState::Off | RouterState::Starting => None,
+            RouterState::PortTaken { port, .. } if Some(*port) == left => None,
+            state => Some((
+                state.clone(),
+                snapshot.router.base_url().unwrap_or_default(),
+            )),
+        }
+    })
+}
+
+/// Settings that would be dangerous are not corrected but refused.
+pub(super) fn check(settings: &Settings) -> Result<(), CliError> {
+    match settings.listen {
+        Listen::At(address) if !address.ip().is_loopback() => Err(CliError::Usage(format!(
+            "the router would listen on {address}, which other computers can reach, and there are no client keys yet to keep them out; use a loopback address such as localhost:9876"
+        ))),
+        Listen::At(_) | Listen::Localhost { .. } => Ok(()),
+    }
+}
+
+/// Takes the place of the one instance, or asks the one that has it to show itself.
+pub(super) fn only_instance(home: &Home) -> Result<Option<InstanceLock>, CliError> {
+    if let Some(lock) = InstanceLock::take(home).map_err(anyhow::Error::from)? {
+        return Ok(Some(lock));
+    }
+    crate::store::watch::ask_to_raise(home).map_err(anyhow::Error::from)?;
+    say("Codex Router is already running; it was asked to show itself.");
+    Ok(None)
+}

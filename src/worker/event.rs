@@ -1,0 +1,112 @@
+//! What the world did, in the past tense, and what must now be done, as data.
+
+use std::net::SocketAddr;
+
+use crate::desk::CodexProcess;
+use crate::desk::settings::Listen;
+use crate::pool::Access;
+use crate::profile::{AuthFile, Fingerprint, Profile, ProfileName};
+use crate::router::{NoToken, Report, StartError};
+use crate::store::live::Live;
+use crate::store::profiles::Skipped;
+use crate::store::switch::Switched;
+use crate::upstream::{Bearer, UsageError};
+use crate::usage::Usage;
+
+use super::refresher::{RefreshFailure, Refreshed};
+
+/// Something happened.
+#[derive(Debug)]
+pub enum Event {
+    DiskRead(Box<Reading>),
+    DiskUnreadable(String),
+    DiskChanged,
+    /// Another start of the program asked this one to show itself.
+    RaiseAsked,
+    WatchingFailed(String),
+    UsageArrived {
+        name: ProfileName,
+        result: Result<Usage, UsageError>,
+    },
+    /// A request met a token that is expired or refused.
+    TokenWanted {
+        name: ProfileName,
+        stale: Fingerprint,
+    },
+    TokenRefreshed {
+        name: ProfileName,
+        result: Result<Refreshed, RefreshFailure>,
+    },
+    /// A token that could not be written before is on disk now.
+    TokenSaved {
+        name: ProfileName,
+        result: Result<(), String>,
+    },
+    SwitchEnded {
+        to: ProfileName,
+        result: Result<Switched, String>,
+        codex: Vec<CodexProcess>,
+    },
+    SaveEnded {
+        name: ProfileName,
+        result: Result<(), String>,
+    },
+    TookHome(Result<Option<ProfileName>, String>),
+    RouterStarted(Result<Vec<SocketAddr>, StartError>),
+    RouterStopped,
+    Reported(Report),
+    CodexFound(Vec<CodexProcess>),
+    /// A moment that [`super::state::AppState::next_due`] named has come.
+    TimePassed,
+}
+
+/// Everything that was found on disk in one go.
+#[derive(Debug)]
+pub struct Reading {
+    pub profiles: Vec<Profile>,
+    pub skipped: Vec<Skipped>,
+    pub live: Live,
+    /// `cli_auth_credentials_store`, when it is not `file`.
+    pub credential_store: Option<String>,
+    /// What `.current_profile` says: only decides between several profiles of one account.
+    pub current: Option<ProfileName>,
+}
+
+/// Something must be done now.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    ReadDisk,
+    /// `live`: the profile that is in use now, whose token a running Codex may be redeeming.
+    Switch {
+        to: ProfileName,
+        live: Option<ProfileName>,
+    },
+    SaveLive {
+        name: ProfileName,
+    },
+    TakeHome,
+    PollUsage {
+        name: ProfileName,
+        bearer: Bearer,
+    },
+    Refresh {
+        name: ProfileName,
+    },
+    /// A rotated token that is only in memory.
+    SaveToken {
+        name: ProfileName,
+        redeemed: Fingerprint,
+        auth: Box<AuthFile>,
+    },
+    /// To every request that waits for a token of this profile.
+    AnswerWaiters {
+        name: ProfileName,
+        with: Result<Access, NoToken>,
+    },
+    StartRouter {
+        listen: Listen,
+    },
+    StopRouter,
+    FindCodex,
+    KeepUsage,
+}

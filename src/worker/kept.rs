@@ -1,0 +1,269 @@
+//! What the worker keeps about one profile beside its files.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::schedule;
+use crate::pool::{Access, InFlight, Member, Rest, RestCause, Trouble, Unusable};
+use crate::profile::{AuthFile, Credentials, Fingerprint, Health, Profile};
+use crate::upstream::Bearer;
+use crate::usage::Usage;
+
+#[derive(Debug)]
+pub struct Kept {
+    pub profile: Profile,
+    pub usage: Option<Arc<Usage>>,
+    pub usage_error: Option<String>,
+    pub poll: Poll,
+    pub refresh: Refresh,
+    pub rest: Option<Rest>,
+    breaker: Breaker,
+    pub in_flight: InFlight,
+}
+
+#[derive(Debug)]
+pub struct Poll {
+    /// `None`: this kind of login has no usage endpoint.
+    pub next_at: Option<SystemTime>,
+    pub started_at: Option<SystemTime>,
+    pub is_running: bool,
+    pub failures: u32,
+    /// Whether a person asked for the answer that is on its way.
+    pub is_asked: bool,
+}
+
+#[derive(Debug, Default)]
+pub struct Refresh {
+    pub next_at: Option<SystemTime>,
+    pub is_running: bool,
+    pub failures: u32,
+    pub is_asked: bool,
+    /// A rotated token that could not be written yet, and which one it replaced.
+    pub unsaved: Option<Unsaved>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Unsaved {
+    pub auth: AuthFile,
+    pub redeemed: Fingerprint,
+    pub reason: String,
+    pub next_try_at: SystemTime,
+}
+
+/// Opens after failures in quick succession, for longer each time.
+#[derive(Debug, Default)]
+struct Breaker {
+    failed_at: VecDeque<SystemTime>,
+    openings: u32,
+}
+
+const BREAKER_FAILURES: usize = 5;
+const BREAKER_SPAN: Duration = Duration::from_secs(30);
+const BREAKER_REST: Duration = Duration::from_secs(30);
+const MAX_BREAKER_REST: Duration = Duration::from_secs(300);
+/// For a usage limit whose end nobody told; the usage poll that follows knows better.
+const GUESSED_LIMIT_REST: Duration = Duration::from_secs(300);
+/// For "too many requests" without a time.
+const GUESSED_THROTTLE_REST: Duration = Duration::from_secs(5);
+const MIN_REST: Duration = Duration::from_secs(1);
+const MAX_REST: Duration = Duration::from_secs(8 * 86_400);
+
+impl Kept {
+    pub fn new(profile: Profile, first_poll_at: SystemTime) -> Self {
+        let mut kept = Self {
+            profile,
+            usage: None,
+            usage_error: None,
+            poll: Poll {
+                next_at: None,
+                started_at: None,
+                is_running: false,
+                failures: 0,
+                is_asked: false,
+            },
+            refresh: Refresh::default(),
+            rest: None,
+            breaker: Breaker::default(),
+            in_flight: InFlight::default(),
+        };
+        kept.plan(first_poll_at);
+        kept
+    }
+
+    /// Takes what was read from disk. Numbers and rests belong to an account, so they go when the account changes.
+    pub fn take(&mut self, profile: Profile, poll_at: SystemTime) {
+        let before = (self.profile.identity().cloned(), self.profile.health());
+        let is_same_login = match (&self.profile.login, &profile.login) {
+            (Ok(old), Ok(new)) => old.same_login(new),
+            (Err(old), Err(new)) => old == new,
+            _ => false,
+        };
+        self.profile = profile;
+        if before.0.as_ref() != self.profile.identity() {
+            self.usage = None;
+            self.usage_error = None;
+            self.rest = None;
+            self.breaker = Breaker::default();
+            self.poll.failures = 0;
+        }
+        if !is_same_login {
+            self.refresh.failures = 0;
+            self.refresh.unsaved = None;
+            self.plan(poll_at);
+        } else if before.1 != self.profile.health() {
+            self.plan(poll_at);
+        }
+    }
+
+    /// Sets the next poll and refresh by what the login is.
+    fn plan(&mut self, poll_at: SystemTime) {
+        let is_fine = self.profile.health() == Health::Fine;
+        let login = self.profile.login.as_ref().ok().filter(|_| is_fine);
+        self.poll.next_at = login
+            .and_then(AuthFile::chatgpt)
+            .map(|_| match self.poll.next_at {
+                Some(at) if self.usage.is_some() => at.min(poll_at + schedule::MIN_POLL_GAP),
+                _ => poll_at,
+            });
+        self.refresh.next_at =
+            login.and_then(|login| schedule::refresh_due(&self.profile.name, login));
+    }
+
+    pub fn replan_refresh(&mut self) {
+        self.refresh.next_at = match (self.profile.health(), &self.profile.login) {
+            (Health::Fine, Ok(login)) => schedule::refresh_due(&self.profile.name, login),
+            _ => None,
+        };
+    }
+
+    /// What speaks for the profile upstream, whether or not it still works.
+    pub fn access(&self) -> Option<Access> {
+        match self.profile.login.as_ref().ok()?.credentials() {
+            Credentials::ChatGpt(login) => Some(Access::ChatGpt {
+                access_token: login.access_token.clone(),
+                account_id: login.account_id.clone(),
+                is_fedramp: login.claims.is_fedramp,
+                expires_at: login.claims.expires_at,
+            }),
+            Credentials::ApiKey { key } => Some(Access::ApiKey { key: key.clone() }),
+            Credentials::Other { .. } => None,
+        }
+    }
+
+    /// For a usage poll: only with an access token that still works, so that polling never redeems anything.
+    pub fn working_bearer(&self, now: SystemTime) -> Option<Bearer> {
+        let login = self.profile.login.as_ref().ok()?.chatgpt()?;
+        (!login.expires_within(Duration::ZERO, now)).then(|| Bearer {
+            token: login.access_token.clone(),
+            account_id: login.account_id.clone(),
+            is_fedramp: login.claims.is_fedramp,
+        })
+    }
+
+    /// This profile as the router's pool knows it.
+    pub fn member(&self) -> Result<Member, Unusable> {
+        let unusable = |trouble| {
+            Err(Unusable {
+                name: self.profile.name.clone(),
+                trouble,
+            })
+        };
+        match self.profile.health() {
+            Health::Fine => {}
+            Health::SignInAgain => return unusable(Trouble::SignInAgain),
+            Health::Unreadable(_) => return unusable(Trouble::Unreadable),
+            Health::NotRoutable { .. } => return unusable(Trouble::NotRoutable),
+        }
+        let Some(access) = self.access() else {
+            return unusable(Trouble::NotRoutable);
+        };
+        Ok(Member {
+            name: self.profile.name.clone(),
+            access,
+            is_enabled: self.profile.side.is_enabled(),
+            usage: self.usage.clone(),
+            rest: self.rest.clone(),
+            in_flight: self.in_flight.clone(),
+        })
+    }
+
+    /// Numbers from any source; newer ones win, and what they do not tell stays.
+    pub fn note_usage(&mut self, usage: Usage) {
+        if self
+            .usage
+            .as_ref()
+            .is_some_and(|old| old.fetched_at > usage.fetched_at)
+        {
+            return;
+        }
+        let usage = match &self.usage {
+            Some(old) => usage.or_else_from(old),
+            None => usage,
+        };
+        // A poll that shows room again ends a rest that only guessed.
+        if usage.blocked_until(usage.fetched_at).is_none()
+            && self
+                .rest
+                .as_ref()
+                .is_some_and(|rest| rest.cause == RestCause::UsageLimit)
+        {
+            self.rest = None;
+        }
+        self.usage_error = None;
+        self.usage = Some(Arc::new(usage));
+    }
+
+    pub fn note_served(&mut self) {
+        self.rest = None;
+        self.breaker = Breaker::default();
+    }
+
+    pub fn note_usage_limit(&mut self, resets_at: Option<SystemTime>, now: SystemTime) {
+        let known = resets_at.or_else(|| {
+            self.usage
+                .as_ref()
+                .and_then(|usage| usage.blocked_until(now))
+                .flatten()
+        });
+        self.set_rest(
+            RestCause::UsageLimit,
+            known.unwrap_or(now + GUESSED_LIMIT_REST),
+            now,
+        );
+    }
+
+    pub fn note_throttled(&mut self, retry_after: Option<Duration>, now: SystemTime) {
+        self.set_rest(
+            RestCause::Throttled,
+            now + retry_after.unwrap_or(GUESSED_THROTTLE_REST).min(MAX_REST),
+            now,
+        );
+    }
+
+    pub fn note_failing(&mut self, now: SystemTime) {
+        let breaker = &mut self.breaker;
+        breaker
+            .failed_at
+            .retain(|at| now.duration_since(*at).is_ok_and(|age| age <= BREAKER_SPAN));
+        breaker.failed_at.push_back(now);
+        if breaker.failed_at.len() >= BREAKER_FAILURES {
+            breaker.failed_at.clear();
+            let rest = BREAKER_REST
+                .saturating_mul(1 << breaker.openings.min(8))
+                .min(MAX_BREAKER_REST);
+            breaker.openings = breaker.openings.saturating_add(1);
+            self.set_rest(RestCause::Failing, now + rest, now);
+        }
+    }
+
+    fn set_rest(&mut self, cause: RestCause, until: SystemTime, now: SystemTime) {
+        let until = until.clamp(now + MIN_REST, now + MAX_REST);
+        // A longer rest with evidence is not shortened by a burst of other refusals.
+        if self.rest.as_ref().is_none_or(|rest| {
+            rest.until <= now || rest.until < until || cause == RestCause::UsageLimit
+        }) {
+            self.rest = Some(Rest { until, cause });
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What the worker lets others see: a [`Snapshot`] for faces, a [`Pool`] for the router.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::kept::Kept;
+use super::state::AppState;
+use crate::desk::{Live as LiveView, LoginKind, Notice, ProfileView, RouterView, Snapshot};
+use crate::pool::Pool;
+use crate::profile::{AuthFile, Claims, Credentials, Profile};
+use crate::store::live::Live;
+
+/// Everything that a face may see, and nothing secret.
+pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
+    let active = state.active();
+    Snapshot {
+        is_loaded: state.is_loaded,
+        home: home.to_owned(),
+        profiles: state
+            .kept
+            .values()
+            .map(|kept| profile_view(kept, active == Some(&kept.profile.name), now))
+            .collect(),
+        live: live_view(state),
+        router: RouterView {
+            state: state.router.state.clone(),
+            address: Some(
+                state
+                    .router
+                    .addresses
+                    .first()
+                    .copied()
+                    .unwrap_or(state.router.listen.first()),
+            ),
+            strategy: state.settings.strategy,
+            last_request: state.router.last_request.clone(),
+            requests: state.router.requests,
+            in_flight: state.kept.values().map(|kept| kept.in_flight.count()).sum(),
+        },
+        notices: notices(state),
+        happenings: state.happenings.iter().cloned().collect(),
+        codex: state.codex.clone(),
+        poll_interval: state.settings.usage_poll_interval,
+        is_refreshing: state.is_refreshing(),
+        raises: state.raises,
+    }
+}
+
+/// Everything that the router needs. Holds secrets.
+pub fn pool(state: &AppState) -> Pool {
+    let mut pool = Pool {
+        active: state.active().cloned(),
+        strategy: state.settings.strategy,
+        ..Pool::default()
+    };
+    for kept in state.kept.values() {
+        match kept.member() {
+            Ok(member) => pool.members.push(Arc::new(member)),
+            Err(unusable) => pool.unusable.push(unusable),
+        }
+    }
+    pool
+}
+
+fn profile_view(kept: &Kept, is_active: bool, now: SystemTime) -> ProfileView {
+    let Profile { name, login, side } = &kept.profile;
+    let credentials = login.as_ref().ok().map(AuthFile::credentials);
+    let (kind, claims, last_refresh_at) = match credentials {
+        Some(Credentials::ChatGpt(login)) => {
+            (LoginKind::ChatGpt, login.claims.clone(), login.last_refresh)
+        }
+        Some(Credentials::ApiKey { .. }) => (LoginKind::ApiKey, Claims::default(), None),
+        Some(Credentials::Other { mode }) => {
+            (LoginKind::Other(mode.clone()), Claims::default(), None)
+        }
+        None => (LoginKind::Unknown, Claims::default(), None),
+    };
+    ProfileView {
+        name: name.clone(),
+        kind,
+        email: claims.email,
+        plan: kept
+            .usage
+            .as_ref()
+            .and_then(|usage| usage.plan.clone())
+            .or(claims.plan),
+        workspace: claims.workspace_title,
+        health: kept.profile.health(),
+        is_active,
+        is_in_pool: side.is_enabled(),
+        rest: kept.rest.clone().filter(|rest| rest.until > now),
+        usage: kept.usage.clone(),
+        usage_error: kept.usage_error.clone(),
+        is_refreshing: kept.poll.is_running || kept.refresh.is_running,
+        expires_at: claims.expires_at,
+        last_refresh_at,
+    }
+}
+
+fn live_view(state: &AppState) -> LiveView {
+    match (&state.live, state.active()) {
+        (Live::Missing, _) => LiveView::Missing,
+        (Live::Unreadable(reason), _) => LiveView::Unreadable(reason.to_string()),
+        (Live::Login(_), Some(name)) => LiveView::Saved(name.clone()),
+        (Live::Login(login), None) => {
+            let claims = login
+                .chatgpt()
+                .map(|login| login.claims.clone())
+                .unwrap_or_default();
+            LiveView::Unsaved {
+                email: claims.email,
+                plan: claims.plan,
+            }
+        }
+    }
+}
+
+/// The worst first: a face shows one at a time.
+fn notices(state: &AppState) -> Vec<Notice> {
+    let unsaved = state.kept.values().filter_map(|kept| {
+        let unsaved = kept.refresh.unsaved.as_ref()?;
+        Some(Notice::UnsavedToken {
+            profile: kept.profile.name.clone(),
+            reason: unsaved.reason.clone(),
+        })
+    });
+    let skipped = state
+        .skipped
+        .iter()
+        .map(|skipped| Notice::SkippedDirectory {
+            name: skipped.name.clone(),
+            reason: skipped.reason.clone(),
+        });
+    unsaved
+        .chain(
+            state
+                .home_trouble
+                .clone()
+                .map(|reason| Notice::HomeNotWritable { reason }),
+        )
+        .chain(
+            state
+                .credential_store
+                .clone()
+                .map(|mode| Notice::CredentialStore { mode }),
+        )
+        .chain(state.offline_since.map(|since| Notice::Offline { since }))
+        .chain(
+            state
+                .watching_failed
+                .clone()
+                .map(|reason| Notice::WatchingFailed { reason }),
+        )
+        .chain(skipped)
+        .collect()
+}

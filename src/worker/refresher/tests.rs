@@ -1,0 +1,297 @@
+//! The refresher against the simulator's issuer and a real home on disk.
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::desk::Settings;
+use crate::simulator::{Account, Gate, Refresh, Simulator};
+use crate::store::live::{Live, read_live};
+use crate::store::{prepare, switch};
+
+/// A home with the profile `work`, whose access token has expired, and an issuer.
+struct Rig {
+    _dir: TempDir,
+    home: Arc<Home>,
+    simulator: Simulator,
+    refresher: Refresher,
+}
+
+fn name(text: &str) -> ProfileName {
+    ProfileName::parse(text).unwrap()
+}
+
+fn login(text: &str) -> AuthFile {
+    AuthFile::parse(text.as_bytes()).unwrap()
+}
+
+impl Rig {
+    async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Arc::new(Home::at(dir.path()).unwrap());
+        prepare(&home, SystemTime::now()).unwrap();
+        let simulator = Simulator::start().await.unwrap();
+        simulator.add(Account::chatgpt("work"));
+        profiles::create(
+            &home,
+            &name("work"),
+            &login(&simulator.auth_json_expired("work")),
+        )
+        .unwrap();
+        let settings = Settings {
+            issuer: simulator.issuer().parse().unwrap(),
+            ..Settings::default()
+        };
+        let upstream = Arc::new(Upstream::new(crate::worker::endpoints(&settings)));
+        let refresher = Refresher {
+            home: home.clone(),
+            upstream,
+            patience: Patience::none(),
+        };
+        Self {
+            _dir: dir,
+            home,
+            simulator,
+            refresher,
+        }
+    }
+
+    async fn refresh(&self) -> Result<Refreshed, RefreshFailure> {
+        self.refresher.refresh(name("work")).await
+    }
+
+    fn profile(&self, text: &str) -> Profile {
+        profiles::load(&self.home, &name(text)).unwrap()
+    }
+
+    fn on_disk(&self) -> AuthFile {
+        self.profile("work").login.unwrap()
+    }
+
+    fn use_work(&self) {
+        switch::switch(&self.home, &name("work"), SystemTime::now()).unwrap();
+    }
+
+    fn live(&self) -> AuthFile {
+        match read_live(&self.home) {
+            Live::Login(login) => login,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_login_is_on_disk_before_it_is_used_and_in_both_copies_of_the_active_one() {
+    let rig = Rig::start().await;
+    rig.use_work();
+    let refreshed = rig.refresh().await.unwrap();
+    assert!(refreshed.unsaved.is_none());
+    assert!(rig.on_disk().same_login(&refreshed.auth));
+    assert!(rig.live().same_login(&refreshed.auth));
+    assert!(
+        !refreshed
+            .auth
+            .chatgpt()
+            .unwrap()
+            .expires_within(Duration::from_secs(3600), SystemTime::now())
+    );
+    assert_eq!(rig.profile("work").side.intent(), None);
+    assert_eq!(rig.simulator.redeems("work"), 1);
+}
+
+#[tokio::test]
+async fn a_login_that_the_cli_rotated_is_adopted_without_a_word_to_the_issuer() {
+    let rig = Rig::start().await;
+    let rotated = rig.simulator.rotate_as_cli("work");
+    std::fs::write(rig.home.live_auth(), &rotated).unwrap();
+    let before = rig.simulator.redeems("work");
+    let refreshed = rig.refresh().await.unwrap();
+    assert!(refreshed.auth.same_login(&login(&rotated)));
+    assert!(rig.on_disk().same_login(&login(&rotated)));
+    assert_eq!(rig.simulator.redeems("work"), before);
+}
+
+#[tokio::test]
+async fn eight_refreshers_of_one_home_redeem_once() {
+    let rig = Rig::start().await;
+    let flights: Vec<_> = (0..8)
+        .map(|_| {
+            let refresher = rig.refresher.clone();
+            tokio::spawn(async move { refresher.refresh(name("work")).await })
+        })
+        .collect();
+    for flight in flights {
+        assert!(
+            flight
+                .await
+                .unwrap()
+                .unwrap()
+                .auth
+                .same_login(&rig.on_disk())
+        );
+    }
+    assert_eq!(
+        (
+            rig.simulator.redeems("work"),
+            rig.simulator.refused_redeems("work")
+        ),
+        (1, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_token_refused_for_good_is_marked_and_never_sent_again() {
+    let rig = Rig::start().await;
+    for refusal in [
+        Refresh::reused(),
+        Refresh::invalidated(),
+        Refresh::expired(),
+        Refresh::invalid_grant(),
+    ] {
+        profiles::edit_side(&rig.home, &name("work"), |side| side.set_rejected(None)).unwrap();
+        rig.simulator.clear_record();
+        rig.simulator.refresh_next("work", [refusal]);
+        assert!(matches!(
+            rig.refresh().await,
+            Err(RefreshFailure::SignInAgain { .. })
+        ));
+        assert_eq!(
+            rig.profile("work").health(),
+            crate::profile::Health::SignInAgain
+        );
+        assert!(matches!(
+            rig.refresh().await,
+            Err(RefreshFailure::SignInAgain { .. })
+        ));
+        assert_eq!(rig.simulator.count("/oauth/token"), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_because_another_program_was_first_adopts_its_login() {
+    let rig = Rig::start().await;
+    let gate = Gate::closed();
+    rig.simulator
+        .refresh_next("work", [Refresh::reused().held_before(&gate)]);
+    let refresher = rig.refresher.clone();
+    let flight = tokio::spawn(async move { refresher.refresh(name("work")).await });
+    gate.reached(1).await;
+    let rotated = rig.simulator.rotate_as_cli("work");
+    std::fs::write(rig.home.live_auth(), &rotated).unwrap();
+    gate.open();
+    let refreshed = flight.await.unwrap().unwrap();
+    assert!(
+        refreshed.auth.same_login(&login(&rotated)) && rig.on_disk().same_login(&login(&rotated))
+    );
+}
+
+#[tokio::test]
+async fn trouble_of_the_issuer_leaves_the_token_as_good_as_it_was() {
+    let rig = Rig::start().await;
+    let before = rig.on_disk();
+    for trouble in [
+        Refresh::throttled(Duration::from_secs(1)),
+        Refresh::server_error(),
+        Refresh::html(503),
+    ] {
+        rig.simulator.refresh_next("work", [trouble]);
+        assert!(matches!(
+            rig.refresh().await,
+            Err(RefreshFailure::Later {
+                is_ambiguous: false,
+                ..
+            })
+        ));
+        assert!(rig.on_disk().same_login(&before));
+        assert_eq!(rig.profile("work").side.intent(), None);
+    }
+    assert!(rig.refresh().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_asked_for_once_more_and_not_oftener() {
+    let rig = Rig::start().await;
+    rig.simulator.refresh_always("work", Refresh::answer_lost());
+    assert!(rig.refresh().await.is_err());
+    assert!(rig.simulator.count("/oauth/token") <= 2);
+}
+
+#[tokio::test]
+async fn a_token_of_somebody_else_is_never_stored() {
+    let rig = Rig::start().await;
+    rig.simulator.add(Account::chatgpt("eve"));
+    let before = rig.on_disk();
+    rig.simulator
+        .refresh_next("work", [Refresh::for_account("eve")]);
+    assert!(rig.refresh().await.is_err());
+    assert!(rig.on_disk().same_login(&before));
+}
+
+#[tokio::test]
+async fn an_answer_without_a_refresh_token_keeps_the_old_one() {
+    let rig = Rig::start().await;
+    let before = rig.on_disk();
+    rig.simulator
+        .refresh_next("work", [Refresh::without_refresh_token()]);
+    let refreshed = rig.refresh().await.unwrap();
+    assert_eq!(
+        refreshed.auth.refresh_fingerprint(),
+        before.refresh_fingerprint()
+    );
+    assert!(rig.on_disk().same_login(&refreshed.auth) && !before.same_login(&refreshed.auth));
+}
+
+#[tokio::test]
+async fn nothing_is_redeemed_when_the_answer_could_not_be_saved() {
+    let rig = Rig::start().await;
+    // The side file is where the intent is noted; a directory in its place cannot be written, not even by root.
+    std::fs::create_dir(rig.home.profiles_dir().join("work/router.json")).unwrap();
+    assert!(matches!(
+        rig.refresh().await,
+        Err(RefreshFailure::NotPossible(_))
+    ));
+    assert_eq!(rig.simulator.count("/oauth/token"), 0);
+}
+
+#[tokio::test]
+async fn a_login_that_cannot_be_written_after_the_redeem_is_handed_back_and_saved_later() {
+    let rig = Rig::start().await;
+    let gate = Gate::closed();
+    rig.simulator
+        .refresh_next("work", [Refresh::rotate().held_before(&gate)]);
+    let refresher = rig.refresher.clone();
+    let flight = tokio::spawn(async move { refresher.refresh(name("work")).await });
+    gate.reached(1).await;
+    // A directory where the login should be, and where displaced logins would go: nothing can be saved.
+    let auth = rig.home.profiles_dir().join("work/auth.json");
+    let aside = rig.home.profiles_dir().join("work/aside");
+    std::fs::rename(&auth, &aside).unwrap();
+    std::fs::create_dir(&auth).unwrap();
+    std::fs::remove_dir(rig.home.displaced_dir()).unwrap();
+    std::fs::write(rig.home.displaced_dir(), "in the way").unwrap();
+    gate.open();
+    let refreshed = flight.await.unwrap().unwrap();
+    let (redeemed, _reason) = refreshed.unsaved.unwrap();
+    assert_eq!(rig.simulator.redeems("work"), 1);
+
+    std::fs::remove_dir(&auth).unwrap();
+    std::fs::rename(&aside, &auth).unwrap();
+    rig.refresher
+        .save_again(name("work"), redeemed, refreshed.auth.clone())
+        .await
+        .unwrap();
+    assert!(rig.on_disk().same_login(&refreshed.auth));
+    assert_eq!(rig.profile("work").side.intent(), None);
+}
+
+#[tokio::test]
+async fn two_profiles_of_one_account_both_get_the_new_login() {
+    let rig = Rig::start().await;
+    profiles::create(&rig.home, &name("copy"), &rig.on_disk()).unwrap();
+    let refreshed = rig.refresh().await.unwrap();
+    assert!(
+        rig.profile("copy")
+            .login
+            .unwrap()
+            .same_login(&refreshed.auth)
+    );
+}
