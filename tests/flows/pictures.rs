@@ -33,10 +33,12 @@ fn the_window_is_pictured_light_and_dark() {
         let mut program = rig.spawn(&mut command);
         let base_url = program.base_url();
         assert_eq!(base_url, BASE_URL, "something else listens there now");
+        for part in ["66 percent left", "94 percent left", "12 percent left"] {
+            screen.find(part);
+        }
         let answer = rig.chat(&base_url, "hello");
         assert!(answer.said().is_some(), "{answer:?}");
-        screen.find("percent left");
-        screen.find("gpt-5.4");
+        screen.find("gpt-5.4 via spare");
 
         let file = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("assets")
