@@ -12,18 +12,18 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
 use super::House;
+use super::access::{bearer_of, fresh_access, has_run_out, service_of};
 use super::ask::Ask;
 use super::exhausted::Exhausted;
-use super::fresh::NoToken;
 use super::handshake::{self, Beginning};
 use super::reply::{Refusal, UpstreamRefusal};
 use super::report::{AttemptOutcome, AttemptResult, Record, Report};
 use super::setback::{NextStep, Said, Setback};
-use super::source::Source;
-use crate::pool::{Access, Choice, Lease, Member, choose};
-use crate::profile::{ProfileName, Secret};
+use super::source::{Broken, Source};
+use crate::pool::{Access, Choice, Lease, choose};
+use crate::profile::ProfileName;
 use crate::translate::{Failure, MAX_ANSWER_BYTES};
-use crate::upstream::{Bearer, SendError, Service};
+use crate::upstream::{SendError, Service};
 use crate::usage::Usage;
 
 /// A profile's reply that is good so far.
@@ -72,7 +72,7 @@ impl Attempt {
         }));
     }
 
-    /// The client went away while nothing was under way with this profile.
+    /// Nothing was sent, so there is nothing to tell.
     fn forget(&mut self) {
         self.is_told = true;
     }
@@ -125,7 +125,8 @@ pub(super) async fn first_good(
             done.retries += u32::from(!tried.is_empty());
         });
         let mut attempt = Attempt::new(house.clone(), Lease::take(candidate.member.clone()));
-        match attempt.run(ask, record, tried.is_empty()).await? {
+        let outcome = attempt.run(ask, record, tried.is_empty()).await;
+        match outcome.inspect_err(|_nothing_was_sent| attempt.forget())? {
             Ok((content, headers, service)) => {
                 return Ok(Opening {
                     attempt,
@@ -264,6 +265,7 @@ impl Attempt {
         let beginning = handshake::begin(&mut source, ask.is_stream, limits, &mut self.usage).await;
         match beginning {
             Beginning::Good => Ok((Content::Events(source), reply.headers)),
+            Beginning::Broken(Broken::Silent(after)) => Err(Setback::TimedOut(after)),
             Beginning::Broken(broken) => {
                 debug!(error = %broken, "a reply broke off at its beginning");
                 Err(Setback::Cut)
@@ -276,23 +278,6 @@ impl Attempt {
                 setback => Err(setback),
             },
         }
-    }
-}
-
-/// A newer access token than `stale`, if the worker has or gets one.
-pub(super) async fn fresh_access(
-    house: &House,
-    member: &Member,
-    stale: &Access,
-) -> Result<Access, NoToken> {
-    let secret = secret_of(stale);
-    let asked = house.tokens.fresh(&member.name, &secret.fingerprint());
-    match timeout(house.limits.answer_head, asked).await {
-        Ok(Ok(newer)) if secret_of(&newer) == secret => {
-            Err(NoToken("there is no newer access token".to_owned()))
-        }
-        Ok(answer) => answer,
-        Err(_elapsed) => Err(NoToken("a newer access token takes too long".to_owned())),
     }
 }
 
@@ -362,47 +347,6 @@ fn said_by_upstream(said: Said, ask: &Ask) -> Refusal {
             failure: said.failure,
             is_for_codex: ask.client.is_codex && ask.is_responses(),
         })),
-    }
-}
-
-pub(super) fn has_run_out(access: &Access, now: SystemTime) -> bool {
-    match access {
-        Access::ChatGpt { expires_at, .. } => expires_at.is_some_and(|at| at <= now),
-        Access::ApiKey { .. } => false,
-    }
-}
-
-pub(super) fn service_of(access: &Access) -> Service {
-    match access {
-        Access::ChatGpt { .. } => Service::ChatGpt,
-        Access::ApiKey { .. } => Service::OpenAi,
-    }
-}
-
-fn secret_of(access: &Access) -> &Secret {
-    match access {
-        Access::ChatGpt { access_token, .. } => access_token,
-        Access::ApiKey { key } => key,
-    }
-}
-
-pub(super) fn bearer_of(access: &Access) -> Bearer {
-    match access {
-        Access::ChatGpt {
-            access_token,
-            account_id,
-            is_fedramp,
-            ..
-        } => Bearer {
-            token: access_token.clone(),
-            account_id: account_id.clone(),
-            is_fedramp: *is_fedramp,
-        },
-        Access::ApiKey { key } => Bearer {
-            token: key.clone(),
-            account_id: None,
-            is_fedramp: false,
-        },
     }
 }
 

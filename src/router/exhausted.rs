@@ -1,7 +1,8 @@
 //! The answer when no profile is left: when the earliest comes back, or what keeps each of them away.
 //!
 //! A used-up pool is told as Codex understands it: 429 with the type `usage_limit_reached` ends its turn with a clear message,
-//! while 503 would make it try five times (`facts/codex-wire.md` sections 6.5 and 8).
+//! while 503 would make it try five times (`openai/codex: codex-rs/core/src/api_bridge.rs`,
+//! `codex-client/src/retry.rs`).
 
 use std::fmt;
 use std::time::{Duration, SystemTime};

@@ -60,7 +60,7 @@ impl Guard {
         check_page(head)
     }
 
-    /// What hyper lets through although no honest client of ours sends it (`facts/hazards.md` section 4).
+    /// What hyper lets through although no honest client of ours sends it (seen with hyper 1.12).
     fn check_form(&self, head: &Parts) -> Result<(), Refusal> {
         if head.version > Version::HTTP_11 {
             return Err(Refusal::BadForm("only HTTP/1.1 is spoken here"));

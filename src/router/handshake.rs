@@ -1,6 +1,7 @@
 //! The first events of a stream, held back until something real comes: a refusal among them can still go to another profile.
 //!
-//! The ChatGPT backend refuses inside a 200, right after `response.created` (`facts/codex-wire.md` section 5.7).
+//! The ChatGPT backend refuses inside a 200, right after `response.created` (`router-for-me/CLIProxyAPI:
+//! internal/runtime/executor/codex_executor_terminal.go` holds the same events back).
 
 use std::collections::VecDeque;
 

@@ -1,6 +1,7 @@
 //! Which headers pass, in both directions. Both lists say what passes; everything else stays here.
 //!
-//! Codex's own headers are those of `facts/codex-wire.md` sections 5.2 and 5.6. Credentials, cookies, addresses and hop-by-hop
+//! Codex's own headers: `openai/codex: codex-rs/codex-api/src/requests/headers.rs` and `core/src/client.rs` on the way up,
+//! `codex-api/src/sse/responses.rs` and `core/src/api_bridge.rs` on the way back. Credentials, cookies, addresses and hop-by-hop
 //! headers are on no list.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};

@@ -1,6 +1,6 @@
 //! Every figure that bounds what a client or an upstream may cost us, in one place.
 //!
-//! The figures and their reasons are those of `facts/safety.md` (sections 5, 7 and 8); tests shorten them.
+//! Chosen so that one honest user never meets them and one runaway client cannot take the computer down. Tests shorten them.
 
 use std::time::Duration;
 

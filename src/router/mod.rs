@@ -20,11 +20,13 @@ use crate::pool::Pool;
 use crate::upstream::Upstream;
 
 mod accept;
+mod access;
 mod answer;
 mod ask;
 mod attempt;
 mod body;
 mod chat;
+mod codes;
 mod decode;
 mod door;
 mod exhausted;

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::House;
+use super::access::{bearer_of, fresh_access, has_run_out, service_of};
 use super::answer::AnswerBody;
-use super::attempt::{bearer_of, fresh_access, has_run_out, service_of};
 use super::reply::{self, Refusal};
 use crate::pool::{Member, choose};
 use crate::translate::models::{ModelDocument, codex_list, openai_list, openai_model};

@@ -1,5 +1,5 @@
 //! The event `codex.rate_limits`, which tells inside a stream what the `x-codex-*` headers tell in front of it
-//! (`facts/codex-wire.md` section 6.4).
+//! (`openai/codex: codex-rs/codex-api/src/rate_limits.rs`).
 
 use std::time::SystemTime;
 

@@ -138,6 +138,11 @@ impl Refusal {
         self.told().status
     }
 
+    /// The word for a log.
+    pub(super) fn code(&self) -> Option<String> {
+        self.told().body.code
+    }
+
     fn told(&self) -> Told {
         const INVALID: &str = "invalid_request_error";
         const DENIED: &str = "permission_error";
@@ -296,7 +301,7 @@ fn status_of(failure: &Failure) -> StatusCode {
             StatusCode::TOO_MANY_REQUESTS
         }
         "server_is_overloaded" | "slow_down" => StatusCode::SERVICE_UNAVAILABLE,
-        code if super::setback::is_request_fault(code) => StatusCode::BAD_REQUEST,
+        code if super::codes::is_request_fault(code) => StatusCode::BAD_REQUEST,
         _ => match failure.status {
             Some(400) => StatusCode::BAD_REQUEST,
             Some(429) => StatusCode::TOO_MANY_REQUESTS,

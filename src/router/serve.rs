@@ -55,7 +55,13 @@ pub(super) async fn serve(
     let mut reply = match answering.await {
         Ok(reply) => reply,
         Err(refusal) => {
-            debug!(request = id, status = refusal.status().as_u16(), error = %refusal, "refused");
+            // Never its sentence: an upstream's may quote the prompt.
+            debug!(
+                request = id,
+                status = refusal.status().as_u16(),
+                code = refusal.code(),
+                "refused"
+            );
             refusal.into_reply()
         }
     };

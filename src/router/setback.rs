@@ -1,13 +1,17 @@
 //! Why one attempt gave no usable reply, and what follows from it.
 //!
 //! The upstream says the same thing in several ways: by status, by the code or the type of an error object, in an HTTP body or
-//! inside a stream that began with 200. Here they become one of a few words (`facts/protocols.md` section 13.3).
+//! inside a stream that began with 200. Here they become one of a few words.
 
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+use super::codes::{
+    is_account_fault, is_model_fault, is_overload, is_request_fault, is_token_fault,
+    is_usage_limit, says_model_not_supported,
+};
 use super::report::AttemptResult;
 use crate::translate::Failure;
 use crate::upstream::retry_after;
@@ -240,73 +244,6 @@ impl Said {
 /// What a reset may be at most and at least: a clock that is wrong must not shut an account out for good.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(8 * 24 * 3600);
-
-fn is_usage_limit(word: &str) -> bool {
-    matches!(
-        word,
-        "usage_limit_reached"
-            | "insufficient_quota"
-            | "quota_exceeded"
-            | "usage_not_included"
-            | "payment_required"
-            | "workspace_owner_credits_depleted"
-            | "workspace_member_credits_depleted"
-            | "workspace_owner_usage_limit_reached"
-            | "workspace_member_usage_limit_reached"
-    )
-}
-
-fn is_account_fault(word: &str) -> bool {
-    matches!(
-        word,
-        "account_deactivated"
-            | "account_banned"
-            | "account_suspended"
-            | "deactivated_workspace"
-            | "identity_verification_required"
-    )
-}
-
-fn is_token_fault(word: &str) -> bool {
-    matches!(
-        word,
-        "token_expired" | "token_invalidated" | "token_revoked" | "invalid_api_key"
-    )
-}
-
-fn is_model_fault(word: &str) -> bool {
-    matches!(
-        word,
-        "model_not_found" | "model_not_available" | "model_not_supported"
-    )
-}
-
-fn is_overload(word: &str) -> bool {
-    matches!(word, "server_is_overloaded" | "slow_down")
-}
-
-/// Words for a request that no account could serve.
-pub(super) fn is_request_fault(word: &str) -> bool {
-    matches!(
-        word,
-        "context_length_exceeded"
-            | "cyber_policy"
-            | "invalid_encrypted_content"
-            | "invalid_prompt"
-            | "invalid_request_error"
-            | "invalid_value"
-            | "missing_tool_output"
-            | "no_tool_output"
-            | "previous_response_not_found"
-            | "string_above_max_length"
-            | "unsupported_value"
-    )
-}
-
-/// `{"detail":"The 'x' model is not supported when using Codex with a ChatGPT account."}` has no code.
-fn says_model_not_supported(message: &str) -> bool {
-    message.contains("model is not supported when using Codex")
-}
 
 /// Cloudflare's challenge page: HTML with 403, or any status that it marks.
 fn is_challenge(status: StatusCode, headers: &HeaderMap) -> bool {

@@ -10,7 +10,7 @@ use super::{
     window::{Credits, Limit, Window},
 };
 
-/// No source states the real lifetime (codex-wire.md 11); ten days is what this project assumes.
+/// No source states the real lifetime; ten days is what this project assumes.
 const ACCESS_LIFETIME: Duration = Duration::from_secs(10 * 24 * 3600);
 
 /// A ChatGPT account or an API key, built by chaining.
@@ -82,7 +82,7 @@ impl Account {
         self
     }
 
-    /// An open string: `free`, `plus`, `pro`, `team` … (codex-wire.md 2).
+    /// An open string: `free`, `plus`, `pro`, `team` ….
     pub fn plan(mut self, plan: &str) -> Self {
         self.plan = plan.to_owned();
         self
@@ -167,7 +167,7 @@ impl Account {
         self
     }
 
-    /// Every stream begins with the private `codex.rate_limits` event (codex-wire.md 6.4).
+    /// Every stream begins with the private `codex.rate_limits` event (codex-rs/codex-api/src/rate_limits.rs).
     pub fn sends_limit_event(mut self) -> Self {
         self.sends_limit_event = true;
         self

@@ -1,6 +1,6 @@
 //! What the upstreams refuse in a request for a response, before anything else happens.
 //!
-//! The lists are those of codex-wire.md 5.4 and protocols.md 1. Where the real wording is not known, the wording here is
+//! The lists are those that CLIProxyAPI (codex_executor_request.go) and codex-lb (app/core/openai/requests.py) work around. Where the real wording is not known, the wording here is
 //! this project's own; the status and the shape of the body are what callers act on.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -114,7 +114,7 @@ fn check_chatgpt(request: &Value) -> Result<(), HttpReply> {
         return refuse("Unsupported parameter: prompt_cache_breakpoint");
     }
     let tier = request.get("service_tier").and_then(Value::as_str);
-    // The CLI itself sends both (codex-wire.md 5.3).
+    // The CLI itself sends both (codex-rs/codex-api/src/common.rs).
     if let Some(tier) = tier.filter(|tier| !matches!(*tier, "priority" | "flex")) {
         return refuse(&format!("Unsupported service_tier: {tier}"));
     }
@@ -163,7 +163,7 @@ fn check_lengths(request: &Value) -> Result<(), HttpReply> {
     ))
 }
 
-/// Encrypted reasoning is bound to the workspace that made it (codex-wire.md 5.5). Content not made here passes.
+/// Encrypted reasoning is bound to the workspace that made it (codex-rs/protocol/src/models.rs). Content not made here passes.
 fn check_encrypted(account: &Account, request: &Value) -> Result<(), HttpReply> {
     let own = seal(account);
     let is_foreign = items(request)

@@ -77,7 +77,7 @@ pub(super) fn authorise(
     }
 }
 
-/// 401 with one of the token codes of codex-wire.md 5.7.
+/// 401 with one of the token codes.
 pub(super) fn unauthorized(credential: &Credential) -> HttpReply {
     let (code, message) = match credential {
         Credential::Expired(_) => (

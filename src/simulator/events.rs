@@ -1,6 +1,6 @@
 //! Named constructors for the events of a Responses stream, for scripts and for tests.
 //!
-//! The shapes are those of protocols.md 3.1 and codex-wire.md 5.7. Each constructor asks for what a test cares about and
+//! The shapes are those of openai-python (types/responses) and codex-rs/codex-api/src/sse/responses.rs. Each constructor asks for what a test cares about and
 //! fills in the rest; [`Event::at`] and [`Event::with`] change it.
 
 use std::borrow::Cow;
@@ -126,7 +126,7 @@ pub fn ev_error(code: &str, message: &str) -> Event {
     )
 }
 
-/// The private limit event (codex-wire.md 6.4). `rate_limits` holds `primary` and `secondary`.
+/// The private limit event (codex-rs/codex-api/src/rate_limits.rs). `rate_limits` holds `primary` and `secondary`.
 pub fn ev_rate_limits(plan: &str, rate_limits: Value) -> Event {
     Event::new(
         "codex.rate_limits",
@@ -250,7 +250,7 @@ pub fn function_call_item(
     })
 }
 
-/// The fields that the CLI requires, and the two details (codex-wire.md 5.7).
+/// The fields that the CLI requires, and the two details (codex-rs/codex-api/src/sse/responses.rs).
 pub fn usage_object(input: u64, cached: u64, output: u64, reasoning: u64) -> Value {
     json!({
         "input_tokens": input,

@@ -56,7 +56,7 @@ impl HttpReply {
         Self::json(status, &json!({ "detail": detail.into() }))
     }
 
-    /// The OpenAI error body (protocols.md 13.1) with `param: null`.
+    /// The OpenAI error body (platform.openai.com/docs/guides/error-codes) with `param: null`.
     pub fn error(status: u16, kind: &str, code: &str, message: &str) -> Self {
         let error = json!({ "message": message, "type": kind, "param": null, "code": code });
         Self::json(status, &json!({ "error": error }))
@@ -90,7 +90,7 @@ impl fmt::Debug for HttpReply {
     }
 }
 
-/// The head of an event stream (protocols.md 13.4) in front of `body`.
+/// The head of an event stream (WHATWG HTML, server-sent events) in front of `body`.
 pub(super) fn event_stream(headers: Vec<(String, String)>, body: Body) -> Response<Body> {
     let mut all = vec![
         (

@@ -17,7 +17,7 @@ use super::{
     usage::limit_headers,
 };
 
-/// Fixed, so that two answers are equal (protocols.md 11).
+/// Fixed, so that two answers are equal.
 const CREATED: u64 = 1_770_000_000;
 
 #[derive(Clone, Copy)]
@@ -30,7 +30,7 @@ struct Model<'a> {
     is_supported_in_api: bool,
 }
 
-/// A part of the catalogue of August 2026 (codex-wire.md 7).
+/// A part of the catalogue of August 2026 (codex-rs/protocol/src/openai_models.rs).
 const CATALOGUE: [Model<'static>; 5] = [
     Model {
         slug: "gpt-5.5",
@@ -166,7 +166,7 @@ fn offered(slug: &str) -> Model<'_> {
         })
 }
 
-/// All fields that the CLI's parser requires, and the customary others (codex-wire.md 7).
+/// All fields that the CLI's parser requires, and the customary others (codex-rs/protocol/src/openai_models.rs).
 fn model_info(model: &Model<'_>, priority: usize) -> Value {
     let efforts = ["low", "medium", "high", "xhigh"].map(
         |effort| json!({ "effort": effort, "description": format!("{effort} reasoning effort") }),

@@ -1,4 +1,4 @@
-//! `POST /oauth/token`: refresh tokens that rotate and are good once (codex-wire.md 3).
+//! `POST /oauth/token`: refresh tokens that rotate and are good once (codex-rs/core/src/auth.rs).
 
 use std::time::{Duration, SystemTime};
 

@@ -172,7 +172,7 @@ fn limits(side: Side, account: &Account, now: SystemTime) -> Vec<(String, String
     }
 }
 
-/// codex-wire.md 6.5 and 6.3; on the platform the quota error.
+/// As codex-rs/core/src/api_bridge.rs reads it; on the platform the quota error.
 fn usage_limit(side: Side, account: &Account, resets_in: Duration, now: SystemTime) -> HttpReply {
     match side {
         Side::ChatGpt => {
@@ -212,7 +212,7 @@ fn throttled(retry_after: Duration) -> HttpReply {
     .header("retry-after", secs.to_string())
 }
 
-/// What stands in `response.error` of a failed response (codex-wire.md 5.7).
+/// What stands in `response.error` of a failed response (codex-rs/codex-api/src/sse/responses.rs).
 fn failure(account: &Account, code: &str, now: SystemTime) -> Value {
     let mut error = if code == "usage_limit_reached" {
         limit_error(account, LIMIT_INSIDE_200, now)

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::account::Account;
 
-/// The Codex CLI's public client id (codex-wire.md 3.1); the audience of an id token.
+/// The Codex CLI's public client id (codex-rs/core/src/auth.rs); the audience of an id token.
 const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
 
-/// Of an id token. Nothing schedules by it (codex-wire.md 2); an hour is customary.
+/// Of an id token. Nothing schedules by it; an hour is customary.
 const ID_TOKEN_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// What one login holds at one moment.
@@ -37,7 +37,7 @@ impl Login {
         }
     }
 
-    /// The text of an `auth.json` that the Codex CLI accepts: codex-wire.md 1.2 and 1.4, pretty as the CLI writes it.
+    /// The text of an `auth.json` that the Codex CLI accepts (codex-rs/core/src/auth/storage.rs), pretty as the CLI writes it.
     pub(super) fn auth_json(&self, account: &Account) -> String {
         let refreshed_at =
             jiff::Timestamp::try_from(self.refreshed_at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
@@ -56,13 +56,13 @@ impl Login {
     }
 }
 
-/// The `auth.json` of an API key (codex-wire.md 1.4).
+/// The `auth.json` of an API key (codex-rs/core/src/token_data.rs).
 pub(super) fn api_key_auth_json(key: &str) -> String {
     let file = json!({ "auth_mode": "apikey", "OPENAI_API_KEY": key });
     format!("{file:#}")
 }
 
-/// An access token with the claims of codex-wire.md 2.
+/// An access token with the claims that codex-rs/core/src/token_data.rs reads.
 pub(super) fn access_token(
     issuer: &str,
     account: &Account,
@@ -104,7 +104,7 @@ fn auth_claims(account: &Account) -> Value {
     })
 }
 
-/// Three parts, none of them empty: with an empty signature the CLI refuses the whole file (codex-wire.md 1.4).
+/// Three parts, none of them empty: with an empty signature the CLI refuses the whole file (codex-rs/core/src/token_data.rs).
 fn jwt(claims: &Value) -> String {
     let part = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
     let header = part(r#"{"alg":"none","typ":"JWT"}"#);

@@ -199,7 +199,7 @@ impl<'a> Turn<'a> {
         self.output.push(item);
     }
 
-    /// The last form of the response. ChatGPT leaves `output` empty there (clients.md 4), the platform fills it.
+    /// The last form of the response. ChatGPT leaves `output` empty there (CLIProxyAPI, codex_executor_terminal.go), the platform fills it.
     fn ended(&self, status: &str) -> Value {
         let reasoning = (self.thought_chars / CHARS_PER_TOKEN) as u64;
         let output = (self.said_chars / CHARS_PER_TOKEN + 1) as u64 + reasoning;

@@ -82,7 +82,7 @@ pub(super) async fn answer(shared: &Shared, headers: &HeaderMap) -> Result<Respo
     Ok(reply.into_response())
 }
 
-/// The document of codex-wire.md 6.2.
+/// The document of `GET /wham/usage` (codex-rs/codex-backend-openapi-models).
 fn report(account: &Account, now: SystemTime) -> Value {
     let rate_limit = rate_limit(&account.windows, account.limit_reached, now);
     let is_limited = rate_limit
@@ -146,7 +146,7 @@ fn rate_limit(windows: &[Window], claimed: Option<bool>, now: SystemTime) -> Val
     })
 }
 
-/// The limit headers of codex-wire.md 6.3; none for an account without windows and credits.
+/// The limit headers (codex-rs/codex-api/src/rate_limits.rs); none for an account without windows and credits.
 pub(super) fn limit_headers(account: &Account, now: SystemTime) -> Vec<(String, String)> {
     let mut headers = Vec::new();
     family(&mut headers, "x-codex", &account.windows, now);
@@ -185,7 +185,7 @@ fn family(headers: &mut Vec<(String, String)>, family: &str, windows: &[Window],
     }
 }
 
-/// The two windows in the form of the private limit event (codex-wire.md 6.4).
+/// The two windows in the form of the private limit event (codex-rs/codex-api/src/rate_limits.rs).
 pub(super) fn limit_event_windows(account: &Account, now: SystemTime) -> Value {
     let window = |index: usize| {
         account.windows.get(index).map(|window| {
@@ -200,7 +200,7 @@ pub(super) fn limit_event_windows(account: &Account, now: SystemTime) -> Value {
     json!({ "primary": window(0), "secondary": window(1) })
 }
 
-/// Whole percentages travel as integers, as the upstream's own model has them (codex-wire.md 6.2).
+/// Whole percentages travel as integers, as the upstream's own model has them.
 fn number(percent: f64) -> Value {
     if percent.fract() == 0.0 && percent >= 0.0 {
         json!(percent as u64)

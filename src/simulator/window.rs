@@ -56,7 +56,7 @@ impl Window {
         self.resets_at.duration_since(now).unwrap_or_default()
     }
 
-    /// Rounded up, as the CLI rounds (codex-wire.md 6.2).
+    /// Rounded up, as the CLI rounds (codex-rs/backend-client/src/client.rs).
     pub(super) fn minutes(self) -> u64 {
         self.length.as_secs().div_ceil(60)
     }

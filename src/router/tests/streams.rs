@@ -105,7 +105,7 @@ async fn an_answer_that_stops_at_its_limit_is_complete() {
 #[tokio::test]
 async fn an_upstream_that_falls_silent_is_given_up() {
     let limits = Limits {
-        event_idle: Duration::from_millis(50),
+        event_idle: Duration::from_millis(300),
         ..Limits::default()
     };
     let mut rig = Rig::with_limits(["work"], limits).await;
@@ -118,6 +118,20 @@ async fn an_upstream_that_falls_silent_is_given_up() {
     rig.sim.client_gone("work").await;
     let (attempts, _) = rig.told().await;
     assert_eq!(attempts, [("work".to_owned(), AttemptResult::Cut)]);
+}
+
+#[tokio::test]
+async fn silence_from_the_beginning_is_a_timeout_and_not_tried_elsewhere() {
+    let limits = Limits {
+        event_idle: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let rig = Rig::with_limits(["work", "home"], limits).await;
+    let gate = Gate::closed();
+    rig.sim.reply_next("work", [Reply::stall_after(2, &gate)]);
+    let reply = rig.chat(chat_request("hi")).await;
+    assert_eq!(reply.status(), 504);
+    assert_eq!(rig.asked(), ["work"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,72 @@
+//! The words by which upstreams name a refusal, sorted by whose affair it is.
+//!
+//! Collected from `openai/codex: codex-rs/core/src/api_bridge.rs` and `codex-api/src/sse/responses.rs`, and from what other
+//! routers act on (`router-for-me/CLIProxyAPI: internal/clienterror`). The set is open: a word that nobody knows is judged by its
+//! status.
+
+pub(super) fn is_usage_limit(word: &str) -> bool {
+    matches!(
+        word,
+        "usage_limit_reached"
+            | "insufficient_quota"
+            | "quota_exceeded"
+            | "usage_not_included"
+            | "payment_required"
+            | "workspace_owner_credits_depleted"
+            | "workspace_member_credits_depleted"
+            | "workspace_owner_usage_limit_reached"
+            | "workspace_member_usage_limit_reached"
+    )
+}
+
+pub(super) fn is_account_fault(word: &str) -> bool {
+    matches!(
+        word,
+        "account_deactivated"
+            | "account_banned"
+            | "account_suspended"
+            | "deactivated_workspace"
+            | "identity_verification_required"
+    )
+}
+
+pub(super) fn is_token_fault(word: &str) -> bool {
+    matches!(
+        word,
+        "token_expired" | "token_invalidated" | "token_revoked" | "invalid_api_key"
+    )
+}
+
+pub(super) fn is_model_fault(word: &str) -> bool {
+    matches!(
+        word,
+        "model_not_found" | "model_not_available" | "model_not_supported"
+    )
+}
+
+pub(super) fn is_overload(word: &str) -> bool {
+    matches!(word, "server_is_overloaded" | "slow_down")
+}
+
+/// Words for a request that no account could serve.
+pub(super) fn is_request_fault(word: &str) -> bool {
+    matches!(
+        word,
+        "context_length_exceeded"
+            | "cyber_policy"
+            | "invalid_encrypted_content"
+            | "invalid_prompt"
+            | "invalid_request_error"
+            | "invalid_value"
+            | "missing_tool_output"
+            | "no_tool_output"
+            | "previous_response_not_found"
+            | "string_above_max_length"
+            | "unsupported_value"
+    )
+}
+
+/// `{"detail":"The 'x' model is not supported when using Codex with a ChatGPT account."}` has no code.
+pub(super) fn says_model_not_supported(message: &str) -> bool {
+    message.contains("model is not supported when using Codex")
+}
