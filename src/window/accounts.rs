@@ -129,7 +129,7 @@ fn header_ui(
         Id::unique("emails"),
         eye,
         spoken,
-        "Ctrl+Shift+H",
+        "Shift+H",
     );
     if hide.clicked() {
         asks.push(Ask::ToggleEmails);
@@ -144,7 +144,7 @@ fn header_ui(
         Id::unique("add account"),
         icon::PLUS,
         "Add account",
-        "Ctrl+N",
+        "N",
     );
     if add.clicked() {
         asks.push(Ask::OpenSave);
@@ -156,7 +156,7 @@ fn refresh_ui(ui: &Ui, look: Look, centre: egui::Pos2, is_refreshing: bool) -> b
     let id = Id::unique("refresh all");
     if !is_refreshing {
         let response =
-            widgets::icon_button_ui(ui, look, centre, id, icon::REFRESH, "Refresh all", "Ctrl+R");
+            widgets::icon_button_ui(ui, look, centre, id, icon::REFRESH, "Refresh all", "R");
         return response.clicked();
     }
     let rect = Rect::from_center_size(centre, egui::Vec2::splat(widgets::ICON_BUTTON));

@@ -166,6 +166,11 @@ impl App {
             Ask::Sort(sort) => self.memory.sort = sort,
             Ask::Dismiss(seq) => self.memory.dismissed = self.memory.dismissed.max(seq),
             Ask::HideToast => self.toast = None,
+            Ask::HideIfHarmless => {
+                if self.on_close == OnClose::Hide {
+                    self.leave(ctx, Closed::Hidden);
+                }
+            }
             Ask::Leave(Closed::Quit) => self.leave(ctx, Closed::Quit),
             Ask::Leave(Closed::Hidden) => match self.on_close {
                 OnClose::Hide => self.leave(ctx, Closed::Hidden),

@@ -20,6 +20,8 @@ pub enum Ask {
     /// Failures up to this happening are put away.
     Dismiss(u64),
     HideToast,
-    /// Close the window this way, without asking.
+    /// Close the window this way.
     Leave(Closed),
+    /// Close it only if that costs nothing: Escape must not end the program.
+    HideIfHarmless,
 }

@@ -22,6 +22,14 @@ pub fn banner_ui(ui: &mut Ui, look: Look, banner: &Banner, asks: &mut Vec<Ask>) 
         widgets::button_width(ui.painter(), label) + 20.0
     });
     let text_width = width - TEXT_X - button_width - 10.0;
+    let title = text::paragraph(
+        ui.painter(),
+        &banner.title,
+        Role::BodyM,
+        look.text,
+        text_width,
+        2,
+    );
     let words = text::paragraph(
         ui.painter(),
         &banner.text,
@@ -30,7 +38,8 @@ pub fn banner_ui(ui: &mut Ui, look: Look, banner: &Banner, asks: &mut Vec<Ask>) 
         text_width,
         MAX_LINES,
     );
-    let extra = words.size().y - words.rows.first().map_or(0.0, |row| row.height());
+    let title_extra = beyond_first_row(&title);
+    let extra = title_extra + beyond_first_row(&words);
     let (rect, response) =
         ui.allocate_exact_size(vec2(width, (HEIGHT + extra).round()), Sense::hover());
     let spoken = format!("{}. {}", banner.title, banner.text);
@@ -65,21 +74,10 @@ pub fn banner_ui(ui: &mut Ui, look: Look, banner: &Banner, asks: &mut Vec<Ask>) 
         ink,
     );
     let left = rect.left() + TEXT_X;
-    text::put(
-        painter,
-        pos2(left, rect.top() + 15.5),
-        Align2::LEFT_CENTER,
-        &banner.title,
-        Role::BodyM,
-        look.text,
-        text_width,
-    );
-    text::place(
-        painter,
-        words,
-        pos2(left, rect.top() + 24.5),
-        Align2::LEFT_TOP,
-    );
+    let at = pos2(left, rect.top() + 6.5);
+    text::place(painter, title, at, Align2::LEFT_TOP);
+    let at = pos2(left, rect.top() + 24.5 + title_extra);
+    text::place(painter, words, at, Align2::LEFT_TOP);
     if let (Some(act), Some(label)) = (banner.act, label) {
         let width = widgets::button_width(painter, label);
         let button = Rect::from_min_size(
@@ -97,4 +95,9 @@ pub fn banner_ui(ui: &mut Ui, look: Look, banner: &Banner, asks: &mut Vec<Ask>) 
             });
         }
     }
+}
+
+fn beyond_first_row(galley: &egui::Galley) -> f32 {
+    let first = galley.rows.first().map_or(0.0, |row| row.height());
+    galley.size().y - first
 }

@@ -67,7 +67,7 @@ pub fn obey(ui: &Ui, page: &Page, state: &mut ListState, asks: &mut Vec<Ask>) {
     let is_searching = ctx.memory(|memory| memory.has_focus(list::search_id()));
     if ctx.input(|input| input.key_pressed(Key::Escape)) {
         if state.search.is_empty() {
-            asks.push(Ask::Leave(Closed::Hidden));
+            asks.push(Ask::HideIfHarmless);
         } else {
             state.search.clear();
         }

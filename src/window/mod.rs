@@ -19,6 +19,7 @@ mod keys;
 mod list;
 mod logo;
 mod memory;
+mod row;
 pub mod rows;
 mod scheme;
 mod strip;
@@ -108,7 +109,8 @@ pub fn run(desk: Desk, options: Options, memory: &mut Memory) -> Result<Closed, 
         TITLE,
         native_options(memory),
         Box::new(move |creation| {
-            outside.attach(&creation.egui_ctx);
+            let ctx = creation.egui_ctx.clone();
+            outside.attach(move || ctx.request_repaint());
             Ok(Box::new(App::new(&creation.egui_ctx, parts)))
         }),
     );

@@ -1,6 +1,6 @@
 //! Makes everything that the window says from a [`Snapshot`] and a moment. No egui in it: here wording is tested.
 //!
-//! Views draw these values by number and format nothing. Every text that changes with time goes through [`telling::Teller`],
+//! Views draw these values by number and format nothing. Every text that changes with time goes through `telling::Teller`,
 //! which remembers when the first of them reads differently, so that the window can sleep until then.
 
 use std::time::{Duration, SystemTime};

@@ -84,7 +84,7 @@ pub fn strip_ui(ui: &Ui, look: Look, rect: Rect, strip: &Strip, asks: &mut Vec<A
                     Id::unique("copy url"),
                     icon::COPY,
                     "Copy router URL",
-                    "Ctrl+Shift+C",
+                    "Shift+C",
                 );
                 if response.clicked() {
                     asks.push(Ask::CopyBaseUrl(url.clone()));

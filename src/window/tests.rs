@@ -662,6 +662,30 @@ fn escape_and_ctrl_w_hide_and_ctrl_q_quits() {
 }
 
 #[test]
+fn without_a_tray_escape_does_not_end_the_program() {
+    let mut rig = rig_with(
+        three(),
+        egui::Theme::Light,
+        OnClose::Quit,
+        Memory {
+            knows_that_closing_stops: true,
+            ..Memory::default()
+        },
+    );
+    rig.frame_with(Modifiers::NONE, Key::Escape);
+    assert_eq!(rig.sent(), []);
+}
+
+#[test]
+fn shift_f10_opens_the_menu_of_the_row() {
+    let mut rig = rig(three());
+    rig.key(Key::ArrowDown);
+    rig.press(Modifiers::SHIFT, Key::F10);
+    rig.click("Refresh usage");
+    assert_eq!(rig.asked(), [Command::RefreshUsage(name("spare"))]);
+}
+
+#[test]
 fn somebody_who_asks_for_the_window_gets_it_to_the_front() {
     let mut rig = rig(three());
     let mut raised = three();

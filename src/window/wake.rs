@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread::{self, JoinHandle};
 
-use egui::{Context, Theme};
+use egui::Theme;
 use futures_channel::oneshot;
 use futures_util::future::{self, Either};
 
@@ -15,26 +15,25 @@ use super::scheme;
 use crate::desk::Desk;
 
 /// Shared with the window. Nothing here can be waited for.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Outside {
-    window: OnceLock<Context>,
+    window: OnceLock<Box<dyn Fn() + Send + Sync>>,
     is_worker_gone: AtomicBool,
     /// 0 unknown, 1 light, 2 dark.
     scheme: AtomicU8,
 }
 
 /// The threads; dropping it ends them and waits until they have.
-#[derive(Debug)]
 pub struct Watch {
     stops: Vec<oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Outside {
-    /// From now on there is a window that can be woken.
-    pub fn attach(&self, ctx: &Context) {
+    /// From now on there is a window, and this wakes it.
+    pub fn attach(&self, wake: impl Fn() + Send + Sync + 'static) {
         // A second window would be a second `Outside`.
-        self.window.set(ctx.clone()).ok();
+        self.window.set(Box::new(wake)).ok();
     }
 
     pub fn is_worker_gone(&self) -> bool {
@@ -61,8 +60,8 @@ impl Outside {
     }
 
     fn wake(&self) {
-        if let Some(ctx) = self.window.get() {
-            ctx.request_repaint();
+        if let Some(wake) = self.window.get() {
+            wake();
         }
     }
 }
@@ -138,15 +137,16 @@ mod tests {
     use super::*;
     use crate::desk::{Snapshot, desk};
 
-    /// An attached context that says when somebody wants a frame.
+    /// Much longer than anything here takes; only a failing test waits so long.
+    const SOON: std::time::Duration = std::time::Duration::from_secs(20);
+
+    /// A window that says when it is woken.
     fn attached() -> (Arc<Outside>, mpsc::Receiver<()>) {
-        let ctx = Context::default();
         let (wanted, frames) = mpsc::channel();
-        ctx.set_request_repaint_callback(move |_| {
+        let outside = Arc::new(Outside::default());
+        outside.attach(move || {
             wanted.send(()).ok();
         });
-        let outside = Arc::new(Outside::default());
-        outside.attach(&ctx);
         (outside, frames)
     }
 
@@ -156,7 +156,7 @@ mod tests {
         let (outside, frames) = attached();
         let watch = Watch::start(front, &outside, false).unwrap();
         back.snapshots.send_replace(Arc::new(Snapshot::default()));
-        frames.recv().unwrap();
+        frames.recv_timeout(SOON).unwrap();
         drop(watch);
         assert!(!outside.is_worker_gone());
     }
@@ -167,7 +167,7 @@ mod tests {
         let (outside, frames) = attached();
         let _watch = Watch::start(front, &outside, false).unwrap();
         drop(back);
-        frames.recv().unwrap();
+        frames.recv_timeout(SOON).unwrap();
         assert!(outside.is_worker_gone());
     }
 

@@ -41,6 +41,13 @@ const CHIP_HEIGHT: f32 = 18.0;
 const CHIP_PADDING: f32 = 6.0;
 pub const MENU_ITEM_HEIGHT: f32 = 30.0;
 
+/// The key that shortcuts are made with, as it is called on this system.
+const MOD: &str = if cfg!(target_os = "macos") {
+    "Cmd"
+} else {
+    "Ctrl"
+};
+
 /// How wide a button with this text wants to be.
 pub fn button_width(painter: &Painter, text: &str) -> f32 {
     let galley = text::line(painter, text, Role::BodyM, Color32::WHITE, f32::INFINITY);
@@ -100,7 +107,7 @@ pub fn paint_button(
     focus_ring(painter, look, rect, CONTROL_RADIUS, response);
 }
 
-/// 28 by 28 around `centre`, with a tooltip that is also its name.
+/// 28 by 28 around `centre`, with a tooltip that is also its name. `shortcut` is pressed together with [`MOD`].
 pub fn icon_button_ui(
     ui: &Ui,
     look: Look,
@@ -116,7 +123,7 @@ pub fn icon_button_ui(
     let tip = if shortcut.is_empty() {
         spoken.to_owned()
     } else {
-        format!("{spoken}  {shortcut}")
+        format!("{spoken}  {MOD}+{shortcut}")
     };
     response.on_hover_text(tip)
 }

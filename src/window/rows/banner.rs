@@ -137,10 +137,10 @@ fn live(snapshot: &Snapshot, wish: &Wish<'_>) -> Option<Banner> {
         Live::Unsaved { email, .. } => Some(Banner {
             tone: BannerTone::Warn,
             icon: BannerIcon::Login,
-            title: "Codex uses a login that is not saved here".into(),
+            title: "Codex uses an unsaved login".into(),
             text: email.as_deref().map_or_else(
                 || "Save it before you switch.".into(),
-                |email| shown_email(email, wish),
+                |email| format!("{} is not saved here.", shown_email(email, wish)),
             ),
             act: Some(BannerAct::SaveLogin),
         }),
