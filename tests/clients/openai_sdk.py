@@ -108,6 +108,17 @@ def bad_request(client):
         raise AssertionError("the request was accepted")
 
 
+def too_large(client):
+    text = "x" * (65 << 20)
+    try:
+        client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": text}])
+    except openai.APIStatusError as error:
+        assert error.status_code == 413, error
+        assert error.type == "invalid_request_error", error.body
+    else:
+        raise AssertionError("the request was served")
+
+
 def rate_limit(client):
     try:
         client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "hello"}])
@@ -119,7 +130,7 @@ def rate_limit(client):
         raise AssertionError("the request was served")
 
 
-CHECKS = {check.__name__: check for check in (completion, tool, responses, models, bad_request, rate_limit)}
+CHECKS = {check.__name__: check for check in (completion, tool, responses, models, bad_request, too_large, rate_limit)}
 
 base_url, wanted = sys.argv[1:]
 with openai.OpenAI(base_url=base_url, api_key="unused", timeout=60, max_retries=0) as client:

@@ -1,6 +1,10 @@
 //! What a client gets for a bad request, and for an upstream that misbehaves: always the error object of the OpenAI API.
 
-use std::time::Duration;
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
 
 use codex_router::simulator::{Account, Reply};
 use serde_json::{Value, json};
@@ -8,9 +12,9 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Program, Rig};
 
 struct Served {
-    rig: Rig,
-    base_url: String,
     _program: Program,
+    base_url: String,
+    rig: Rig,
 }
 
 /// A router over one ChatGPT profile, `work`.
@@ -28,6 +32,12 @@ fn served() -> Served {
 impl Served {
     fn post(&self, path: &str, body: impl Into<Vec<u8>>) -> Answer {
         self.rig.post(&format!("{}{path}", self.base_url), body)
+    }
+
+    /// `127.0.0.1:PORT`
+    fn address(&self) -> String {
+        let address = self.base_url.trim_start_matches("http://");
+        address.trim_end_matches("/v1").to_owned()
     }
 
     fn chat(&self, body: &Value) -> Answer {
@@ -83,13 +93,22 @@ fn a_field_of_the_wrong_type_is_named_in_param() {
 }
 
 #[test]
-fn a_body_that_is_too_large_is_refused_with_413() {
+fn a_body_that_would_be_too_large_is_refused_before_it_is_sent() {
     let served = served();
-    let mut body = br#"{"model":"gpt-5.4","messages":[{"role":"user","content":""#.to_vec();
-    body.resize((64 << 20) + 1024, b'x');
-    body.extend_from_slice(br#""}]}"#);
-    let answer = served.post("/chat/completions", body);
-    error_of(&answer, 413);
+    let address = served.address();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        (64 << 20) + 1
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 413 "), "{head}");
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(body["error"]["type"], "invalid_request_error", "{body}");
 }
 
 #[test]

@@ -7,6 +7,9 @@ use crate::support::{Rig, Screen, until};
 /// The window is 400 x 640 points, and without a window manager nothing else is on screen.
 const PIXELS: (u32, u32) = (800, 1280);
 
+/// As most people will see it.
+const BASE_URL: &str = "http://127.0.0.1:9876/v1";
+
 #[test]
 #[ignore = "writes the pictures of the README; `make screenshot` runs it"]
 fn the_window_is_pictured_light_and_dark() {
@@ -27,8 +30,15 @@ fn the_window_is_pictured_light_and_dark() {
             .env_remove("CODEX_ROUTER_CHATGPT_BASE_URL")
             .env_remove("CODEX_ROUTER_OPENAI_BASE_URL")
             .env_remove("CODEX_ROUTER_ISSUER");
-        let program = rig.spawn(&mut command);
-        screen.find("percent left");
+        let mut program = rig.spawn(&mut command);
+        let base_url = program.base_url();
+        assert_eq!(base_url, BASE_URL, "something else listens there now");
+        for part in ["66 percent left", "94 percent left", "12 percent left"] {
+            screen.find(part);
+        }
+        let answer = rig.chat(&base_url, "hello");
+        assert!(answer.said().is_some(), "{answer:?}");
+        screen.find("gpt-5.4 via spare");
 
         let file = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("assets")

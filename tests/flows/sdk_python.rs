@@ -17,10 +17,10 @@ const MARKER: &str = "<!-- example: sdk -->";
 const DEFAULT_BASE_URL: &str = "http://localhost:9876/v1";
 
 struct Sdk {
-    rig: Rig,
+    _program: Program,
     base_url: String,
     python: PathBuf,
-    _program: Program,
+    rig: Rig,
 }
 
 #[test]
@@ -67,6 +67,11 @@ fn the_models_are_listed() {
 #[test]
 fn a_bad_request_is_its_own_class_with_param() {
     Sdk::check("bad_request");
+}
+
+#[test]
+fn a_body_that_is_too_large_is_told_by_its_status() {
+    Sdk::check("too_large");
 }
 
 #[test]

@@ -2,35 +2,35 @@
 
 use codex_router::simulator::Account;
 
-use crate::support::{Bus, Program, Rig, TrayHost, until};
+use crate::support::{MenuRow, Program, Rig, Screen, TrayHost, until};
 
 struct Shown {
-    rig: Rig,
     program: Program,
     host: TrayHost,
-    _bus: Bus,
+    _screen: Screen,
+    rig: Rig,
 }
 
-/// Two profiles, of which Codex uses `work`; no display. `None`: skipped.
+/// Two profiles, of which Codex uses `work`; a display, and no window on it. `None`: skipped.
 fn shown() -> Option<Shown> {
     let rig = Rig::start();
     rig.add("work", Account::chatgpt("work"));
     // A sign that menus give a meaning of their own.
     rig.add("home_2", Account::chatgpt("home_2"));
     rig.sign_in(&rig.sim.auth_json("work"));
-    let bus = Bus::start(&rig)?;
-    let host = TrayHost::start(&bus);
+    let screen = Screen::bare(&rig, 640, 480)?;
+    let host = TrayHost::start(&screen.bus);
     let mut command = rig.command(&[]);
-    command
-        .env("DBUS_SESSION_BUS_ADDRESS", &bus.address)
+    screen
+        .dress(&mut command)
         .env("CODEX_ROUTER_NO_WINDOW", "1");
     let mut program = rig.spawn(&mut command);
     program.base_url();
     Some(Shown {
-        rig,
         program,
         host,
-        _bus: bus,
+        _screen: screen,
+        rig,
     })
 }
 
@@ -41,9 +41,7 @@ fn a_click_on_a_profile_makes_codex_use_it() {
     };
     let host = &shown.host;
     let is = |name: &'static str, is_checked: bool| {
-        move |row: &crate::support::MenuRow| {
-            row.label.starts_with(name) && row.is_checked == is_checked
-        }
+        move |row: &MenuRow| row.label.starts_with(name) && row.is_checked == is_checked
     };
     host.row("work in use", is("work", true));
     host.row("home_2 not in use", is("home_2", false));

@@ -13,13 +13,8 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// `None`: skipped, because this machine has no `dbus-daemon`.
-    pub fn start(rig: &Rig) -> Option<Self> {
-        Self::start_for(rig, None)
-    }
-
-    /// What the bus starts by itself gets to know the display.
-    pub fn start_for(rig: &Rig, display: Option<&str>) -> Option<Self> {
+    /// What the bus starts by itself gets to know the display. `None`: skipped, because this machine has no `dbus-daemon`.
+    pub fn start(rig: &Rig, display: &str) -> Option<Self> {
         if !has_tool("dbus-daemon") {
             skip("there is no dbus-daemon (Debian: dbus)");
             return None;
@@ -32,10 +27,8 @@ impl Bus {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", rig.scratch().join("user"))
-            .env("XDG_RUNTIME_DIR", run);
-        if let Some(display) = display {
-            command.env("DISPLAY", display);
-        }
+            .env("XDG_RUNTIME_DIR", run)
+            .env("DISPLAY", display);
         let (daemon, address) = Companion::start_and_hear(&mut command);
         Some(Self {
             address,

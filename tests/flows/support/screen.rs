@@ -67,7 +67,7 @@ impl Screen {
                 .args(["-screen", "0", &format!("{width}x{height}x24")]),
         );
         let display = format!(":{number}");
-        let bus = Bus::start_for(rig, Some(&display))?;
+        let bus = Bus::start(rig, &display)?;
         turn_accessibility_on(&bus);
         Some(Self {
             bus,
