@@ -27,6 +27,8 @@ pub struct Settings {
     pub originator: String,
     pub user_agent: String,
     pub usage_poll_interval: Duration,
+    /// Whether usage is asked for by itself, or only by hand.
+    pub usage_poll: bool,
     /// Start in the tray only.
     pub no_window: bool,
     pub theme: Theme,
@@ -128,6 +130,10 @@ const POLL: Key = Key {
     toml: "usage.poll_interval_secs",
     env: &["CODEX_ROUTER_USAGE_POLL_INTERVAL_SECS"],
 };
+const POLL_ON: Key = Key {
+    toml: "usage.poll",
+    env: &["CODEX_ROUTER_USAGE_POLL"],
+};
 const NO_WINDOW: Key = Key {
     toml: "window.hidden",
     env: &["CODEX_ROUTER_NO_WINDOW", "CODEX_ROUTER_WINDOW_HIDDEN"],
@@ -159,6 +165,7 @@ impl Default for Settings {
                 std::env::consts::ARCH
             ),
             usage_poll_interval: Duration::from_secs(600),
+            usage_poll: true,
             no_window: false,
             theme: Theme::System,
         }
@@ -166,11 +173,12 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the text of `config.toml` (none: all defaults) under the environment, which `env` looks up.
+    /// Reads the text of `config.toml` (none: `self` stays) under the environment, which `env` looks up.
     ///
     /// Never fails: what cannot be used is reported and its default taken, so that a typo does not keep anybody from their
     /// logins.
-    pub fn read(
+    pub fn overridden_by(
+        self,
         config: Option<&str>,
         env: impl Fn(&str) -> Option<String>,
     ) -> (Self, Vec<BadSetting>) {
@@ -188,7 +196,7 @@ impl Settings {
             }
         };
         let mut source = Source { table, env, bad };
-        let mut settings = Self::default();
+        let mut settings = self;
         source.take(&LISTEN, &mut settings.listen, Listen::parse);
         source.take(&ROUTER_ON, &mut settings.router_on, parse_switch);
         source.take(&STRATEGY, &mut settings.strategy, |text| {
@@ -210,6 +218,7 @@ impl Settings {
                 .map_err(|_ignored| "give whole seconds".to_owned())?;
             Ok(Duration::from_secs(secs).max(MIN_POLL_INTERVAL))
         });
+        source.take(&POLL_ON, &mut settings.usage_poll, parse_switch);
         // Here any value means yes (`CODEX_ROUTER_NO_WINDOW=1`), except a plain no.
         source.take(&NO_WINDOW, &mut settings.no_window, |text| {
             Ok(parse_switch(text).unwrap_or(true))
@@ -395,7 +404,7 @@ mod tests {
     use super::*;
 
     fn read(config: &str, env: &[(&str, &str)]) -> (Settings, Vec<BadSetting>) {
-        Settings::read(Some(config), |name| {
+        Settings::default().overridden_by(Some(config), |name| {
             env.iter()
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| (*value).to_owned())

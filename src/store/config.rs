@@ -1,9 +1,12 @@
-//! The settings: `router/config.toml` under the environment.
+//! The settings: the older program's `router/state.json`, under `router/config.toml`, under the environment.
+
+use std::time::Duration;
 
 use super::home::{Environment, Home};
 use super::safe_file;
+use super::state::State;
 use crate::desk::Settings;
-use crate::desk::settings::BadSetting;
+use crate::desk::settings::{BadSetting, MIN_POLL_INTERVAL};
 
 /// Reads the settings. What cannot be used is reported and its default taken, so that a typo keeps nobody from their logins.
 pub fn settings(home: &Home, environment: &Environment) -> (Settings, Vec<BadSetting>) {
@@ -12,13 +15,24 @@ pub fn settings(home: &Home, environment: &Environment) -> (Settings, Vec<BadSet
         Err(err) => (None, Some(err)),
     };
     let look_up = |name: &str| environment.get(name).map(str::to_owned);
-    let (settings, mut bad) = Settings::read(text.as_deref(), look_up);
+    let (settings, mut bad) = as_it_was(home).overridden_by(text.as_deref(), look_up);
     bad.extend(unreadable.map(|err| BadSetting {
         key: "config.toml",
         value: String::new(),
         reason: err.to_string(),
     }));
     (settings, bad)
+}
+
+/// The defaults, but for what the program that this one grew from was told.
+fn as_it_was(home: &Home) -> Settings {
+    let state = State::read(home);
+    let mut settings = Settings::default();
+    if let Some(secs) = state.refresh_interval_secs() {
+        settings.usage_poll_interval = Duration::from_secs(secs).max(MIN_POLL_INTERVAL);
+    }
+    settings.usage_poll = state.auto_refresh_enabled().unwrap_or(settings.usage_poll);
+    settings
 }
 
 #[cfg(test)]
@@ -43,6 +57,30 @@ mod tests {
         assert_eq!(
             settings(&home, &set).0.listen,
             Listen::Localhost { port: 2 }
+        );
+    }
+
+    #[test]
+    fn what_the_older_program_was_told_is_kept_until_it_is_set_anew() {
+        let home = TestHome::new();
+        std::fs::create_dir(home.router_dir()).unwrap();
+        let old = r#"{"refresh_interval_seconds": 300, "auto_refresh_enabled": false}"#;
+        std::fs::write(home.state(), old).unwrap();
+        let none = Environment::of([("X", "y")], None);
+        let read = settings(&home, &none).0;
+        assert_eq!(
+            (read.usage_poll_interval.as_secs(), read.usage_poll),
+            (300, false)
+        );
+        std::fs::write(
+            home.config(),
+            "[usage]\npoll = true\npoll_interval_secs = 90\n",
+        )
+        .unwrap();
+        let read = settings(&home, &none).0;
+        assert_eq!(
+            (read.usage_poll_interval.as_secs(), read.usage_poll),
+            (90, true)
         );
     }
 

@@ -232,7 +232,8 @@ impl AppState {
             let poll = kept
                 .poll
                 .next_at
-                .filter(|_| self.polls == Polls::ByThemselves && !kept.poll.is_running);
+                .filter(|_| self.polls == Polls::ByThemselves && self.settings.usage_poll)
+                .filter(|_| !kept.poll.is_running);
             let refresh = kept
                 .refresh
                 .next_at
@@ -430,7 +431,7 @@ impl AppState {
                 kept.refresh.is_running = true;
                 effects.push(Effect::Refresh { name: name.clone() });
             }
-            if is_due(kept.poll.next_at) && !kept.poll.is_running {
+            if self.settings.usage_poll && is_due(kept.poll.next_at) && !kept.poll.is_running {
                 effects.extend(start_poll(name, kept, now));
             }
         }

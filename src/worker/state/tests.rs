@@ -237,6 +237,25 @@ fn polling_goes_on_by_the_interval_and_backs_off_after_failures() {
 }
 
 #[test]
+fn with_polling_turned_off_usage_is_asked_for_by_hand_only() {
+    let settings = Settings {
+        usage_poll: false,
+        ..Settings::default()
+    };
+    let mut state = AppState::new(Arc::new(settings), Polls::ByThemselves);
+    let effects = state.note(
+        reading(vec![profile("work", fresh("ana"))], Live::Missing),
+        noon(),
+    );
+    assert!(polls(&effects).is_empty());
+    assert!(polls(&state.note(Event::TimePassed, noon() + DAY)).is_empty());
+    assert_eq!(
+        polls(&state.obey(Command::RefreshAll, noon() + DAY)),
+        ["work"]
+    );
+}
+
+#[test]
 fn polling_never_redeems_while_the_access_token_works() {
     let mut state = state();
     let mut now = noon();
