@@ -93,8 +93,8 @@ fn on_screen(rig: &Rig, screen: &Screen, table: &mut Table) {
     );
     table.fact("memory, window open (RSS)", rss_mib(&program), "MiB");
 
-    screen.key("ctrl+w");
-    until("the window is closed", || screen.is_empty().then_some(()));
+    screen.key("Codex Router", "ctrl+w");
+    screen.lose("percent left");
     host.row("the way back", |row| {
         row.label.starts_with("Open Codex Router")
     });
@@ -201,7 +201,8 @@ fn median(mut figures: Vec<f64>) -> f64 {
 impl Drop for Table {
     /// What was measured is told even when a later measurement fails.
     fn drop(&mut self) {
-        writeln!(io::stdout(), "\n{}", self.text).unwrap();
+        let text = format!("\n{}\n", self.text);
+        io::stdout().write_all(text.as_bytes()).unwrap();
     }
 }
 

@@ -66,10 +66,35 @@ fn a_second_start_shows_the_window_that_was_hidden() {
     let mut first = rig.spawn(&mut command);
     first.base_url();
     host.row("work", |row| row.label.starts_with("work"));
-    assert!(screen.is_empty(), "{:?}", screen.names());
+    assert!(screen.names().is_empty(), "{:?}", screen.names());
 
     let second = rig.spawn(screen.dress(&mut rig.command(&[]))).ended();
     assert_eq!(second.code, Some(0), "{second:?}");
     screen.find("Switch to home");
     assert!(first.is_running());
+}
+
+#[test]
+fn a_closed_window_comes_back_from_the_tray_and_the_router_goes_on() {
+    let rig = two_profiles();
+    let Some(screen) = Screen::start(&rig) else {
+        return;
+    };
+    let host = TrayHost::start(&screen.bus);
+    let mut program = rig.spawn(screen.dress(&mut rig.command(&[])));
+    let base_url = program.base_url();
+    host.row("work", |row| row.label.starts_with("work"));
+    screen.find("Switch to home");
+
+    screen.key("Codex Router", "ctrl+w");
+    screen.lose("Switch to home");
+    let answer = rig.chat(&base_url, "hello");
+    assert!(answer.said().is_some(), "{answer:?}");
+    host.click("home");
+    until("Codex uses home", || {
+        (rig.live()["tokens"] == rig.profile("home")["tokens"]).then_some(())
+    });
+    host.click("Open Codex Router");
+    screen.find("Switch to work");
+    assert!(program.is_running());
 }

@@ -106,16 +106,21 @@ impl Screen {
         names.lines().map(str::to_owned).collect()
     }
 
-    /// Whether any window is open.
-    pub fn is_empty(&self) -> bool {
-        self.names().is_empty()
+    /// Waits until nothing with a spoken name that contains `part` is on screen.
+    pub fn lose(&self, part: &str) {
+        until(&format!("{part:?} is gone"), || {
+            let is_there = self.names().iter().any(|name| name.contains(part));
+            (!is_there).then_some(())
+        });
     }
 
-    /// Presses keys, such as `ctrl+w`, in the window that has the focus.
-    pub fn key(&self, keys: &str) {
+    /// Presses keys, such as `ctrl+w`, in the window of this title.
+    pub fn key(&self, title: &str, keys: &str) {
         let mut command = Command::new("xdotool");
-        let status = self.dress(command.args(["key", keys])).status();
-        assert!(status.unwrap().success());
+        command.args(["search", "--sync", "--onlyvisible", "--name", title]);
+        command.args(["windowactivate", "--sync", "key", keys]);
+        let output = self.dress(&mut command).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
     }
 
     /// Takes a picture of the whole screen.
