@@ -37,7 +37,7 @@ pub(super) fn doctor(environment: &Environment) -> Result<(), CliError> {
         }
     };
     let (settings, bad) = settings(&home, environment);
-    let mut rows = vec![
+    let rows = vec![
         row(
             "home",
             Ok::<_, String>(format!("{} can be read and written", home.root().display())),
@@ -57,16 +57,7 @@ pub(super) fn doctor(environment: &Environment) -> Result<(), CliError> {
         row("watcher", watcher(&home)),
     ];
     #[cfg(feature = "gui")]
-    {
-        let display = crate::window::display_available(super::desktop::display(environment));
-        let display = display.map(|()| "there is one".to_owned());
-        rows.push(row(
-            "display",
-            display.map_err(|reason| format!("{reason}; the router serves without a window")),
-        ));
-    }
-    #[cfg(feature = "gui")]
-    rows.push(row("tray host", tray_host()));
+    let rows: Vec<_> = rows.into_iter().chain(desktop(environment)).collect();
     print(&rows);
     let open = rows
         .iter()
@@ -227,6 +218,20 @@ fn watcher(home: &Home) -> Result<String, String> {
             "{reason}; changes are noticed within a second by looking"
         )),
     }
+}
+
+/// What only the edition with a window needs.
+#[cfg(feature = "gui")]
+fn desktop(environment: &Environment) -> [Row; 2] {
+    let display = crate::window::display_available(super::desktop::display(environment));
+    let display = display.map(|()| "there is one".to_owned());
+    [
+        row(
+            "display",
+            display.map_err(|reason| format!("{reason}; the router serves without a window")),
+        ),
+        row("tray host", tray_host()),
+    ]
 }
 
 #[cfg(feature = "gui")]

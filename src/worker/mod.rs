@@ -1,6 +1,6 @@
 //! The worker: one named thread with a runtime of its own, and the one owner of the truth.
 //!
-//! Its loop takes commands from faces and events from the world, lets [`state::AppState`] decide, starts what must be done, and
+//! Its loop takes commands from faces and events from the world, lets `AppState` decide, starts what must be done, and
 //! publishes. It never waits for slow work. The watcher, the refresher, the poller and the router all report here.
 
 use std::path::{Path, PathBuf};
@@ -57,8 +57,8 @@ pub struct Worker {
 
 /// More than a burst of requests reports while the loop reads the disk.
 const EVENTS: usize = 1_024;
-/// Snapshots follow each other at least this far apart; a burst of requests is one repaint.
-const SNAPSHOT_GAP: Duration = Duration::from_millis(100);
+/// Requests are told to faces at most this often; a burst of them is one repaint.
+const REQUESTS_TOLD_EVERY: Duration = Duration::from_millis(250);
 /// The longest sleep: after a suspended laptop wakes up, the wall clock has jumped and timers have not.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
@@ -215,6 +215,7 @@ impl Loop {
                     None => std::future::pending().await,
                 }
             };
+            let mut is_report = false;
             tokio::select! {
                 command = inbox.commands.recv() => match command {
                     // Every face is gone.
@@ -226,7 +227,10 @@ impl Loop {
                     Some(command) => self.obey(command).await,
                 },
                 Some(event) = inbox.events.recv() => self.step(event).await,
-                Some(report) = inbox.reports.recv() => self.note_report(report).await,
+                Some(report) = inbox.reports.recv() => {
+                    is_report = true;
+                    self.note_report(report).await;
+                }
                 Some(changed) = inbox.changes.recv() => match changed {
                     Changed::Files => self.step(Event::DiskChanged).await,
                     Changed::Raise => self.step(Event::RaiseAsked).await,
@@ -247,11 +251,12 @@ impl Loop {
                     return;
                 }
             }
-            let earliest = self
-                .published_at
-                .map(|at| at + SNAPSHOT_GAP)
-                .unwrap_or_else(Instant::now);
-            publish_at = publish_at.or(Some(earliest));
+            let now = Instant::now();
+            let earliest = match (is_report, self.published_at) {
+                (true, Some(at)) => at + REQUESTS_TOLD_EVERY,
+                _ => now,
+            };
+            publish_at = Some(publish_at.map_or(earliest, |at| at.min(earliest)));
         }
     }
 

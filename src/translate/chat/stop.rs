@@ -33,12 +33,7 @@ impl StopCutter {
 
     pub fn push(&mut self, text: &str) -> Passed {
         self.held.push_str(text);
-        if let Some(at) = self
-            .stops
-            .iter()
-            .filter_map(|stop| self.held.find(stop.as_str()))
-            .min()
-        {
+        if let Some(at) = first_stop(&self.held, &self.stops) {
             self.held.truncate(at);
             return Passed::Cut(mem::take(&mut self.held));
         }
@@ -56,6 +51,19 @@ impl StopCutter {
     pub fn take_held(&mut self) -> String {
         mem::take(&mut self.held)
     }
+}
+
+/// Where the text is to be cut: before the stop sequence that is complete first, and of two that are complete at once before
+/// the longer one. So the cut does not depend on the pieces in which the text arrives.
+fn first_stop(text: &str, stops: &[String]) -> Option<usize> {
+    stops
+        .iter()
+        .filter_map(|stop| {
+            let begin = text.find(stop.as_str())?;
+            Some((begin + stop.len(), begin))
+        })
+        .min()
+        .map(|(_end, begin)| begin)
 }
 
 /// How many bytes at the end of `text` are the beginning of `stop`.
@@ -97,18 +105,28 @@ mod tests {
     }
 
     #[test]
-    fn the_earliest_stop_wins() {
+    fn the_stop_that_is_complete_first_wins_in_one_piece_and_in_several() {
         assert_eq!(cutter(&["c", "b"]).push("abc"), Passed::Cut("a".to_owned()));
+        assert_eq!(
+            cutter(&["é", "aéé"]).push("aéé"),
+            Passed::Cut("a".to_owned())
+        );
+        let mut pieces = cutter(&["é", "aéé"]);
+        assert_eq!(pieces.push("aé"), Passed::Cut("a".to_owned()));
     }
 
     proptest! {
         #[test]
         fn pieces_are_cut_where_the_whole_is(pieces in prop::collection::vec("[abé]{0,4}", 0..8), stops in prop::collection::vec("[abé]{1,3}", 1..4)) {
             let whole = pieces.concat();
-            let wanted = match stops.iter().filter_map(|stop| whole.find(stop.as_str())).min() {
-                Some(at) => whole[..at].to_owned(),
-                None => whole.clone(),
-            };
+            let ends = (0..=whole.len()).filter(|at| whole.is_char_boundary(*at));
+            let wanted = ends
+                .filter_map(|end| {
+                    let stop = stops.iter().filter(|stop| whole[..end].ends_with(stop.as_str())).max_by_key(|stop| stop.len())?;
+                    Some(whole[..end - stop.len()].to_owned())
+                })
+                .next()
+                .unwrap_or_else(|| whole.clone());
             let mut cutter = StopCutter::new(&stops).unwrap();
             let mut seen = String::new();
             let mut is_cut = false;
