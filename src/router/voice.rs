@@ -76,28 +76,23 @@ impl Voice {
                 true
             }
             Self::Chat(writer) => {
-                let before = out.len();
                 writer.fail(failure, out);
-                // After an error of ours no `[DONE]`: there are clients that look at nothing else. Alone it stands for an
-                // answer that was complete but for its price.
-                let written = out.len() - before;
-                if out.ends_with(DONE) && written > DONE.len() {
-                    out.truncate(out.len() - DONE.len());
-                }
                 true
             }
         }
     }
 }
 
-/// How a chat stream says that it is complete.
-const DONE: &[u8] = b"data: [DONE]\n\n";
-
 impl Sdk {
     fn say(&mut self, kind: EventKind, frame: Frame) -> Spoken {
         if kind.is_vendor() {
             return Spoken::Nothing;
         }
+        let frame = if self.hides_owner {
+            anonymous(kind, frame)
+        } else {
+            frame
+        };
         if frame.has_data() {
             self.events += 1;
         }
