@@ -1,7 +1,7 @@
 //! Where log lines go: standard error, by `RUST_LOG`, and never with a secret in them.
 //!
 //! The types of this program print no secret. This is the second net: every line passes a filter that blanks what looks like
-//! one, wherever it came from.
+//! one, wherever it came from, and no line is longer than a person reads.
 
 use std::io::{self, Write};
 
@@ -36,8 +36,7 @@ struct Redacted;
 
 impl Write for Redacted {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(line);
-        io::stderr().write_all(redacted(&text).as_bytes())?;
+        io::stderr().write_all(printable(line).as_bytes())?;
         Ok(line.len())
     }
 
@@ -52,6 +51,22 @@ impl MakeWriter<'_> for Redacted {
     fn make_writer(&self) -> Self {
         Self
     }
+}
+
+/// Libraries that are asked for everything print whole shaders.
+const MAX_LINE_BYTES: usize = 8 * 1024;
+
+/// A line as it may be printed: short enough, and without secrets.
+fn printable(line: &[u8]) -> String {
+    let Some((start, rest)) = line
+        .split_at_checked(MAX_LINE_BYTES)
+        .filter(|(_, rest)| !rest.is_empty())
+    else {
+        return redacted(&String::from_utf8_lossy(line));
+    };
+    let mut text = redacted(&String::from_utf8_lossy(start));
+    text.push_str(&format!("… ({} bytes more)\n", rest.len()));
+    text
 }
 
 /// Words that are secrets by their beginning: bearer tokens, API keys, client keys, refresh tokens, JWTs.
@@ -135,6 +150,16 @@ mod tests {
                 "{text} became {out}"
             );
         }
+    }
+
+    #[test]
+    fn a_line_that_nobody_can_read_is_cut() {
+        let long = format!("{} Bearer canary-canary\n", "é".repeat(MAX_LINE_BYTES));
+        let line = printable(long.as_bytes());
+        assert!(line.len() < MAX_LINE_BYTES + 100);
+        assert!(line.ends_with(&format!("… ({} bytes more)\n", long.len() - MAX_LINE_BYTES)));
+        let whole = "x".repeat(MAX_LINE_BYTES);
+        assert_eq!(printable(whole.as_bytes()), whole);
     }
 
     #[test]

@@ -339,7 +339,7 @@ impl<E: Fn(&str) -> Option<String>> Source<E> {
             Ok(value) => *slot = value,
             Err(reason) => self.bad.push(BadSetting {
                 key: key.toml,
-                value: text,
+                value: shown(&text),
                 reason,
             }),
         }
@@ -351,6 +351,14 @@ impl<E: Fn(&str) -> Option<String>> Source<E> {
             toml::Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
         }
+    }
+}
+
+/// A value that cannot be used, as it may be shown: what stands in front of an `@` may be a password.
+fn shown(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((_, host)) => format!("…@{host}"),
+        None => text.to_owned(),
     }
 }
 
@@ -447,6 +455,20 @@ mod tests {
             ]
         );
         assert_eq!(read("not toml =", &[]).1[0].key, "config.toml");
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_refused_and_not_repeated() {
+        for url in [
+            "https://me:canary@gate.example.test/v1",
+            "https://canary@gate.example.test",
+            "me:canary@gate.example.test",
+        ] {
+            let (_, bad) = read("", &[("CODEX_ROUTER_OPENAI_BASE_URL", url)]);
+            let sentence = bad[0].to_string();
+            assert!(!sentence.contains("canary"), "{sentence}");
+            assert!(sentence.contains("gate.example.test"), "{sentence}");
+        }
     }
 
     #[test]

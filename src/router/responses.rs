@@ -14,7 +14,9 @@ use super::report::{AttemptResult, Record};
 use super::serve::{Answered, Streamed, unix_secs};
 use super::voice::Voice;
 use super::{House, whole};
-use crate::translate::responses::{OutputRecord, ResponsesAnswer, ResponsesRequest, TokenUsage};
+use crate::translate::responses::{
+    OutputRecord, ResponsesAnswer, ResponsesRequest, TokenUsage, without_owner,
+};
 use crate::upstream::Service;
 
 pub(super) async fn answer(
@@ -64,7 +66,10 @@ pub(super) async fn answer(
         source,
         &mut opening.attempt,
         record,
-        |kind, data| answer.push_kind(kind, data),
+        |kind, data| match without_owner(kind, data) {
+            Some(data) => answer.push_kind(kind, &data),
+            None => answer.push_kind(kind, data),
+        },
     );
     collected.await?;
     record.note(|done| done.tokens = answer.usage());

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 
 use crate::translate::chat::ChunkWriter;
-use crate::translate::responses::{OutputRecord, Terminal, TerminalEvent, TokenUsage};
+use crate::translate::responses::{
+    OutputRecord, Terminal, TerminalEvent, TokenUsage, without_owner,
+};
 use crate::translate::sse::{Frame, write_frame};
 use crate::translate::{ErrorBody, EventKind, Failure, Progress};
 
@@ -18,6 +20,8 @@ pub(super) enum Voice {
 pub(super) struct Sdk {
     /// `None` when the upstream fills its last event in by itself.
     record: Option<OutputRecord>,
+    /// Whether the account belongs to a person whom the client need not know.
+    hides_owner: bool,
     /// For the number of an error event of our own.
     events: u64,
 }
@@ -39,7 +43,11 @@ pub(super) enum Spoken {
 
 impl Voice {
     pub(super) fn sdk(record: Option<OutputRecord>) -> Self {
-        Self::Sdk(Sdk { record, events: 0 })
+        Self::Sdk(Sdk {
+            hides_owner: record.is_some(),
+            record,
+            events: 0,
+        })
     }
 
     pub(super) fn say(&mut self, kind: EventKind, frame: Frame, out: &mut Vec<u8>) -> Spoken {
@@ -68,28 +76,23 @@ impl Voice {
                 true
             }
             Self::Chat(writer) => {
-                let before = out.len();
                 writer.fail(failure, out);
-                // After an error of ours no `[DONE]`: there are clients that look at nothing else. Alone it stands for an
-                // answer that was complete but for its price.
-                let written = out.len() - before;
-                if out.ends_with(DONE) && written > DONE.len() {
-                    out.truncate(out.len() - DONE.len());
-                }
                 true
             }
         }
     }
 }
 
-/// How a chat stream says that it is complete.
-const DONE: &[u8] = b"data: [DONE]\n\n";
-
 impl Sdk {
     fn say(&mut self, kind: EventKind, frame: Frame) -> Spoken {
         if kind.is_vendor() {
             return Spoken::Nothing;
         }
+        let frame = if self.hides_owner {
+            anonymous(kind, frame)
+        } else {
+            frame
+        };
         if frame.has_data() {
             self.events += 1;
         }
@@ -121,6 +124,20 @@ impl Sdk {
         let mut out = Vec::with_capacity(full.len() + 64);
         write_frame(frame.event.as_deref(), &full, &mut out);
         out.into()
+    }
+}
+
+/// The event without the id of the account's owner.
+fn anonymous(kind: EventKind, frame: Frame) -> Frame {
+    let Some(data) = without_owner(kind, &frame.data) else {
+        return frame;
+    };
+    let mut raw = Vec::with_capacity(data.len() + 64);
+    write_frame(frame.event.as_deref(), &data, &mut raw);
+    Frame {
+        raw: raw.into(),
+        data,
+        event: frame.event,
     }
 }
 

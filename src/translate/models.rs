@@ -11,10 +11,28 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::raw;
+use super::{RequestError, raw};
 
 /// The `created` of every model that we list: a fixed day, because clients compare lists (2025-01-01, 00:00 UTC).
 pub const MODELS_CREATED: u64 = 1_735_689_600;
+
+/// Longer than any model's name, fine-tuned ones included.
+const MAX_NAME_BYTES: usize = 256;
+
+/// The model that a request names, if it can be the name of one. It is remembered, shown and logged.
+///
+/// # Errors
+/// When it is longer than any name, or would break a line.
+pub(crate) fn checked_name(model: String) -> Result<String, RequestError> {
+    let wrong = |what| Err(RequestError::at("model", format!("`model` {what}")));
+    if model.len() > MAX_NAME_BYTES {
+        return wrong("is longer than the name of any model");
+    }
+    if model.chars().any(char::is_control) {
+        return wrong("must not hold control characters");
+    }
+    Ok(model)
+}
 
 /// Why a model document is of no use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -179,6 +197,14 @@ mod tests {
     fn slugs(document: &str) -> Vec<String> {
         let document = ModelDocument::read(Bytes::copy_from_slice(document.as_bytes())).unwrap();
         document.listable().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_cannot_be_a_name_is_no_model() {
+        let is_name = |model: &str| checked_name(model.to_owned()).is_ok();
+        assert!(is_name("ft:gpt-5.5:org/ação::1") && is_name(&"m".repeat(MAX_NAME_BYTES)));
+        assert!(!is_name(&"m".repeat(MAX_NAME_BYTES + 1)));
+        assert!(!is_name("m\nERROR made up"));
     }
 
     #[test]

@@ -74,6 +74,12 @@ pub enum SendError {
     Lost { host: String, reason: String },
 }
 
+/// What one stream may send ahead of its reader.
+const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+/// Enough for 256 streams that nobody reads: all streams of a connection share it, and a client that has stopped reading must
+/// not silence the others. hyper's adaptive window gives the connection no more than one stream.
+const CONNECTION_WINDOW_BYTES: u32 = 256 * STREAM_WINDOW_BYTES;
+
 /// The doors to the outside. The TLS client behind it is made at the first use, so that starting up costs nothing.
 pub struct Upstream {
     endpoints: Endpoints,
@@ -183,12 +189,7 @@ impl Upstream {
         }
         // Another part of the process may have installed it first; either way there is one.
         let _already_there = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_keepalive(TCP_KEEPALIVE)
-            .http2_keep_alive_interval(TCP_KEEPALIVE)
-            .http2_adaptive_window(true);
+        let mut builder = builder();
         if is_loopback(&self.endpoints.codex_responses) {
             // A proxy that the system is set to has no business between us and this computer.
             builder = builder.no_proxy();
@@ -244,6 +245,16 @@ async fn read_all(mut response: reqwest::Response, limit: usize) -> Result<Vec<u
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_keepalive(TCP_KEEPALIVE)
+        .http2_keep_alive_interval(TCP_KEEPALIVE)
+        .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
 }
 
 fn below(base: &Url, path: &str) -> Url {
@@ -314,6 +325,62 @@ mod tests {
         for text in ["-5", "soon", "Sun, 06 Nov 1994 08:49:27 GMT", "1e400"] {
             assert_eq!(retry_after(&headers(text), now), None, "{text}");
         }
+    }
+
+    /// Answers `/endless` with a body without an end and everything else with "ok".
+    async fn endless_or_ok() -> std::net::SocketAddr {
+        use http_body_util::{BodyExt, Either, Full};
+        use hyper::body::Incoming;
+        use hyper_util::rt::{TokioExecutor, TokioIo};
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let service =
+                hyper::service::service_fn(|request: http::Request<Incoming>| async move {
+                    let body = if request.uri().path() == "/endless" {
+                        Either::Left(Endless)
+                    } else {
+                        Either::Right(Full::new(Bytes::from_static(b"ok")))
+                    };
+                    Ok::<_, std::convert::Infallible>(http::Response::new(body.boxed()))
+                });
+            let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            drop(server.serve_connection(TokioIo::new(stream), service).await);
+        });
+        address
+    }
+
+    struct Endless;
+
+    impl http_body::Body for Endless {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+            let frame = http_body::Frame::data(Bytes::from_static(&[b'x'; 16 * 1024]));
+            std::task::Poll::Ready(Some(Ok(frame)))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_reads_does_not_hold_up_the_others() {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let address = endless_or_ok().await;
+        let client = builder().no_proxy().http2_prior_knowledge().build();
+        let client = client.unwrap();
+        let get = |path: &str| client.get(format!("http://{address}/{path}")).send();
+        let mut unread = Vec::new();
+        for _ in 0..20 {
+            unread.push(get("endless").await.unwrap());
+        }
+        let quick = async { get("ok").await.unwrap().text().await.unwrap() };
+        let quick = tokio::time::timeout(Duration::from_secs(20), quick).await;
+        assert_eq!(quick.as_deref(), Ok("ok"));
     }
 
     #[test]

@@ -148,3 +148,20 @@ impl http_body::Body for Pieces {
         std::task::Poll::Ready(next.map(|piece| Ok(http_body::Frame::data(piece))))
     }
 }
+
+#[tokio::test]
+async fn what_cannot_be_the_name_of_a_model_is_refused_in_every_dialect() {
+    let mut rig = Rig::over(["work"]).await;
+    let long = "m".repeat(1_000_000);
+    for model in [long.as_str(), "m\nERROR made up"] {
+        let chat = json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
+        let responses = json!({"model": model, "input": "hi"});
+        for (path, body) in [("/v1/chat/completions", chat), ("/v1/responses", responses)] {
+            let reply = rig.post(path, &body).send().await.unwrap();
+            assert_eq!(reply.status(), 400);
+            assert_eq!(error_of(reply).await["param"], "model");
+            assert_eq!(rig.told().await.1.model, "", "nothing of it is remembered");
+        }
+    }
+    assert_eq!(rig.asked(), [""; 0]);
+}

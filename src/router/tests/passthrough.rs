@@ -183,3 +183,37 @@ async fn events_reach_the_client_before_the_answer_is_complete() {
     }
     assert_eq!(seen.as_bytes(), stream_bytes(&scripted()));
 }
+
+/// Every event that carries a `response`, as the backend sends it: with the id of the account's user.
+fn signed_by_its_owner() -> Vec<crate::simulator::events::Event> {
+    let sign = |event: crate::simulator::events::Event| {
+        let mut response = event.field("response").unwrap().clone();
+        response["safety_identifier"] = json!("user-canary");
+        event.with("response", response)
+    };
+    let mut events = scripted();
+    events.remove(1);
+    events.insert(1, sign(ev_created()));
+    events.pop();
+    events.push(sign(ev_completed()));
+    events
+}
+
+#[tokio::test]
+async fn a_typed_client_is_not_told_whose_account_answered() {
+    let rig = Rig::over(["work"]).await;
+    rig.sim
+        .reply_always("work", Reply::events(signed_by_its_owner()));
+    for is_stream in [true, false] {
+        let request = json!({"model": MODEL, "input": "hi", "stream": is_stream});
+        let answer = rig.responses(request).await.text().await.unwrap();
+        assert!(answer.contains("hello"), "{answer}");
+        assert!(!answer.contains("user-canary"), "{answer}");
+    }
+    let answer = rig.responses_of_codex(&codex_request()).await;
+    assert_eq!(
+        answer.bytes().await.unwrap(),
+        stream_bytes(&signed_by_its_owner()),
+        "Codex is the owner's own"
+    );
+}

@@ -1,5 +1,6 @@
 //! Streams that end in the middle, on either side.
 
+use crate::simulator::events::{ev_created, ev_failed, ev_text_delta};
 use crate::simulator::{Gate, Reply};
 
 use super::*;
@@ -33,6 +34,21 @@ async fn a_cut_chat_stream_ends_with_an_error_and_without_done() {
         assert_eq!(attempts, [("work".to_owned(), AttemptResult::Cut)]);
         assert_eq!((done.status, done.is_complete), (200, false));
     }
+}
+
+#[tokio::test]
+async fn a_chat_stream_that_fails_in_the_middle_ends_without_done() {
+    let rig = Rig::over(["work"]).await;
+    let events = [
+        ev_created(),
+        ev_text_delta("hel"),
+        ev_failed("server_is_overloaded", "busy"),
+    ];
+    rig.sim.reply_next("work", [Reply::events(events)]);
+    let stream = rig.chat(chat_stream("hi")).await.text().await.unwrap();
+    assert_eq!(chat_text(&stream), "hel");
+    assert!(stream.contains("server_is_overloaded"), "{stream}");
+    assert!(!stream.contains("[DONE]"), "{stream}");
 }
 
 #[tokio::test]

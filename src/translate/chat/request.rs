@@ -8,6 +8,7 @@ use super::messages::items_from_messages;
 use super::reply::ChatReplyHead;
 use super::tools::{tool_choice_from_chat, tools_from_chat, web_search_tool};
 use crate::translate::RequestError;
+use crate::translate::models::checked_name;
 use crate::translate::names::{MAX_NAME_BYTES, ToolNames, is_name_byte};
 use crate::translate::responses::not_an_object;
 
@@ -70,7 +71,7 @@ pub fn responses_from_chat(body: &[u8]) -> Result<ChatRequest, RequestError> {
     let mut names = ToolNames::default();
     let mut made = Map::new();
 
-    let model = fields.required_string("model")?;
+    let model = checked_name(fields.required_string("model")?)?;
     made.insert("model".to_owned(), json!(model));
     refuse_impossible(&mut fields)?;
 

@@ -130,13 +130,14 @@ impl ChunkWriter {
 
     /// Ends the stream with an error. After a complete answer it writes nothing.
     ///
-    /// The OpenAI SDKs raise on any frame with a top-level `error`; a made-up `finish_reason` would hide the failure.
+    /// The OpenAI SDKs raise on any frame with a top-level `error`; a made-up `finish_reason` would hide the failure, and
+    /// so would a `[DONE]`: there are clients that look at nothing else.
     pub fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
         match self.state {
             State::Open => {
                 self.flush_held(out);
                 self.frames.error(failure, out);
-                self.write_done(out);
+                self.state = State::Ended;
             }
             // The text was complete; only its price is missing.
             State::AwaitingUsage => self.write_done(out),

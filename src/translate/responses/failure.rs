@@ -11,8 +11,9 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
+    /// One word, as short as a word is: it goes into logs, where a sentence of the upstream's must not.
     pub code: Option<String>,
-    /// The `type` of the error object; the ChatGPT backend puts `usage_limit_reached` here.
+    /// The `type` of the error object, one word as well; the ChatGPT backend puts `usage_limit_reached` here.
     pub kind: Option<String>,
     /// Never empty.
     pub message: String,
@@ -101,7 +102,10 @@ impl Failure {
                 let text = |name| body.get(name).and_then(Value::as_str);
                 let message = text("error_description").or_else(|| text("message"));
                 Self {
-                    code: message.is_some().then(|| code.clone()),
+                    code: message
+                        .and(Some(code))
+                        .filter(|code| is_word(code))
+                        .cloned(),
                     ..Self::saying(message.unwrap_or(code))
                 }
             }
@@ -149,10 +153,11 @@ impl Failure {
             .or_else(|| code.clone())
             .unwrap_or_default();
         let said = Self::saying(&message);
+        // The type of an event is not the type of the error in it.
+        let is_of_event = |kind: &String| kind == "error" || kind.starts_with("response.");
         Self {
-            code,
-            // The type of an event is not the type of the error in it.
-            kind: text("type").filter(|kind| kind != "error" && !kind.starts_with("response.")),
+            code: code.filter(|code| is_word(code)),
+            kind: text("type").filter(|kind| is_word(kind) && !is_of_event(kind)),
             param: text("param").or(said.param),
             plan_type: text("plan_type"),
             resets_at: seconds(error.get("resets_at")),
@@ -179,6 +184,12 @@ impl Failure {
         }
         self
     }
+}
+
+/// Whether this can be a code, and is no text that somebody put in its place.
+fn is_word(code: &str) -> bool {
+    const MAX_WORD_BYTES: usize = 64;
+    code.len() <= MAX_WORD_BYTES && code.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Whole seconds from a number, or from a text that holds one.
@@ -286,6 +297,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_sentence_in_the_place_of_a_code_is_no_code() {
+        let long = "x".repeat(65);
+        for code in ["your prompt said: hello", "a\nb", long.as_str()] {
+            let body = serde_json::json!({"error": {"code": code, "type": code, "message": "m"}});
+            let failure = Failure::from_body(body.to_string().as_bytes());
+            assert_eq!((failure.code, failure.kind), (None, None), "{code}");
+            let body = serde_json::json!({"error": code, "error_description": "m"});
+            let failure = Failure::from_body(body.to_string().as_bytes());
+            assert_eq!((failure.code, failure.message.as_str()), (None, "m"));
+        }
+    }
 
     #[test]
     fn a_failed_response_gives_all_that_a_cooldown_needs() {

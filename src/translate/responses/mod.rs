@@ -7,6 +7,7 @@
 mod answer;
 mod event;
 mod failure;
+mod owner;
 mod record;
 mod request;
 mod terminal;
@@ -14,6 +15,7 @@ mod terminal;
 pub use answer::ResponsesAnswer;
 pub use event::EventKind;
 pub use failure::Failure;
+pub use owner::without_owner;
 pub use record::OutputRecord;
 pub use request::ResponsesRequest;
 pub use terminal::{Terminal, TerminalEvent, TokenUsage};

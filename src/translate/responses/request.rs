@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::translate::RequestError;
+use crate::translate::models::checked_name;
 use crate::translate::raw;
 
 /// What the router wants to know of a body that it forwards.
@@ -54,6 +55,7 @@ impl ResponsesRequest {
         let model = model.ok_or_else(|| {
             RequestError::at("model", "`model` is missing: name the model to answer")
         })?;
+        let model = checked_name(model)?;
         let stream = match wire.stream.map(RawValue::get) {
             Some("true") => true,
             Some("false") | None => false,
