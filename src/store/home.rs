@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use super::error::{StoreError, in_words};
 use super::folder::{self, Folder};
-use super::{live, safe_file};
+use super::{live, rotation, safe_file};
 
 /// The directory of the Codex CLI and of us. Cheap to clone.
 #[derive(Clone)]
@@ -268,7 +268,7 @@ pub fn prepare(home: &Home, now: SystemTime) -> Result<(), StoreError> {
     }
     folders.extend([root, router]);
     for folder in &folders {
-        safe_file::remove_leftovers(folder, now)?;
+        safe_file::remove_leftovers(folder, now, rotation::is_recoverable)?;
     }
     Ok(())
 }

@@ -134,10 +134,13 @@ impl InstanceLock {
         if !try_lock(&file)? {
             return Ok(None);
         }
-        // For display only ([`Self::holder`]); the lock is the truth.
-        file.set_len(0)
-            .and_then(|()| writeln!(file, "{}", std::process::id()))
-            .map_err(StoreError::io("write", home.instance_lock()))?;
+        // For display only ([`Self::holder`]); the lock is the truth, and a full disk is no reason not to serve.
+        let noted = file
+            .set_len(0)
+            .and_then(|()| writeln!(file, "{}", std::process::id()));
+        if let Err(err) = noted {
+            tracing::warn!(error = %err, "the number of this process was not written down");
+        }
         Ok(Some(Self { _file: file }))
     }
 

@@ -3,6 +3,7 @@
 //!
 //! The caller holds the account's lock, asks [`find_newer`] first, then [`Rotation::begin`]s, sends, and [`Rotation::finish`]es.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -54,6 +55,46 @@ pub fn find_newer(home: &Home, profile: &Profile) -> Option<AuthFile> {
     newest
 }
 
+/// Finishes the save of a refresh that was cut off between writing the new login and putting it in its place; it is then the
+/// only copy. To be called with the account's lock held, when the intent of an earlier refresh is found: nobody else can be
+/// writing then.
+///
+/// # Errors
+/// When the new login is there and cannot be put in its place: the old one must not be sent.
+pub fn recover(
+    home: &Home,
+    name: &ProfileName,
+    old: &AuthFile,
+) -> Result<Option<AuthFile>, StoreError> {
+    let folder = profiles::folder_of(home, name)?;
+    for temporary in safe_file::temporaries_of(&folder, AUTH)? {
+        if let Some(new) = login_in(&folder, &temporary)
+            && new.same_account(old)
+            && new.is_newer_than(old)
+        {
+            folder.rename(&temporary, AUTH.as_ref())?;
+            folder.sync()?;
+            tracing::info!(profile = %name, "a login that was written and not in its place yet was put there");
+            return Ok(Some(new));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a temporary file holds what [`recover`] would put in its place.
+pub(super) fn is_recoverable(folder: &Folder, temporary: &OsStr) -> bool {
+    let (Some(new), Some(old)) = (login_in(folder, temporary), login_in(folder, AUTH.as_ref()))
+    else {
+        return false;
+    };
+    new.same_account(&old) && new.is_newer_than(&old)
+}
+
+/// What cannot be read or understood was not finished.
+fn login_in(folder: &Folder, name: &OsStr) -> Option<AuthFile> {
+    LoginFile::read_once(folder, name).ok()??.login.ok()
+}
+
 /// A refresh under way: the room for the new login is taken, the intent is written down, the account is locked.
 ///
 /// Dropping it leaves the intent: "possibly spent", to be looked at on the next start. That is right when the token was sent and
@@ -63,7 +104,8 @@ pub struct Rotation {
     home: Home,
     name: ProfileName,
     redeemed: Fingerprint,
-    folder: Folder,
+    /// `None` when the profile has been removed since.
+    folder: Option<Folder>,
     /// Gone after the first attempt to save.
     prepared: Option<Prepared>,
     _account: AccountLock,
@@ -113,8 +155,34 @@ impl Rotation {
             home: home.clone(),
             name: name.clone(),
             redeemed: token.clone(),
-            folder,
+            folder: Some(folder),
             prepared: Some(prepared),
+            _account: account,
+        })
+    }
+
+    /// Takes up a rotation whose token has been redeemed, to save what came of it. Nothing is reserved and no intent is
+    /// noted: there is nothing left to refuse, and the little that the login needs may be all that the disk has.
+    ///
+    /// # Errors
+    /// When the profiles cannot be looked at.
+    pub fn resume(
+        home: &Home,
+        account: AccountLock,
+        name: &ProfileName,
+        redeemed: &Fingerprint,
+    ) -> Result<Self, StoreError> {
+        let folder = match profiles::folder_of(home, name) {
+            Ok(folder) => Some(folder),
+            Err(StoreError::NoSuchProfile(_)) => None,
+            Err(err) => return Err(err),
+        };
+        Ok(Self {
+            home: home.clone(),
+            name: name.clone(),
+            redeemed: redeemed.clone(),
+            folder,
+            prepared: None,
             _account: account,
         })
     }
@@ -132,10 +200,13 @@ impl Rotation {
             Ok(false) => Publication::NotThisLogin,
             Err(err) => Publication::Failed(err),
         };
-        self.edit_side(|side| {
-            side.set_intent(None);
-            side.set_rejected(None);
-        });
+        // The intent is also what tells the next start that the live file still holds the redeemed token.
+        if !matches!(live, Publication::Failed(_)) {
+            self.edit_side(|side| {
+                side.set_intent(None);
+                side.set_rejected(None);
+            });
+        }
         Ok(Finished {
             displaced,
             also_saved,
@@ -148,18 +219,29 @@ impl Rotation {
         self.edit_side(|side| side.set_intent(None));
     }
 
-    /// The issuer has refused the token for good: it is never sent again.
+    /// The issuer has refused the token for good: it is never sent again, from whichever profile holds it.
     pub fn reject(self) {
         let redeemed = self.redeemed.clone();
         self.edit_side(|side| {
             side.set_intent(None);
             side.set_rejected(Some(&redeemed));
         });
+        for other in self.holders_of_redeemed() {
+            let marked = profiles::edit_side(&self.home, &other.name, |side| {
+                side.set_rejected(Some(&redeemed));
+            });
+            if let Err(err) = marked {
+                tracing::warn!(profile = %other.name, error = %err, "could not note that a login is refused");
+            }
+        }
     }
 
     /// Puts the new login into the profile, or aside if the profile holds something else by now that is not older.
     fn save(&mut self, new: &AuthFile, now: SystemTime) -> Result<Option<PathBuf>, StoreError> {
-        let present = match LoginFile::read(&self.home, &self.folder, AUTH) {
+        let Some(folder) = &self.folder else {
+            return self.displace(new, now);
+        };
+        let present = match LoginFile::read(&self.home, folder, AUTH) {
             Ok(present) => present,
             // The next try may find it readable.
             Err(err @ StoreError::Io { .. }) => return Err(err),
@@ -193,7 +275,7 @@ impl Rotation {
                 prepared.fill(&bytes)?;
                 prepared.publish()?;
             }
-            None => safe_file::replace_in(&self.folder, AUTH, &bytes)?,
+            None => safe_file::replace_in(folder, AUTH, &bytes)?,
         }
         Ok(None)
     }
@@ -204,19 +286,8 @@ impl Rotation {
 
     /// Other profiles with the redeemed token would be dead without the new one.
     fn save_elsewhere(&self, new: &AuthFile) -> Vec<ProfileName> {
-        let profiles = match profiles::load_all(&self.home) {
-            Ok(loaded) => loaded.profiles,
-            Err(err) => {
-                tracing::warn!(error = %err, "other profiles of this account cannot be looked for");
-                return Vec::new();
-            }
-        };
-        let holds_redeemed = |profile: &Profile| match &profile.login {
-            Ok(login) => login.refresh_fingerprint().as_ref() == Some(&self.redeemed),
-            Err(_unreadable) => false,
-        };
         let mut saved = Vec::new();
-        for profile in profiles.iter().filter(|profile| holds_redeemed(profile)) {
+        for profile in self.holders_of_redeemed() {
             let Ok(old) = &profile.login else { continue };
             let bytes = with_keys_of(new, old).to_bytes();
             let written = profiles::folder_of(&self.home, &profile.name)
@@ -229,6 +300,22 @@ impl Rotation {
             }
         }
         saved
+    }
+
+    /// The profiles that hold the redeemed token at this moment.
+    fn holders_of_redeemed(&self) -> Vec<Profile> {
+        let mut profiles = match profiles::load_all(&self.home) {
+            Ok(loaded) => loaded.profiles,
+            Err(err) => {
+                tracing::warn!(error = %err, "other profiles of this account cannot be looked for");
+                return Vec::new();
+            }
+        };
+        profiles.retain(|profile| match &profile.login {
+            Ok(login) => login.refresh_fingerprint().as_ref() == Some(&self.redeemed),
+            Err(_unreadable) => false,
+        });
+        profiles
     }
 
     fn edit_side(&self, edit: impl FnOnce(&mut SideFile)) {

@@ -195,8 +195,12 @@ pub(super) fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
     }
 }
 
-/// Removes temporary files that a killed process of ours left in this directory; nothing else.
-pub(super) fn remove_leftovers(folder: &Folder, now: SystemTime) -> Result<(), StoreError> {
+/// Removes temporary files that a killed process of ours left in this directory, but for those to spare; nothing else.
+pub(super) fn remove_leftovers(
+    folder: &Folder,
+    now: SystemTime,
+    spare: impl Fn(&Folder, &OsStr) -> bool,
+) -> Result<(), StoreError> {
     for name in folder.names()? {
         if !is_temporary(&name) || folder.kind_of(&name)? != Some(Kind::File) {
             continue;
@@ -210,11 +214,21 @@ pub(super) fn remove_leftovers(folder: &Folder, now: SystemTime) -> Result<(), S
             .and_then(|meta| meta.modified())
             .map(|at| now.duration_since(at).unwrap_or_default())
             .map_err(StoreError::io("look at", folder.show(&name)))?;
-        if is_ours && age > LEFTOVER_AGE {
+        if is_ours && age > LEFTOVER_AGE && !spare(folder, &name) {
             folder.remove_file(&name)?;
         }
     }
     Ok(())
+}
+
+/// The temporary files for this file, dead or alive.
+pub(super) fn temporaries_of(folder: &Folder, name: &str) -> Result<Vec<OsString>, StoreError> {
+    let start = format!(".{name}.");
+    let mut names = folder.names()?;
+    names.retain(|found| {
+        is_temporary(found) && found.as_encoded_bytes().starts_with(start.as_bytes())
+    });
+    Ok(names)
 }
 
 /// Whether a name has the form `.<name>.<16 hexadecimal digits>.tmp`.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -11,7 +12,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{debug, warn};
 
 use super::event::{Effect, Event, Reading};
-use super::refresher::{Refresher, may_be_in_redeem};
+use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
 use crate::desk::settings::Listen;
 use crate::pool::{Access, Pool};
 use crate::profile::{Fingerprint, ProfileName};
@@ -39,6 +40,8 @@ pub struct Hands {
     tasks: JoinSet<()>,
     /// Refreshes, switches and saves: waited for at the end.
     precious: JoinSet<()>,
+    /// Ends when the switch asked for last has ended: the next one waits for it, so that the last click wins.
+    last_switch: oneshot::Receiver<()>,
 }
 
 type Waiter = oneshot::Sender<Result<Access, NoToken>>;
@@ -58,8 +61,7 @@ pub struct Wanted {
 
 /// Requests that wait for a token at once; the router lets fewer in.
 const WANTED: usize = 1_024;
-/// A refresh may take 30 s, the streams of the router as long.
-const LAST_WAIT: Duration = Duration::from_secs(31);
+/// How long the streams of the router may take to end.
 const DRAIN: Duration = Duration::from_secs(30);
 
 impl TokenDesk {
@@ -112,6 +114,7 @@ impl Hands {
             router: None,
             tasks: JoinSet::new(),
             precious: JoinSet::new(),
+            last_switch: oneshot::channel().1,
         }
     }
 
@@ -133,7 +136,7 @@ impl Hands {
         while self.precious.try_join_next().is_some() {}
         let (home, events) = (self.home.clone(), self.events.clone());
         match effect {
-            Effect::ReadDisk => self.look(move || read_disk(&home)),
+            Effect::ReadDisk { number } => self.look(move || read_disk(&home, number)),
             Effect::TakeHome => {
                 self.keep(async move {
                     let taken = blocking(move || switch::take_home(&home, SystemTime::now())).await;
@@ -155,9 +158,13 @@ impl Hands {
                     .await;
                 });
             }
-            Effect::Switch { to, live } => {
+            Effect::Switch { to } => {
                 let (refresher, user_home) = (self.refresher.clone(), self.user_home.clone());
+                let (ended, end) = oneshot::channel();
+                let before = std::mem::replace(&mut self.last_switch, end);
                 self.keep(async move {
+                    // However that one ended.
+                    let _ended = before.await;
                     let looked = home.clone();
                     let look = spawn_blocking(move || {
                         system::codex_processes(looked.root(), user_home.as_deref())
@@ -165,7 +172,9 @@ impl Hands {
                     // Whoever cannot be seen cannot be told of either.
                     let codex = look.await.unwrap_or_default();
                     let result =
-                        switch_safely(&refresher, &home, !codex.is_empty(), to.clone(), live).await;
+                        switch_safely(&refresher, &home, !codex.is_empty(), to.clone(), &events)
+                            .await;
+                    drop(ended);
                     tell(&events, Event::SwitchEnded { to, result, codex }).await;
                 });
             }
@@ -237,16 +246,18 @@ impl Hands {
         }
     }
 
-    /// Waits for what must not be cut off.
-    pub async fn finish(mut self) {
-        if let Some(running) = self.router.take() {
-            running.stop(Duration::ZERO).await;
-        }
+    /// Lets nothing begin any more.
+    pub fn wind_down(&mut self) {
+        self.refresher.is_stopping.store(true, Ordering::Relaxed);
         self.tasks.abort_all();
-        let rest = async { while self.precious.join_next().await.is_some() {} };
-        if tokio::time::timeout(LAST_WAIT, rest).await.is_err() {
-            warn!("stopped while a login was still being renewed");
+        if let Some(running) = self.router.take() {
+            self.precious.spawn(running.stop(Duration::ZERO));
         }
+    }
+
+    /// Waits for the end of one of the tasks that must not be cut off; `false` when there is none.
+    pub async fn one_ends(&mut self) -> bool {
+        self.precious.join_next().await.is_some()
     }
 
     async fn start_router(&mut self, listen: Listen, tokens: TokenDesk) -> Event {
@@ -297,9 +308,10 @@ impl Hands {
 }
 
 /// Reads everything that the truth is made of.
-pub fn read_disk(home: &Home) -> Event {
+pub fn read_disk(home: &Home, number: u64) -> Event {
     match profiles::load_all(home) {
         Ok(loaded) => Event::DiskRead(Box::new(Reading {
+            number,
             profiles: loaded.profiles,
             skipped: loaded.skipped,
             live: live::read_live(home),
@@ -317,27 +329,38 @@ async fn switch_safely(
     home: &Arc<Home>,
     is_codex_running: bool,
     to: ProfileName,
-    live_profile: Option<ProfileName>,
+    events: &mpsc::Sender<Event>,
 ) -> Result<switch::Switched, String> {
-    if let Some(from) = live_profile.filter(|from| is_codex_running && *from != to) {
-        let looked = home.clone();
-        let is_risky = blocking(move || {
-            let live::Live::Login(login) = live::read_live(&looked) else {
-                return Ok::<_, crate::store::StoreError>(false);
-            };
-            Ok(may_be_in_redeem(&login, SystemTime::now()))
-        });
-        if is_risky.await? {
-            match refresher.refresh(from.clone()).await {
-                Ok(_) => {}
+    if is_codex_running {
+        let (looked, target) = (home.clone(), to.clone());
+        let risk = blocking(move || redeem_at_risk(&looked, &target, SystemTime::now())).await?;
+        match risk {
+            Risk::None => {}
+            Risk::Unsaved => {
+                return Err(
+                    "Codex may be renewing its login right now, and that login is not saved here, so switching would lose it; save it first, try again in a minute or close Codex".into(),
+                );
+            }
+            Risk::Of(from) => match refresher.refresh(from.clone()).await {
+                Ok(refreshed) => {
+                    let unsaved = refreshed.unsaved.clone();
+                    let result = Ok(refreshed);
+                    let name = from.clone();
+                    tell(events, Event::TokenRefreshed { name, result }).await;
+                    if let Some((_redeemed, reason)) = unsaved {
+                        return Err(format!(
+                            "the login of {from} was renewed first and could not be written ({reason})"
+                        ));
+                    }
+                }
                 // Nobody can renew it any more, so nobody is.
-                Err(super::refresher::RefreshFailure::SignInAgain { .. }) => {}
+                Err(RefreshFailure::SignInAgain { .. }) => {}
                 Err(err) => {
                     return Err(format!(
                         "Codex may be renewing the login of {from} right now, and switching would lose it ({err}); try again in a minute or close Codex"
                     ));
                 }
-            }
+            },
         }
     }
     let home = home.clone();
@@ -349,6 +372,35 @@ async fn switch_safely(
         None => switch::switch(&home, &to, SystemTime::now()).map_err(|err| err.to_string()),
     })
     .await
+}
+
+/// Whose token a running Codex may be redeeming.
+enum Risk {
+    None,
+    Of(ProfileName),
+    /// No profile's.
+    Unsaved,
+}
+
+/// Looks at the live file as it is now: what it was when the switch was asked for may be over.
+fn redeem_at_risk(
+    home: &Home,
+    to: &ProfileName,
+    now: SystemTime,
+) -> Result<Risk, crate::store::StoreError> {
+    let live::Live::Login(login) = live::read_live(home) else {
+        return Ok(Risk::None);
+    };
+    if !may_be_in_redeem(&login, now) {
+        return Ok(Risk::None);
+    }
+    let profiles = profiles::load_all(home)?.profiles;
+    // Of several that hold it, the one to switch to: then nothing is overwritten.
+    Ok(match profiles::holder(&profiles, &login, Some(to)) {
+        Some(holder) if holder.name == *to => Risk::None,
+        Some(holder) => Risk::Of(holder.name.clone()),
+        None => Risk::Unsaved,
+    })
 }
 
 async fn tell(events: &mpsc::Sender<Event>, event: Event) {
@@ -363,5 +415,37 @@ async fn blocking<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
         Ok(Ok(done)) => Ok(done),
         Ok(Err(err)) => Err(err.to_string()),
         Err(_panicked) => Err("the file work broke off".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::AuthFile;
+    use crate::simulator::{Account, Simulator};
+
+    #[tokio::test]
+    async fn a_switch_may_cost_the_live_login_only_while_codex_may_be_renewing_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path()).unwrap();
+        let name = |text| ProfileName::parse(text).unwrap();
+        let simulator = Simulator::start().await.unwrap();
+        for account in ["work", "spare"] {
+            simulator.add(Account::chatgpt(account));
+        }
+        let login = |text: String| AuthFile::parse(text.as_bytes()).unwrap();
+        for account in ["work", "spare"] {
+            let login = login(simulator.auth_json_expired(account));
+            profiles::create(&home, &name(account), &login).unwrap();
+        }
+        let risk = |live: String| {
+            std::fs::write(home.live_auth(), live).unwrap();
+            redeem_at_risk(&home, &name("spare"), SystemTime::now()).unwrap()
+        };
+        assert!(matches!(risk(simulator.sign_in("work")), Risk::None));
+        let expired = |account| simulator.auth_json_expired(account);
+        assert!(matches!(risk(expired("work")), Risk::Of(from) if from == name("work")));
+        assert!(matches!(risk(expired("spare")), Risk::None));
+        assert!(matches!(risk(expired("stranger")), Risk::Unsaved));
     }
 }

@@ -63,6 +63,8 @@ pub enum Event {
 /// Everything that was found on disk in one go.
 #[derive(Debug)]
 pub struct Reading {
+    /// Of the [`Effect::ReadDisk`] that it answers. Readings run side by side, and the older one may end last.
+    pub number: u64,
     pub profiles: Vec<Profile>,
     pub skipped: Vec<Skipped>,
     pub live: Live,
@@ -75,11 +77,11 @@ pub struct Reading {
 /// Something must be done now.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    ReadDisk,
-    /// `live`: the profile that is in use now, whose token a running Codex may be redeeming.
+    ReadDisk {
+        number: u64,
+    },
     Switch {
         to: ProfileName,
-        live: Option<ProfileName>,
     },
     SaveLive {
         name: ProfileName,

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::schedule;
 use crate::pool::{Access, InFlight, Member, Rest, RestCause, Trouble, Unusable};
-use crate::profile::{AuthFile, Credentials, Fingerprint, Health, Profile};
+use crate::profile::{AuthFile, Credentials, Fingerprint, Health, Profile, Secret, Unreadable};
 use crate::upstream::Bearer;
 use crate::usage::Usage;
 
@@ -39,6 +39,10 @@ pub struct Refresh {
     pub is_running: bool,
     pub failures: u32,
     pub is_asked: bool,
+    /// When the last new token came.
+    pub done_at: Option<SystemTime>,
+    /// Why none may be asked for: this computer could not keep the answer.
+    pub blocked: Option<String>,
     /// A rotated token that could not be written yet, and which one it replaced.
     pub unsaved: Option<Unsaved>,
 }
@@ -49,7 +53,41 @@ pub struct Unsaved {
     pub redeemed: Fingerprint,
     pub reason: String,
     pub next_try_at: SystemTime,
+    /// The profile has it; only the live file could not be brought up to date.
+    pub is_on_disk: bool,
 }
+
+/// What a profile's file says about a login that is only in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The file is still the old one, or cannot be understood: memory is right.
+    Waiting,
+    OnDisk,
+    /// The file holds a newer login of the same account.
+    Overtaken,
+    /// The file holds another account. The login has lost its place, and is still the only copy.
+    Exchanged,
+}
+
+impl Unsaved {
+    pub fn standing(&self, on_disk: &Result<AuthFile, Unreadable>) -> Standing {
+        match on_disk {
+            Err(_unreadable) => Standing::Waiting,
+            Ok(on_disk) if on_disk.same_login(&self.auth) => Standing::OnDisk,
+            // By the token first: a login that does not say whose it is has nothing else to be known by.
+            Ok(on_disk) if on_disk.refresh_fingerprint().as_ref() == Some(&self.redeemed) => {
+                Standing::Waiting
+            }
+            Ok(on_disk) if !on_disk.same_account(&self.auth) => Standing::Exchanged,
+            Ok(on_disk) if on_disk.is_newer_than(&self.auth) => Standing::Overtaken,
+            Ok(_older) => Standing::Waiting,
+        }
+    }
+}
+
+/// After a new token came no other is asked for so long, whatever clocks and refusals say: a token that is refused twice within
+/// this time is not refused for its age.
+pub const REFRESH_GAP: Duration = Duration::from_secs(60);
 
 /// Opens after failures in quick succession, for longer each time.
 #[derive(Debug, Default)]
@@ -92,7 +130,14 @@ impl Kept {
     }
 
     /// Takes what was read from disk. Numbers and rests belong to an account, so they go when the account changes.
-    pub fn take(&mut self, profile: Profile, poll_at: SystemTime) {
+    pub fn take(&mut self, mut profile: Profile, poll_at: SystemTime) {
+        // A refusal holds as long as the token does, even where it could not be written down.
+        if let Some(login) = profile.login.as_ref().ok().and_then(AuthFile::chatgpt)
+            && self.profile.side.rejects(login)
+        {
+            let token = login.refresh_token.as_ref().map(Secret::fingerprint);
+            profile.side.set_rejected(token.as_ref());
+        }
         let before = (self.profile.identity().cloned(), self.profile.health());
         let is_same_login = match (&self.profile.login, &profile.login) {
             (Ok(old), Ok(new)) => old.same_login(new),
@@ -109,7 +154,7 @@ impl Kept {
         }
         if !is_same_login {
             self.refresh.failures = 0;
-            self.refresh.unsaved = None;
+            self.refresh.blocked = None;
             self.plan(poll_at);
         } else if before.1 != self.profile.health() {
             self.plan(poll_at);
@@ -126,15 +171,29 @@ impl Kept {
                 Some(at) if self.usage.is_some() => at.min(poll_at + schedule::MIN_POLL_GAP),
                 _ => poll_at,
             });
-        self.refresh.next_at =
-            login.and_then(|login| schedule::refresh_due(&self.profile.name, login));
+        self.replan_refresh();
     }
 
     pub fn replan_refresh(&mut self) {
-        self.refresh.next_at = match (self.profile.health(), &self.profile.login) {
+        let due = match (self.profile.health(), &self.profile.login) {
             (Health::Fine, Ok(login)) => schedule::refresh_due(&self.profile.name, login),
             _ => None,
         };
+        // A clock that is days ahead finds every new token expired, and would redeem without end.
+        let earliest = self.refresh.done_at.map(|at| at + REFRESH_GAP);
+        self.refresh.next_at = due.map(|due| earliest.map_or(due, |earliest| due.max(earliest)));
+    }
+
+    /// Whether a refresh may begin: none is running, and the token on disk is not one that has been redeemed already.
+    pub fn may_redeem(&self) -> bool {
+        let is_spent_on_disk = |unsaved: &Unsaved| !unsaved.is_on_disk;
+        !self.refresh.is_running && !self.refresh.unsaved.as_ref().is_some_and(is_spent_on_disk)
+    }
+
+    pub fn is_just_renewed(&self, now: SystemTime) -> bool {
+        self.refresh
+            .done_at
+            .is_some_and(|at| now.duration_since(at).is_ok_and(|age| age < REFRESH_GAP))
     }
 
     /// What speaks for the profile upstream, whether or not it still works.

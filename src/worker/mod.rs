@@ -5,12 +5,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+#[cfg(unix)]
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::desk::{Command, Desk, DeskBack, Settings, Snapshot, desk};
 use crate::pool::Pool;
@@ -61,6 +63,9 @@ const EVENTS: usize = 1_024;
 const REQUESTS_TOLD_EVERY: Duration = Duration::from_millis(250);
 /// The longest sleep: after a suspended laptop wakes up, the wall clock has jumped and timers have not.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// How long the end waits for a refresh, which may take 30 s.
+const LAST_WAIT: Duration = Duration::from_secs(31);
 
 /// Starts the worker and returns at once; nothing has been read yet when this returns.
 ///
@@ -123,6 +128,7 @@ async fn run(options: Options, back: DeskBack) {
         home: home.clone(),
         upstream: upstream.clone(),
         patience: options.patience,
+        is_stopping: Arc::default(),
     };
     let hands = Hands::new(
         home.clone(),
@@ -144,8 +150,10 @@ async fn run(options: Options, back: DeskBack) {
         published_at: None,
     };
 
+    // Before anything that must not be cut off can begin.
+    let mut signals = Signals::new();
     // The files first: a client that asks right after the start must find the accounts.
-    worker.step(effects::read_disk(&home)).await;
+    worker.step(effects::read_disk(&home, 0)).await;
     worker.state.remember_usage(usage_cache::read(&home));
     worker.publish();
     if options.router {
@@ -164,8 +172,7 @@ async fn run(options: Options, back: DeskBack) {
         }
         None => None,
     };
-    let mut signals = Signals::new();
-    worker
+    let events = worker
         .serve(
             Inbox {
                 commands: back.commands,
@@ -179,8 +186,11 @@ async fn run(options: Options, back: DeskBack) {
         .await;
     drop(watcher);
     tokio::select! {
-        () = worker.hands.finish() => {}
+        () = worker.wind_down(events) => {}
         () = signals.received() => warn!("asked to stop again; not waiting any longer"),
+    }
+    for name in worker.state.unsaved() {
+        error!(profile = %name, "its new login could not be written and is lost; sign in again");
     }
 }
 
@@ -205,7 +215,8 @@ struct Loop {
 }
 
 impl Loop {
-    async fn serve(&mut self, mut inbox: Inbox, signals: &mut Signals) {
+    /// Runs until it is asked to end; gives back what tasks that are still running will report to.
+    async fn serve(&mut self, mut inbox: Inbox, signals: &mut Signals) -> mpsc::Receiver<Event> {
         let mut publish_at: Option<Instant> = None;
         loop {
             let due = tokio::time::sleep(self.time_to_due());
@@ -218,11 +229,10 @@ impl Loop {
             let mut is_report = false;
             tokio::select! {
                 command = inbox.commands.recv() => match command {
-                    // Every face is gone.
-                    None => return,
-                    Some(Command::Quit) => {
+                    // Without a command every face is gone.
+                    None | Some(Command::Quit) => {
                         self.obey(Command::Quit).await;
-                        return;
+                        return inbox.events;
                     }
                     Some(command) => self.obey(command).await,
                 },
@@ -248,7 +258,7 @@ impl Loop {
                 () = signals.received() => {
                     info!("asked to stop");
                     self.obey(Command::Quit).await;
-                    return;
+                    return inbox.events;
                 }
             }
             let now = Instant::now();
@@ -257,6 +267,34 @@ impl Loop {
                 _ => now,
             };
             publish_at = Some(publish_at.map_or(earliest, |at| at.min(earliest)));
+        }
+    }
+
+    /// Sees to its end what must not be cut off: refreshes, switches, and the writing of logins that are only in memory.
+    async fn wind_down(&mut self, mut events: mpsc::Receiver<Event>) {
+        self.hands.wind_down();
+        let end = Instant::now() + LAST_WAIT;
+        let mut is_busy = true;
+        // A login in memory keeps the program waiting even where nothing runs at the moment.
+        while is_busy || !events.is_empty() || self.state.unsaved().next().is_some() {
+            let due = tokio::time::sleep(self.time_to_due());
+            tokio::select! {
+                biased;
+                Some(event) = events.recv() => {
+                    self.step(event).await;
+                    // What it made necessary may have begun.
+                    is_busy = true;
+                }
+                any_left = self.hands.one_ends(), if is_busy => is_busy = any_left,
+                () = due => {
+                    self.step(Event::TimePassed).await;
+                    is_busy = true;
+                }
+                () = tokio::time::sleep_until(end) => {
+                    warn!("stopped while something was still under way");
+                    return;
+                }
+            }
         }
     }
 
@@ -315,7 +353,7 @@ impl Loop {
 /// The ways in which the system asks a program to end.
 struct Signals {
     #[cfg(unix)]
-    terminate: Option<tokio::signal::unix::Signal>,
+    asked: Vec<tokio::signal::unix::Signal>,
 }
 
 impl Signals {
@@ -324,7 +362,15 @@ impl Signals {
         {
             use tokio::signal::unix::{SignalKind, signal};
             Self {
-                terminate: signal(SignalKind::terminate()).ok(),
+                // A terminal that is closed must not cut off a refresh either. One that the system refuses is not waited for.
+                asked: [
+                    SignalKind::interrupt(),
+                    SignalKind::terminate(),
+                    SignalKind::hangup(),
+                ]
+                .into_iter()
+                .filter_map(|kind| signal(kind).ok())
+                .collect(),
             }
         }
         #[cfg(not(unix))]
@@ -332,28 +378,21 @@ impl Signals {
     }
 
     async fn received(&mut self) {
-        let interrupt = async {
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
         #[cfg(unix)]
-        {
-            let terminate = async {
-                match &mut self.terminate {
-                    Some(signal) => {
-                        signal.recv().await;
-                    }
-                    None => std::future::pending().await,
-                }
+        std::future::poll_fn(|context| {
+            let is_ready = |signal: &mut tokio::signal::unix::Signal| {
+                signal.poll_recv(context).map(|got| got.is_some()) == Poll::Ready(true)
             };
-            tokio::select! {
-                () = interrupt => {}
-                () = terminate => {}
+            match self.asked.iter_mut().any(is_ready) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
             }
-        }
+        })
+        .await;
         #[cfg(not(unix))]
-        interrupt.await;
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

@@ -131,11 +131,16 @@ fn notices(state: &AppState) -> Vec<Notice> {
             name: skipped.name.clone(),
             reason: skipped.reason.clone(),
         });
+    let blocked = state
+        .kept
+        .values()
+        .find_map(|kept| kept.refresh.blocked.clone());
     unsaved
         .chain(
             state
                 .home_trouble
                 .clone()
+                .or(blocked)
                 .map(|reason| Notice::HomeNotWritable { reason }),
         )
         .chain(

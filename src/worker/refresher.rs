@@ -4,6 +4,7 @@
 //! and only then use. A refresh token is spent by sending it; every step here is about that moment.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use tracing::{debug, warn};
@@ -11,7 +12,7 @@ use tracing::{debug, warn};
 use crate::profile::{AuthFile, Fingerprint, Profile, ProfileName};
 use crate::store::home::Home;
 use crate::store::locks::AccountLock;
-use crate::store::rotation::{Publication, Rotation, find_newer};
+use crate::store::rotation::{self, Publication, Rotation, find_newer};
 use crate::store::{StoreError, profiles};
 use crate::upstream::{RefreshError, Upstream};
 
@@ -88,6 +89,9 @@ pub struct Refresher {
     pub home: Arc<Home>,
     pub upstream: Arc<Upstream>,
     pub patience: Patience,
+    /// Set when the program is about to end: what has been sent is waited for, and nothing more is sent, because nobody may be
+    /// left to save the answer.
+    pub is_stopping: Arc<AtomicBool>,
 }
 
 impl Refresher {
@@ -137,6 +141,14 @@ impl Refresher {
         let mut unsent = self.patience.not_sent.iter();
         let mut may_ask_again = true;
         loop {
+            if self.is_stopping.load(Ordering::Relaxed) {
+                return Err(RefreshFailure::Later {
+                    reason: "the program is stopping".into(),
+                    retry_after: None,
+                    // The second time round the token has been sent before.
+                    is_ambiguous: !may_ask_again,
+                });
+            }
             let now = SystemTime::now();
             let Some(token) = flight
                 .old
@@ -274,7 +286,7 @@ impl Refresher {
         let home = self.home.clone();
         let tried = tokio::task::spawn_blocking(move || {
             let lock = AccountLock::take(&home, &auth).map_err(|err| err.to_string())?;
-            let rotation = Rotation::begin(&home, lock, &name, &redeemed, SystemTime::now());
+            let rotation = Rotation::resume(&home, lock, &name, &redeemed);
             finish(&mut rotation.map_err(|err| err.to_string())?, &auth)
         });
         tried
@@ -365,8 +377,22 @@ fn open(home: &Home, name: &ProfileName) -> Result<Opening, RefreshFailure> {
             code: "refused before".into(),
         });
     }
-    if let Some(intent) = profile.side.intent().filter(|intent| intent.token == token) {
-        debug!(profile = %name, since = ?intent.at, "a refresh was cut short; the token may be spent");
+    let mend_live = |redeemed: &Fingerprint, new: &AuthFile| {
+        if let Err(err) = rotation::publish(home, redeemed, new, SystemTime::now()) {
+            warn!(profile = %name, error = %err, "the live login is behind its profile");
+        }
+    };
+    match profile.side.intent() {
+        Some(intent) if intent.token == token => {
+            if let Some(recovered) = rotation::recover(home, name, &old).map_err(not_possible)? {
+                mend_live(&token, &recovered);
+                return Ok(Opening::Adopted(Box::new(recovered)));
+            }
+            debug!(profile = %name, since = ?intent.at, "a refresh was cut short; the token may be spent");
+        }
+        // Saved, and then cut short: Codex may still hold the token that was redeemed.
+        Some(intent) => mend_live(&intent.token, &old),
+        None => {}
     }
     let rotation =
         Rotation::begin(home, lock, name, &token, SystemTime::now()).map_err(not_possible)?;

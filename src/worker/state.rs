@@ -8,12 +8,12 @@ use std::time::{Duration, SystemTime};
 use tracing::debug;
 
 use super::event::{Effect, Event, Reading};
-use super::kept::{Kept, Unsaved};
+use super::kept::{Kept, REFRESH_GAP, Standing, Unsaved};
 use super::refresher::{RefreshFailure, Refreshed};
 use super::schedule;
 use crate::desk::settings::Listen;
 use crate::desk::{CodexProcess, Command, Happening, LastRequest, Outcome, RouterState, Settings};
-use crate::profile::{AuthFile, Fingerprint, Health, ProfileName};
+use crate::profile::{AuthFile, Fingerprint, Health, Profile, ProfileName};
 use crate::router::{AttemptOutcome, AttemptResult, NoToken, Report, RequestDone, StartError};
 use crate::store::live::Live;
 use crate::store::profiles::Skipped;
@@ -42,6 +42,14 @@ pub struct AppState {
     polls: Polls,
     /// The live login that was last tried to be taken home: once is enough, the file may be unwritable.
     taken_home: Option<Fingerprint>,
+    /// When that did not work and is worth another try.
+    take_home_again_at: Option<SystemTime>,
+    /// The number of the reading that was asked for last.
+    last_reading: u64,
+    /// Readings with a smaller number show a past that is known to be over.
+    oldest_reading: u64,
+    /// Nothing begins any more; what is under way is seen to its end.
+    is_ending: bool,
     codex_looked_at: Option<SystemTime>,
     is_usage_unkept: bool,
 }
@@ -64,12 +72,12 @@ pub struct Router {
     pub requests: u64,
 }
 
+/// The live file may hold the only copy of what could not be taken home.
+const TAKE_HOME_AGAIN: Duration = Duration::from_secs(30);
 /// A face shows the last few; more would only grow.
 const MAX_HAPPENINGS: usize = 16;
 /// Processes come and go without telling; looking costs some milliseconds.
 const CODEX_LOOK_INTERVAL: Duration = Duration::from_secs(30);
-/// A token refused twice within this time is not refused for its age.
-const REFRESH_GAP: Duration = Duration::from_secs(60);
 
 impl AppState {
     pub fn new(settings: Arc<Settings>, polls: Polls) -> Self {
@@ -99,6 +107,10 @@ impl AppState {
             raises: 0,
             polls,
             taken_home: None,
+            take_home_again_at: None,
+            last_reading: 0,
+            oldest_reading: 0,
+            is_ending: false,
             codex_looked_at: None,
             is_usage_unkept: false,
         }
@@ -116,7 +128,7 @@ impl AppState {
                     .iter()
                     .filter_map(|name| self.poll_when_asked(name, now))
                     .collect::<Vec<_>>();
-                [Effect::ReadDisk, Effect::FindCodex]
+                [self.read_disk(), Effect::FindCodex]
                     .into_iter()
                     .chain(polls)
                     .collect()
@@ -133,6 +145,8 @@ impl AppState {
                 Vec::new()
             }
             Command::Quit => {
+                self.is_ending = true;
+                self.router.is_wanted = false;
                 let unsaved = self.kept.iter().filter_map(|(name, kept)| {
                     Some(save_token(name, kept.refresh.unsaved.as_ref()?))
                 });
@@ -144,13 +158,35 @@ impl AppState {
 
     /// What the world did.
     pub fn note(&mut self, event: Event, now: SystemTime) -> Vec<Effect> {
+        let mut effects = self.follow(event, now);
+        if self.is_ending {
+            effects.retain(|effect| {
+                matches!(
+                    effect,
+                    Effect::SaveToken { .. } | Effect::AnswerWaiters { .. }
+                )
+            });
+        }
+        effects
+    }
+
+    /// Whether a login exists in memory alone.
+    pub fn unsaved(&self) -> impl Iterator<Item = &ProfileName> {
+        let is_unsaved = |(_, kept): &(&ProfileName, &Kept)| kept.refresh.unsaved.is_some();
+        self.kept
+            .iter()
+            .filter(is_unsaved)
+            .map(|(name, _kept)| name)
+    }
+
+    fn follow(&mut self, event: Event, now: SystemTime) -> Vec<Effect> {
         match event {
             Event::DiskRead(reading) => self.note_reading(*reading, now),
             Event::DiskUnreadable(reason) => {
                 self.home_trouble = Some(reason);
                 Vec::new()
             }
-            Event::DiskChanged => vec![Effect::ReadDisk],
+            Event::DiskChanged => vec![self.read_disk()],
             Event::RaiseAsked => {
                 self.raises += 1;
                 Vec::new()
@@ -188,20 +224,21 @@ impl AppState {
                     }
                     Err(reason) => self.happen(Outcome::SwitchFailed { to, reason }, now),
                 }
-                vec![Effect::ReadDisk]
+                vec![self.read_disk()]
             }
             Event::SaveEnded { name, result } => {
                 match result {
                     Ok(()) => self.happen(Outcome::Saved { name }, now),
                     Err(reason) => self.happen(Outcome::SaveFailed { name, reason }, now),
                 }
-                vec![Effect::ReadDisk]
+                vec![self.read_disk()]
             }
             Event::TookHome(result) => match result {
-                Ok(Some(_)) => vec![Effect::ReadDisk],
+                Ok(Some(_)) => vec![self.read_disk()],
                 Ok(None) => Vec::new(),
                 Err(reason) => {
                     self.home_trouble = Some(reason);
+                    self.take_home_again_at = Some(now + TAKE_HOME_AGAIN);
                     Vec::new()
                 }
             },
@@ -237,7 +274,7 @@ impl AppState {
             let refresh = kept
                 .refresh
                 .next_at
-                .filter(|_| self.polls == Polls::ByThemselves && !kept.refresh.is_running);
+                .filter(|_| self.polls == Polls::ByThemselves && kept.may_redeem());
             let save = kept
                 .refresh
                 .unsaved
@@ -247,7 +284,12 @@ impl AppState {
         });
         of_profiles
             .flatten()
-            .chain(codex.filter(|_| self.polls == Polls::ByThemselves))
+            .chain(
+                codex
+                    .into_iter()
+                    .chain(self.take_home_again_at)
+                    .filter(|_| self.polls == Polls::ByThemselves),
+            )
             .min()
     }
 
@@ -305,10 +347,24 @@ impl AppState {
             self.happen(Outcome::SwitchFailed { to, reason }, now);
             return Vec::new();
         }
-        vec![Effect::Switch {
-            to,
-            live: self.active().cloned(),
-        }]
+        let unsaved = |name: &ProfileName| {
+            let kept = self.kept.get(name)?;
+            let unsaved = kept.refresh.unsaved.as_ref()?;
+            (!unsaved.is_on_disk).then(|| unsaved_in_words(name, unsaved))
+        };
+        // What the files hold of it is spent: Codex must not get it, nor may it be redeemed for the switch.
+        if let Some(reason) = unsaved(&to).or_else(|| self.active().and_then(unsaved)) {
+            self.happen(Outcome::SwitchFailed { to, reason }, now);
+            return Vec::new();
+        }
+        vec![Effect::Switch { to }]
+    }
+
+    fn read_disk(&mut self) -> Effect {
+        self.last_reading += 1;
+        Effect::ReadDisk {
+            number: self.last_reading,
+        }
     }
 
     fn turn_router_on(&mut self, listen: Listen) -> Vec<Effect> {
@@ -354,19 +410,23 @@ impl AppState {
     }
 
     fn note_reading(&mut self, reading: Reading, now: SystemTime) -> Vec<Effect> {
+        if reading.number < self.oldest_reading {
+            return Vec::new();
+        }
+        self.oldest_reading = reading.number;
         let known: Vec<_> = reading
             .profiles
             .iter()
             .map(|profile| profile.name.clone())
             .collect();
-        self.kept.retain(|name, _| known.contains(name));
+        // Where a directory has gone, a token that is not written yet must not go with it.
+        self.kept.retain(|name, kept| {
+            known.contains(name) || kept.refresh.is_running || kept.refresh.unsaved.is_some()
+        });
         for (place, profile) in reading.profiles.into_iter().enumerate() {
             let poll_at = schedule::first_poll(place, now);
             match self.kept.get_mut(&profile.name) {
-                // A rotated token that is only in memory is newer than what stands in the file.
-                Some(kept)
-                    if kept.refresh.unsaved.is_some() && !is_overtaken(kept, &profile.login) => {}
-                Some(kept) => kept.take(profile, poll_at),
+                Some(kept) => take_from_disk(kept, profile, poll_at),
                 None => {
                     self.kept
                         .insert(profile.name.clone(), Kept::new(profile, poll_at));
@@ -379,7 +439,11 @@ impl AppState {
         self.credential_store = reading.credential_store;
         self.home_trouble = None;
         self.is_loaded = true;
-        let mut effects: Vec<_> = self.take_home().into_iter().collect();
+        let mut effects: Vec<_> = self
+            .take_home()
+            .into_iter()
+            .chain(self.mend_live())
+            .collect();
         effects.extend(self.note_time(now));
         effects
     }
@@ -396,13 +460,49 @@ impl AppState {
             return None;
         }
         self.taken_home = Some(login);
+        self.take_home_again_at = None;
         Some(Effect::TakeHome)
+    }
+
+    /// When a refresh was cut off between saving the profile and the live file, Codex still holds the token that was redeemed.
+    fn mend_live(&self) -> Option<Effect> {
+        let Live::Login(live) = &self.live else {
+            return None;
+        };
+        if self.polls == Polls::WhenAsked {
+            return None;
+        }
+        self.kept.iter().find_map(|(name, kept)| {
+            let auth = kept.profile.login.as_ref().ok()?;
+            let redeemed = kept.profile.side.intent()?.token;
+            let is_behind = live.refresh_fingerprint().as_ref() == Some(&redeemed)
+                && auth.refresh_fingerprint().as_ref() != Some(&redeemed)
+                && auth.same_account(live);
+            let is_left = !kept.refresh.is_running && kept.refresh.unsaved.is_none();
+            (is_behind && is_left).then(|| Effect::SaveToken {
+                name: name.clone(),
+                redeemed,
+                auth: Box::new(auth.clone()),
+            })
+        })
     }
 
     fn note_time(&mut self, now: SystemTime) -> Vec<Effect> {
         let mut effects = Vec::new();
-        if self.polls == Polls::WhenAsked {
+        for (name, kept) in &mut self.kept {
+            if let Some(unsaved) = &mut kept.refresh.unsaved
+                && unsaved.next_try_at <= now
+            {
+                unsaved.next_try_at = now + super::refresher::SAVE_AGAIN_EVERY;
+                effects.push(save_token(name, unsaved));
+            }
+        }
+        if self.polls == Polls::WhenAsked || self.is_ending {
             return effects;
+        }
+        if self.take_home_again_at.is_some_and(|at| at <= now) {
+            self.take_home_again_at = None;
+            effects.push(Effect::TakeHome);
         }
         if self
             .codex_looked_at
@@ -416,18 +516,7 @@ impl AppState {
         }
         for (name, kept) in &mut self.kept {
             let is_due = |at: Option<SystemTime>| at.is_some_and(|at| at <= now);
-            if let Some(unsaved) = kept
-                .refresh
-                .unsaved
-                .as_mut()
-                .filter(|unsaved| unsaved.next_try_at <= now)
-            {
-                unsaved.next_try_at = now + super::refresher::SAVE_AGAIN_EVERY;
-                effects.push(save_token(name, unsaved));
-            } else if is_due(kept.refresh.next_at)
-                && !kept.refresh.is_running
-                && kept.refresh.unsaved.is_none()
-            {
+            if is_due(kept.refresh.next_at) && kept.may_redeem() {
                 kept.refresh.is_running = true;
                 effects.push(Effect::Refresh { name: name.clone() });
             }
@@ -448,14 +537,23 @@ impl AppState {
         if kept.poll.is_running || (is_fresh && kept.usage_error.is_none()) {
             return None;
         }
+        let is_polled = kept.poll.next_at.is_some();
         match start_poll(name, kept, now) {
             Some(effect) => Some(effect),
             // Expired: a new token first, the poll follows it.
-            None if kept.refresh.next_at.is_some() && !kept.refresh.is_running => {
+            None if kept.refresh.next_at.is_some() && kept.may_redeem() => {
                 kept.refresh.is_running = true;
                 Some(Effect::Refresh { name: name.clone() })
             }
-            None => None,
+            None => {
+                // Whoever asked must not wait for an answer that will not come.
+                if is_polled && !kept.refresh.is_running {
+                    kept.poll.is_asked = false;
+                    kept.usage_error =
+                        Some("the access token has run out and cannot be renewed".into());
+                }
+                None
+            }
         }
     }
 
@@ -532,6 +630,12 @@ impl AppState {
                         .and_then(AuthFile::refresh_fingerprint),
                 ) {
                     (Health::Fine, Some(_)) if kept.refresh.is_running => return Vec::new(),
+                    (Health::Fine, Some(_)) if !kept.may_redeem() => kept
+                        .refresh
+                        .unsaved
+                        .as_ref()
+                        .map(|unsaved| unsaved_in_words(&name, unsaved))
+                        .unwrap_or_default(),
                     (Health::Fine, Some(_)) => {
                         kept.refresh.is_running = true;
                         return vec![Effect::Refresh { name }];
@@ -586,7 +690,15 @@ impl AppState {
                 with: Err(sign_in_again()),
             }];
         }
-        if kept.refresh.failures > 0 && kept.refresh.next_at.is_some_and(|at| now < at) {
+        if kept.is_just_renewed(now) {
+            // The new one is refused as well, or a clock is wrong: another would fare no better.
+            let is_other = current.is_some_and(|login| login.access_token.fingerprint() != *stale);
+            let with = answer.and_then(|access| is_other.then_some(access).ok_or_else(not_now));
+            return vec![Effect::AnswerWaiters { name, with }];
+        }
+        let is_waiting =
+            kept.refresh.failures > 0 && kept.refresh.next_at.is_some_and(|at| now < at);
+        if is_waiting || !kept.may_redeem() {
             return vec![Effect::AnswerWaiters {
                 name,
                 with: Err(not_now()),
@@ -602,25 +714,47 @@ impl AppState {
         result: Result<Refreshed, RefreshFailure>,
         now: SystemTime,
     ) -> Vec<Effect> {
+        // What was read before this shows the token that has been redeemed.
+        let read_disk = self.read_disk();
+        self.oldest_reading = self.last_reading;
         let Some(kept) = self.kept.get_mut(&name) else {
-            return vec![Effect::AnswerWaiters {
+            let unsaved = result.ok().and_then(|refreshed| {
+                let (redeemed, _reason) = refreshed.unsaved?;
+                Some(Effect::SaveToken {
+                    name: name.clone(),
+                    redeemed,
+                    auth: Box::new(refreshed.auth),
+                })
+            });
+            let answer = Effect::AnswerWaiters {
                 name,
                 with: Err(gone()),
-            }];
+            };
+            return unsaved.into_iter().chain([answer, read_disk]).collect();
         };
         kept.refresh.is_running = false;
         let is_asked = std::mem::take(&mut kept.refresh.is_asked);
-        let mut effects = vec![Effect::ReadDisk];
+        let mut effects = vec![read_disk];
+        let mut is_news = true;
         let outcome = match result {
             Ok(refreshed) => {
                 kept.refresh.failures = 0;
-                kept.profile.login = Ok(refreshed.auth.clone());
+                kept.refresh.done_at = Some(now);
+                kept.refresh.blocked = None;
+                let is_exchanged = match (kept.profile.identity(), refreshed.auth.identity()) {
+                    (Some(kept), Some(refreshed)) => kept != refreshed,
+                    _ => false,
+                };
+                if !is_exchanged {
+                    kept.profile.login = Ok(refreshed.auth.clone());
+                }
                 kept.replan_refresh();
                 kept.refresh.unsaved = refreshed.unsaved.map(|(redeemed, reason)| Unsaved {
                     auth: refreshed.auth,
                     redeemed,
                     reason,
                     next_try_at: now + super::refresher::SAVE_AGAIN_EVERY,
+                    is_on_disk: false,
                 });
                 let with = kept.access().ok_or_else(gone);
                 effects.push(Effect::AnswerWaiters {
@@ -633,7 +767,13 @@ impl AppState {
                         effects.extend(start_poll(&name, kept, now));
                     }
                 }
-                Outcome::TokenRefreshed { name }
+                match &kept.refresh.unsaved {
+                    None => Outcome::TokenRefreshed { name },
+                    Some(unsaved) => Outcome::TokenRefreshFailed {
+                        reason: unsaved_in_words(&name, unsaved),
+                        name,
+                    },
+                }
             }
             Err(failure) => {
                 kept.refresh.failures = kept.refresh.failures.saturating_add(1);
@@ -650,8 +790,16 @@ impl AppState {
                     RefreshFailure::Later { retry_after, .. } => {
                         (not_now(), retry_at(*retry_after))
                     }
-                    RefreshFailure::NotPossible(_) => (not_now(), retry_at(None)),
+                    // Nothing was sent, so nobody is bothered by trying again soon.
+                    RefreshFailure::NotPossible(_) => {
+                        (not_now(), Some(now + super::refresher::SAVE_AGAIN_EVERY))
+                    }
                 };
+                let was_blocked = kept.refresh.blocked.take().is_some();
+                if let RefreshFailure::NotPossible(reason) = &failure {
+                    kept.refresh.blocked = Some(reason.clone());
+                    is_news = !was_blocked;
+                }
                 if let RefreshFailure::SignInAgain { token, .. } = &failure {
                     kept.profile.side.set_rejected(Some(token));
                 }
@@ -669,7 +817,7 @@ impl AppState {
                 }
             }
         };
-        if is_asked || matches!(outcome, Outcome::TokenRefreshFailed { .. }) {
+        if is_asked || (is_news && matches!(outcome, Outcome::TokenRefreshFailed { .. })) {
             self.happen(outcome, now);
         }
         effects
@@ -687,7 +835,7 @@ impl AppState {
         match result {
             Ok(()) => {
                 kept.refresh.unsaved = None;
-                vec![Effect::ReadDisk]
+                vec![self.read_disk()]
             }
             Err(reason) => {
                 if let Some(unsaved) = &mut kept.refresh.unsaved {
@@ -789,16 +937,25 @@ fn may_refresh(kept: &Kept, now: SystemTime) -> bool {
         .and_then(|login| login.claims.issued_at)
         .is_some_and(|at| now.duration_since(at).is_ok_and(|age| age < REFRESH_GAP));
     let has_token = login.is_some_and(|login| login.refresh_token.is_some());
-    has_token && !is_new && !kept.refresh.is_running && kept.profile.health() == Health::Fine
+    let is_new = is_new || kept.is_just_renewed(now);
+    has_token && !is_new && kept.may_redeem() && kept.profile.health() == Health::Fine
 }
 
-fn is_overtaken(kept: &Kept, on_disk: &Result<AuthFile, crate::profile::Unreadable>) -> bool {
-    match (&kept.refresh.unsaved, on_disk) {
-        (Some(unsaved), Ok(on_disk)) => {
-            on_disk.is_newer_than(&unsaved.auth) || !on_disk.same_account(&unsaved.auth)
-        }
-        _ => false,
+/// Takes what was read, unless a rotated token that is only in memory is newer.
+fn take_from_disk(kept: &mut Kept, profile: Profile, poll_at: SystemTime) {
+    let unsaved = kept.refresh.unsaved.as_mut();
+    match unsaved.map(|unsaved| (unsaved.standing(&profile.login), unsaved)) {
+        None | Some((Standing::Exchanged, _)) => {}
+        Some((Standing::Waiting, _)) => return,
+        Some((Standing::OnDisk, unsaved)) => unsaved.is_on_disk = true,
+        Some((Standing::Overtaken, _)) => kept.refresh.unsaved = None,
     }
+    kept.take(profile, poll_at);
+}
+
+fn unsaved_in_words(name: &ProfileName, unsaved: &Unsaved) -> String {
+    let reason = &unsaved.reason;
+    format!("the new login of {name} could not be written yet and is only in memory ({reason})")
 }
 
 fn save_token(name: &ProfileName, unsaved: &Unsaved) -> Effect {

@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -293,4 +294,72 @@ fn another_token_in_the_profile_itself_counts_even_without_a_date() {
         found.refresh_fingerprint(),
         Some(Fingerprint::of(b"rt_FAKE_other"))
     );
+}
+
+#[test]
+fn a_refused_token_is_marked_in_every_profile_that_holds_it() {
+    let home = one_profile();
+    home.profile("twin", &login("ana", 10));
+    home.profile("newer", &login("ana", 20));
+    begin(&home).reject();
+    let health = |name| home.read_profile(name).health();
+    assert_eq!(health("twin"), crate::profile::Health::SignInAgain);
+    assert_eq!(health("newer"), crate::profile::Health::Fine);
+}
+
+#[test]
+fn a_login_whose_profile_was_removed_is_kept_aside_and_the_live_file_gets_it() {
+    let home = one_profile();
+    home.live(&login("ana", 10));
+    drop(begin(&home));
+    std::fs::remove_dir_all(home.profiles_dir().join("work")).unwrap();
+    let lock = AccountLock::take(&home, &login("ana", 20)).unwrap();
+    let mut rotation = Rotation::resume(&home, lock, &name("work"), &fingerprint(10)).unwrap();
+    let finished = rotation.finish(&login("ana", 20), noon()).unwrap();
+    assert!(finished.displaced.is_some());
+    assert_eq!(home.displaced(), [login("ana", 20).to_bytes().to_vec()]);
+    assert_eq!(home.live_token(), "rt_FAKE_ana_20");
+}
+
+#[test]
+fn a_login_that_was_written_and_not_in_its_place_yet_is_put_there() {
+    let home = one_profile();
+    let write = |digits: &str, text: &[u8]| {
+        let name = format!("work/.auth.json.{digits}.tmp");
+        std::fs::write(home.profiles_dir().join(name), text).unwrap();
+    };
+    let (new, other) = (login("ana", 20).to_bytes(), login("bob", 30).to_bytes());
+    write("0000000000000001", &[0; 64]);
+    write("0000000000000002", &new[..new.len() / 2]);
+    write("0000000000000003", &other);
+    write("0000000000000004", &login("ana", 5).to_bytes());
+    assert!(
+        recover(&home, &name("work"), &login("ana", 10))
+            .unwrap()
+            .is_none()
+    );
+    write("0000000000000005", &new);
+    let much_later = SystemTime::now() + Duration::from_secs(3_600);
+    crate::store::prepare(&home, much_later).unwrap();
+    assert_eq!(home.leftovers().len(), 1, "the only copy is no leftover");
+    let recovered = recover(&home, &name("work"), &login("ana", 10)).unwrap();
+    assert!(recovered.unwrap().same_login(&login("ana", 20)));
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_20");
+    assert_eq!(home.leftovers(), [""; 0]);
+}
+
+#[test]
+fn while_the_live_file_is_behind_the_note_stays() {
+    let home = one_profile();
+    home.live(&login("ana", 10));
+    let second_name = home.root().join("second-name");
+    std::fs::hard_link(home.live_auth(), &second_name).unwrap();
+    let mut rotation = begin(&home);
+    let finished = rotation.finish(&login("ana", 20), noon()).unwrap();
+    assert!(matches!(finished.live, Publication::Failed(_)));
+    assert!(intent(&home).is_some());
+    std::fs::remove_file(second_name).unwrap();
+    rotation.finish(&login("ana", 20), noon()).unwrap();
+    assert_eq!(home.live_token(), "rt_FAKE_ana_20");
+    assert_eq!(intent(&home), None);
 }

@@ -162,5 +162,5 @@ fn only_our_own_temporary_names_are_leftovers() {
     }
     let home = TestHome::new();
     std::fs::create_dir(home.root().join(".x.0123456789abcdef.tmp")).unwrap();
-    remove_leftovers(&home.folder().unwrap(), noon()).unwrap();
+    remove_leftovers(&home.folder().unwrap(), noon(), |_, _| false).unwrap();
 }

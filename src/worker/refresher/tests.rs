@@ -46,6 +46,7 @@ impl Rig {
             home: home.clone(),
             upstream,
             patience: Patience::none(),
+            is_stopping: Arc::default(),
         };
         Self {
             _dir: dir,
@@ -294,4 +295,79 @@ async fn two_profiles_of_one_account_both_get_the_new_login() {
             .unwrap()
             .same_login(&refreshed.auth)
     );
+}
+
+#[tokio::test]
+async fn a_program_that_is_stopping_sends_no_token() {
+    let rig = Rig::start().await;
+    rig.refresher.is_stopping.store(true, Ordering::Relaxed);
+    assert!(rig.refresh().await.is_err());
+    assert_eq!(rig.simulator.count("/oauth/token"), 0);
+    assert_eq!(rig.profile("work").side.intent(), None);
+}
+
+#[tokio::test]
+async fn a_token_refused_in_one_profile_is_not_sent_from_its_twin() {
+    let rig = Rig::start().await;
+    profiles::create(&rig.home, &name("twin"), &rig.on_disk()).unwrap();
+    rig.simulator.refresh_next("work", [Refresh::reused()]);
+    assert!(rig.refresh().await.is_err());
+    assert!(rig.refresher.refresh(name("twin")).await.is_err());
+    assert_eq!(rig.simulator.count("/oauth/token"), 1);
+}
+
+#[tokio::test]
+async fn a_refresh_cut_off_before_the_live_file_is_finished_by_the_next_one() {
+    let rig = Rig::start().await;
+    rig.use_work();
+    let spent = rig.on_disk().refresh_fingerprint().unwrap();
+    let intent = crate::profile::Intent {
+        token: spent,
+        at: SystemTime::now(),
+    };
+    let rotated = login(&rig.simulator.rotate_as_cli("work"));
+    profiles::write_login(&rig.home, &name("work"), &rotated, SystemTime::now()).unwrap();
+    profiles::edit_side(&rig.home, &name("work"), |side| {
+        side.set_intent(Some(&intent));
+    })
+    .unwrap();
+    let refreshed = rig.refresh().await.unwrap();
+    assert!(rig.live().same_login(&refreshed.auth));
+    assert_eq!(rig.simulator.refused_redeems("work"), 0);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_login_that_was_written_when_the_program_was_killed_is_found_and_nothing_is_sent() {
+    let rig = Rig::start().await;
+    rig.use_work();
+    let intent = crate::profile::Intent {
+        token: rig.on_disk().refresh_fingerprint().unwrap(),
+        at: SystemTime::now(),
+    };
+    profiles::edit_side(&rig.home, &name("work"), |side| {
+        side.set_intent(Some(&intent));
+    })
+    .unwrap();
+    let rotated = rig.simulator.rotate_as_cli("work");
+    let temporary = "work/.auth.json.0123456789abcdef.tmp";
+    std::fs::write(rig.home.profiles_dir().join(temporary), &rotated).unwrap();
+    let refreshed = rig.refresh().await.unwrap();
+    assert!(refreshed.auth.same_login(&login(&rotated)));
+    assert!(rig.on_disk().same_login(&refreshed.auth) && rig.live().same_login(&refreshed.auth));
+    assert_eq!(rig.simulator.count("/oauth/token"), 0);
+}
+
+#[tokio::test]
+async fn a_login_in_memory_whose_profile_was_removed_is_kept_aside() {
+    let rig = Rig::start().await;
+    let redeemed = rig.on_disk().refresh_fingerprint().unwrap();
+    let rotated = login(&rig.simulator.rotate_as_cli("work"));
+    std::fs::remove_dir_all(rig.home.profiles_dir().join("work")).unwrap();
+    rig.refresher
+        .save_again(name("work"), redeemed, rotated)
+        .await
+        .unwrap();
+    let kept = std::fs::read_dir(rig.home.displaced_dir()).unwrap().count();
+    assert_eq!(kept, 1);
 }
