@@ -13,7 +13,8 @@ use crate::store::Environment;
 pub(super) fn start(environment: &Environment) {
     let wish = environment.get("RUST_LOG").filter(|wish| !wish.is_empty());
     // Our own words by default; of the libraries only what is wrong.
-    let filter = EnvFilter::builder().parse_lossy(wish.unwrap_or("warn,codex_router=info,winit=error,zbus=error"));
+    let filter = EnvFilter::builder()
+        .parse_lossy(wish.unwrap_or("warn,codex_router=info,winit=error,zbus=error"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)

@@ -4,11 +4,14 @@ use serde_json::json;
 
 use super::*;
 use crate::pool::{Access, RestCause};
-use crate::profile::{Profile, SideFile, Unreadable};
+use crate::profile::{AuthFile, Health, Profile, SideFile, Unreadable};
+use crate::router::{AttemptOutcome, AttemptResult, Report, StartError};
 use crate::store::switch::Switched;
+use crate::upstream::UsageError;
 use crate::usage::Window;
 use crate::worker::event::Reading;
 use crate::worker::publisher;
+use crate::worker::refresher::{RefreshFailure, Refreshed};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);

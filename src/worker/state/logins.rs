@@ -1,0 +1,133 @@
+//! What stands on disk: readings, which profile is live, taking home and mending what a cut-off refresh left.
+
+use std::time::SystemTime;
+
+use super::super::event::{Effect, Reading};
+use super::super::kept::{Kept, Standing};
+use super::super::schedule;
+use super::refreshing::unsaved_in_words;
+use super::{AppState, Polls};
+use crate::desk::Outcome;
+use crate::profile::{Profile, ProfileName};
+use crate::store::live::Live;
+
+impl AppState {
+    pub(super) fn switch_to(&mut self, to: ProfileName, now: SystemTime) -> Vec<Effect> {
+        if !self.kept.contains_key(&to) && self.is_loaded {
+            let reason = format!(
+                "there is no account {:?}; `codex-router list` shows them",
+                to.as_str()
+            );
+            self.happen(Outcome::SwitchFailed { to, reason }, now);
+            return Vec::new();
+        }
+        let unsaved = |name: &ProfileName| {
+            let kept = self.kept.get(name)?;
+            let unsaved = kept.refresh.unsaved.as_ref()?;
+            (!unsaved.is_on_disk).then(|| unsaved_in_words(name, unsaved))
+        };
+        // What the files hold of it is spent: Codex must not get it, nor may it be redeemed for the switch.
+        if let Some(reason) = unsaved(&to).or_else(|| self.active().and_then(unsaved)) {
+            self.happen(Outcome::SwitchFailed { to, reason }, now);
+            return Vec::new();
+        }
+        vec![Effect::Switch { to }]
+    }
+
+    pub(super) fn read_disk(&mut self) -> Effect {
+        self.last_reading += 1;
+        Effect::ReadDisk {
+            number: self.last_reading,
+        }
+    }
+
+    pub(super) fn note_reading(&mut self, reading: Reading, now: SystemTime) -> Vec<Effect> {
+        if reading.number < self.oldest_reading {
+            return Vec::new();
+        }
+        self.oldest_reading = reading.number;
+        let known: Vec<_> = reading
+            .profiles
+            .iter()
+            .map(|profile| profile.name.clone())
+            .collect();
+        // Where a directory has gone, a token that is not written yet must not go with it.
+        self.kept.retain(|name, kept| {
+            known.contains(name) || kept.refresh.is_running || kept.refresh.unsaved.is_some()
+        });
+        for (place, profile) in reading.profiles.into_iter().enumerate() {
+            let poll_at = schedule::first_poll(place, now);
+            match self.kept.get_mut(&profile.name) {
+                Some(kept) => take_from_disk(kept, profile, poll_at),
+                None => {
+                    self.kept
+                        .insert(profile.name.clone(), Kept::new(profile, poll_at));
+                }
+            }
+        }
+        self.skipped = reading.skipped;
+        self.live = reading.live;
+        self.current = reading.current;
+        self.credential_store = reading.credential_store;
+        self.home_trouble = None;
+        self.is_loaded = true;
+        let mut effects: Vec<_> = self
+            .take_home()
+            .into_iter()
+            .chain(self.mend_live())
+            .collect();
+        effects.extend(self.note_time(now));
+        effects
+    }
+
+    /// When the CLI has rotated the live login, its profile must have the new one, too.
+    pub(super) fn take_home(&mut self) -> Option<Effect> {
+        let Live::Login(live) = &self.live else {
+            return None;
+        };
+        let name = self.active()?;
+        let profile = self.kept.get(name)?.profile.login.as_ref().ok()?;
+        let login = live.chatgpt()?.access_token.fingerprint();
+        if !live.is_newer_than(profile) || self.taken_home.as_ref() == Some(&login) {
+            return None;
+        }
+        self.taken_home = Some(login);
+        self.take_home_again_at = None;
+        Some(Effect::TakeHome)
+    }
+
+    /// When a refresh was cut off between saving the profile and the live file, Codex still holds the token that was redeemed.
+    pub(super) fn mend_live(&self) -> Option<Effect> {
+        let Live::Login(live) = &self.live else {
+            return None;
+        };
+        if self.polls == Polls::WhenAsked {
+            return None;
+        }
+        self.kept.iter().find_map(|(name, kept)| {
+            let auth = kept.profile.login.as_ref().ok()?;
+            let redeemed = kept.profile.side.intent()?.token;
+            let is_behind = live.refresh_fingerprint().as_ref() == Some(&redeemed)
+                && auth.refresh_fingerprint().as_ref() != Some(&redeemed)
+                && auth.same_account(live);
+            let is_left = !kept.refresh.is_running && kept.refresh.unsaved.is_none();
+            (is_behind && is_left).then(|| Effect::SaveToken {
+                name: name.clone(),
+                redeemed,
+                auth: Box::new(auth.clone()),
+            })
+        })
+    }
+}
+
+/// Takes what was read, unless a rotated token that is only in memory is newer.
+pub(super) fn take_from_disk(kept: &mut Kept, profile: Profile, poll_at: SystemTime) {
+    let unsaved = kept.refresh.unsaved.as_mut();
+    match unsaved.map(|unsaved| (unsaved.standing(&profile.login), unsaved)) {
+        None | Some((Standing::Exchanged, _)) => {}
+        Some((Standing::Waiting, _)) => return,
+        Some((Standing::OnDisk, unsaved)) => unsaved.is_on_disk = true,
+        Some((Standing::Overtaken, _)) => kept.refresh.unsaved = None,
+    }
+    kept.take(profile, poll_at);
+}

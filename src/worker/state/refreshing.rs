@@ -1,0 +1,280 @@
+//! New tokens: who asks for one, what came of it, and logins that are only in memory.
+
+use std::time::{Duration, SystemTime};
+
+use super::super::event::Effect;
+use super::super::kept::{Kept, REFRESH_GAP, Unsaved};
+use super::super::refresher::{RefreshFailure, Refreshed, SAVE_AGAIN_EVERY};
+use super::super::schedule;
+use super::polling::start_poll;
+use super::{AppState, Polls};
+use crate::desk::Outcome;
+use crate::profile::{AuthFile, Fingerprint, Health, ProfileName};
+use crate::router::NoToken;
+
+impl AppState {
+    pub(super) fn refresh_when_asked(&mut self, name: ProfileName, now: SystemTime) -> Vec<Effect> {
+        let reason = match self.kept.get_mut(&name) {
+            None => "there is no such account".to_owned(),
+            Some(kept) => {
+                kept.refresh.is_asked = true;
+                match (
+                    kept.profile.health(),
+                    kept.profile
+                        .login
+                        .as_ref()
+                        .ok()
+                        .and_then(AuthFile::refresh_fingerprint),
+                ) {
+                    (Health::Fine, Some(_)) if kept.refresh.is_running => return Vec::new(),
+                    (Health::Fine, Some(_)) if !kept.may_redeem() => kept
+                        .refresh
+                        .unsaved
+                        .as_ref()
+                        .map(|unsaved| unsaved_in_words(&name, unsaved))
+                        .unwrap_or_default(),
+                    (Health::Fine, Some(_)) => {
+                        kept.refresh.is_running = true;
+                        return vec![Effect::Refresh { name }];
+                    }
+                    (Health::Fine, None) => {
+                        "this login has no refresh token; there is nothing to renew".to_owned()
+                    }
+                    (Health::SignInAgain, _) => {
+                        "OpenAI no longer accepts this login; sign in again".to_owned()
+                    }
+                    (Health::Unreadable(reason), _) => reason.to_string(),
+                    (Health::NotRoutable { mode }, _) => {
+                        format!("logins of the kind {mode} are renewed by Codex itself")
+                    }
+                }
+            }
+        };
+        self.happen(Outcome::TokenRefreshFailed { name, reason }, now);
+        Vec::new()
+    }
+
+    pub(super) fn note_token_wanted(
+        &mut self,
+        name: ProfileName,
+        stale: &Fingerprint,
+        now: SystemTime,
+    ) -> Vec<Effect> {
+        let Some(kept) = self.kept.get_mut(&name) else {
+            return vec![Effect::AnswerWaiters {
+                name,
+                with: Err(gone()),
+            }];
+        };
+        let answer = match kept.profile.health() {
+            Health::Fine => kept.access().ok_or_else(sign_in_again),
+            Health::SignInAgain => Err(sign_in_again()),
+            Health::Unreadable(_) | Health::NotRoutable { .. } => Err(gone()),
+        };
+        let current = kept.profile.login.as_ref().ok().and_then(AuthFile::chatgpt);
+        let is_newer = current.is_some_and(|login| {
+            login.access_token.fingerprint() != *stale && !login.expires_within(Duration::ZERO, now)
+        });
+        if answer.is_err() || is_newer {
+            return vec![Effect::AnswerWaiters { name, with: answer }];
+        }
+        if kept.refresh.is_running {
+            return Vec::new();
+        }
+        if current.is_none_or(|login| login.refresh_token.is_none()) {
+            return vec![Effect::AnswerWaiters {
+                name,
+                with: Err(sign_in_again()),
+            }];
+        }
+        if kept.is_just_renewed(now) {
+            // The new one is refused as well, or a clock is wrong: another would fare no better.
+            let is_other = current.is_some_and(|login| login.access_token.fingerprint() != *stale);
+            let with = answer.and_then(|access| is_other.then_some(access).ok_or_else(not_now));
+            return vec![Effect::AnswerWaiters { name, with }];
+        }
+        let is_waiting =
+            kept.refresh.failures > 0 && kept.refresh.next_at.is_some_and(|at| now < at);
+        if is_waiting || !kept.may_redeem() {
+            return vec![Effect::AnswerWaiters {
+                name,
+                with: Err(not_now()),
+            }];
+        }
+        kept.refresh.is_running = true;
+        vec![Effect::Refresh { name }]
+    }
+
+    pub(super) fn note_refreshed(
+        &mut self,
+        name: ProfileName,
+        result: Result<Refreshed, RefreshFailure>,
+        now: SystemTime,
+    ) -> Vec<Effect> {
+        // What was read before this shows the token that has been redeemed.
+        let read_disk = self.read_disk();
+        self.oldest_reading = self.last_reading;
+        let Some(kept) = self.kept.get_mut(&name) else {
+            let unsaved = result.ok().and_then(|refreshed| {
+                let (redeemed, _reason) = refreshed.unsaved?;
+                Some(Effect::SaveToken {
+                    name: name.clone(),
+                    redeemed,
+                    auth: Box::new(refreshed.auth),
+                })
+            });
+            let answer = Effect::AnswerWaiters {
+                name,
+                with: Err(gone()),
+            };
+            return unsaved.into_iter().chain([answer, read_disk]).collect();
+        };
+        kept.refresh.is_running = false;
+        let is_asked = std::mem::take(&mut kept.refresh.is_asked);
+        let mut effects = vec![read_disk];
+        let mut is_news = true;
+        let outcome = match result {
+            Ok(refreshed) => {
+                kept.refresh.failures = 0;
+                kept.refresh.done_at = Some(now);
+                kept.refresh.blocked = None;
+                let is_exchanged = match (kept.profile.identity(), refreshed.auth.identity()) {
+                    (Some(kept), Some(refreshed)) => kept != refreshed,
+                    _ => false,
+                };
+                if !is_exchanged {
+                    kept.profile.login = Ok(refreshed.auth.clone());
+                }
+                kept.replan_refresh();
+                kept.refresh.unsaved = refreshed.unsaved.map(|(redeemed, reason)| Unsaved {
+                    auth: refreshed.auth,
+                    redeemed,
+                    reason,
+                    next_try_at: now + SAVE_AGAIN_EVERY,
+                    is_on_disk: false,
+                });
+                let with = kept.access().ok_or_else(gone);
+                effects.push(Effect::AnswerWaiters {
+                    name: name.clone(),
+                    with,
+                });
+                if kept.usage_error.is_some() || kept.usage.is_none() || kept.poll.is_asked {
+                    kept.poll.next_at = Some(now);
+                    if self.polls == Polls::WhenAsked && kept.poll.is_asked {
+                        effects.extend(start_poll(&name, kept, now));
+                    }
+                }
+                match &kept.refresh.unsaved {
+                    None => Outcome::TokenRefreshed { name },
+                    Some(unsaved) => Outcome::TokenRefreshFailed {
+                        reason: unsaved_in_words(&name, unsaved),
+                        name,
+                    },
+                }
+            }
+            Err(failure) => {
+                kept.refresh.failures = kept.refresh.failures.saturating_add(1);
+                let retry_at = |asked| {
+                    Some(schedule::refresh_retry(
+                        &name,
+                        kept.refresh.failures,
+                        asked,
+                        now,
+                    ))
+                };
+                let (with, next_at) = match &failure {
+                    RefreshFailure::SignInAgain { .. } => (sign_in_again(), None),
+                    RefreshFailure::Later { retry_after, .. } => {
+                        (not_now(), retry_at(*retry_after))
+                    }
+                    // Nothing was sent, so nobody is bothered by trying again soon.
+                    RefreshFailure::NotPossible(_) => (not_now(), Some(now + SAVE_AGAIN_EVERY)),
+                };
+                let was_blocked = kept.refresh.blocked.take().is_some();
+                if let RefreshFailure::NotPossible(reason) = &failure {
+                    kept.refresh.blocked = Some(reason.clone());
+                    is_news = !was_blocked;
+                }
+                if let RefreshFailure::SignInAgain { token, .. } = &failure {
+                    kept.profile.side.set_rejected(Some(token));
+                }
+                kept.refresh.next_at = next_at;
+                if std::mem::take(&mut kept.poll.is_asked) {
+                    kept.usage_error = Some(failure.to_string());
+                }
+                effects.push(Effect::AnswerWaiters {
+                    name: name.clone(),
+                    with: Err(with),
+                });
+                Outcome::TokenRefreshFailed {
+                    name,
+                    reason: failure.to_string(),
+                }
+            }
+        };
+        if is_asked || (is_news && matches!(outcome, Outcome::TokenRefreshFailed { .. })) {
+            self.happen(outcome, now);
+        }
+        effects
+    }
+
+    pub(super) fn note_token_saved(
+        &mut self,
+        name: &ProfileName,
+        result: Result<(), String>,
+        now: SystemTime,
+    ) -> Vec<Effect> {
+        let Some(kept) = self.kept.get_mut(name) else {
+            return Vec::new();
+        };
+        match result {
+            Ok(()) => {
+                kept.refresh.unsaved = None;
+                vec![self.read_disk()]
+            }
+            Err(reason) => {
+                if let Some(unsaved) = &mut kept.refresh.unsaved {
+                    unsaved.reason = reason;
+                    unsaved.next_try_at = now + SAVE_AGAIN_EVERY;
+                }
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// A refused access token is worth one new one, unless it was new itself.
+pub(super) fn may_refresh(kept: &Kept, now: SystemTime) -> bool {
+    let login = kept.profile.login.as_ref().ok().and_then(AuthFile::chatgpt);
+    let is_new = login
+        .and_then(|login| login.claims.issued_at)
+        .is_some_and(|at| now.duration_since(at).is_ok_and(|age| age < REFRESH_GAP));
+    let has_token = login.is_some_and(|login| login.refresh_token.is_some());
+    let is_new = is_new || kept.is_just_renewed(now);
+    has_token && !is_new && kept.may_redeem() && kept.profile.health() == Health::Fine
+}
+
+pub(super) fn unsaved_in_words(name: &ProfileName, unsaved: &Unsaved) -> String {
+    let reason = &unsaved.reason;
+    format!("the new login of {name} could not be written yet and is only in memory ({reason})")
+}
+
+pub(super) fn save_token(name: &ProfileName, unsaved: &Unsaved) -> Effect {
+    Effect::SaveToken {
+        name: name.clone(),
+        redeemed: unsaved.redeemed.clone(),
+        auth: Box::new(unsaved.auth.clone()),
+    }
+}
+
+pub(super) fn gone() -> NoToken {
+    NoToken("this login is not there any more".into())
+}
+
+pub(super) fn sign_in_again() -> NoToken {
+    NoToken("OpenAI no longer accepts this login; sign in again".into())
+}
+
+pub(super) fn not_now() -> NoToken {
+    NoToken("the login could not be renewed right now".into())
+}

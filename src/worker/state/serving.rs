@@ -1,0 +1,127 @@
+//! The router: on, off, elsewhere, and what it reports of attempts and requests.
+
+use std::net::SocketAddr;
+use std::time::SystemTime;
+
+use tracing::debug;
+
+use super::super::event::Effect;
+use super::super::schedule;
+use super::AppState;
+use crate::desk::settings::Listen;
+use crate::desk::{LastRequest, RouterState};
+use crate::profile::ProfileName;
+use crate::router::{AttemptOutcome, AttemptResult, Report, RequestDone, StartError};
+
+impl AppState {
+    pub(super) fn turn_router_on(&mut self, listen: Listen) -> Vec<Effect> {
+        self.router.is_wanted = true;
+        match self.router.state {
+            RouterState::On if listen == self.router.listen => Vec::new(),
+            RouterState::Starting => Vec::new(),
+            RouterState::On => {
+                self.router.listen = listen;
+                vec![Effect::StopRouter]
+            }
+            RouterState::Off | RouterState::PortTaken { .. } | RouterState::Failed(_) => {
+                self.router.listen = listen;
+                self.router.state = RouterState::Starting;
+                vec![Effect::StartRouter { listen }]
+            }
+        }
+    }
+
+    pub(super) fn note_router_started(
+        &mut self,
+        result: Result<Vec<SocketAddr>, StartError>,
+    ) -> Vec<Effect> {
+        match result {
+            Ok(addresses) => {
+                self.router.addresses = addresses;
+                self.router.state = RouterState::On;
+                if !self.router.is_wanted {
+                    return vec![Effect::StopRouter];
+                }
+            }
+            Err(StartError::PortTaken {
+                address,
+                holder,
+                free_port,
+            }) => {
+                self.router.state = RouterState::PortTaken {
+                    port: address.port(),
+                    holder,
+                    free_port,
+                };
+            }
+            Err(err) => self.router.state = RouterState::Failed(err.to_string()),
+        }
+        Vec::new()
+    }
+
+    pub(super) fn note_report(&mut self, report: Report, now: SystemTime) -> Vec<Effect> {
+        match report {
+            Report::Attempt(outcome) => self.note_attempt(outcome, now),
+            Report::Request(done) => {
+                self.router.requests += 1;
+                debug!(
+                    id = %done.id,
+                    dialect = done.dialect.as_str(),
+                    model = %done.model,
+                    profile = done.profile.as_ref().map(ProfileName::as_str),
+                    reason = done.reason.map(tracing::field::display),
+                    status = done.status,
+                    is_complete = done.is_complete,
+                    retries = done.retries,
+                    took_ms = done.took.as_millis(),
+                    "request done"
+                );
+                self.router.last_request = Some(last_request(done));
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn note_attempt(&mut self, outcome: AttemptOutcome, now: SystemTime) -> Vec<Effect> {
+        let Some(kept) = self.kept.get_mut(&outcome.profile) else {
+            return Vec::new();
+        };
+        if let Some(usage) = outcome.usage {
+            kept.note_usage(usage);
+            self.is_usage_unkept = true;
+        }
+        match outcome.result {
+            AttemptResult::Served => kept.note_served(),
+            AttemptResult::UsageLimit { resets_at } => {
+                kept.note_usage_limit(resets_at, now);
+                // Ask how it really stands, as soon as that is polite.
+                let earliest = kept
+                    .poll
+                    .started_at
+                    .map_or(now, |at| (at + schedule::MIN_POLL_GAP).max(now));
+                kept.poll.next_at = kept.poll.next_at.map(|at| at.min(earliest));
+            }
+            AttemptResult::Throttled { retry_after } => kept.note_throttled(retry_after, now),
+            AttemptResult::Failing { .. } | AttemptResult::Unreachable | AttemptResult::Cut => {
+                kept.note_failing(now)
+            }
+            // The token is dealt with where it was refused; the others say nothing about the profile.
+            AttemptResult::Unauthorized
+            | AttemptResult::ModelNotSupported { .. }
+            | AttemptResult::ClientFault { .. }
+            | AttemptResult::Abandoned => {}
+        }
+        self.note_time(now)
+    }
+}
+
+pub(super) fn last_request(done: RequestDone) -> LastRequest {
+    LastRequest {
+        model: done.model,
+        profile: done.profile,
+        status: done.status,
+        is_complete: done.is_complete,
+        took: done.took,
+        at: done.at,
+    }
+}
