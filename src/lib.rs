@@ -14,8 +14,8 @@
 //! Floor 2, hands (each knows one outside thing):
 //! - [`store`]: profile directories, the active `auth.json`, locks, atomic replace, backups, watching, settings file
 //! - [`upstream`]: HTTP to the ChatGPT backend and the OpenAI API; OAuth refresh, usage, models
-//! - [`system`]: this computer: running Codex processes, single instance
-//! - [`simulator`]: a pretend upstream on loopback, for `demo`, `doctor` and tests
+//! - [`system`]: this computer: running Codex processes, and what keeps our own memory private
+//! - [`simulator`]: a pretend upstream on loopback, for `demo` and tests
 //!
 //! Floor 3, services:
 //! - [`router`]: accept, guard, route, attempt, reply

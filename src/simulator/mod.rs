@@ -1,7 +1,7 @@
-//! A pretend upstream on loopback, for `demo`, for `doctor` and for tests: the ChatGPT backend, the OpenAI API and the
+//! A pretend upstream on loopback, for `demo` and for tests: the ChatGPT backend, the OpenAI API and the
 //! OAuth server on one port.
 //!
-//! It checks what it is asked as strictly as the real ones, as far as `facts/` knows them, so that a test that
+//! It checks what it is asked as strictly as the real ones, as far as is publicly known, so that a test that
 //! passes here says something. It starts only when asked, listens on 127.0.0.1 only, and stops when dropped.
 //! Never enters: the network beyond loopback, files, any credential that opens something elsewhere.
 //!
