@@ -70,18 +70,14 @@ pub fn duration(span: Duration) -> String {
     }
 }
 
-/// `just now`, `10s ago`, `50s ago`, `4m ago`, `2h 05m ago`. In steps of ten seconds below a minute: a text that changes every
-/// second would keep a window drawing.
+/// `just now` below a minute, then `4m ago`, `2h 05m ago`. A text that counts seconds would keep a window drawing.
 pub fn age(span: Duration) -> String {
-    match span.as_secs() {
-        secs if secs < AGE_STEP => "just now".into(),
-        secs if secs < MINUTE => format!("{}s ago", secs - secs % AGE_STEP),
-        _ => format!("{} ago", duration(span)),
+    if span.as_secs() < MINUTE {
+        "just now".into()
+    } else {
+        format!("{} ago", duration(span))
     }
 }
-
-/// The steps in which an age below a minute is told, in seconds.
-pub const AGE_STEP: u64 = 10;
 
 /// A plan as people know it: `plus` is Plus, `prolite` Pro Lite. The set is open: what we do not know is capitalised. How a
 /// workspace is billed (`self_serve_business_usage_based`) is no part of its plan's name.
@@ -260,7 +256,7 @@ mod tests {
             [
                 "just now",
                 "just now",
-                "10s ago",
+                "just now",
                 "4m ago",
                 "2h 05m ago",
                 "2d 07h ago"

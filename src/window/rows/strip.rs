@@ -98,7 +98,7 @@ fn icon(last: &LastRequest) -> LastIcon {
     }
 }
 
-/// `gpt-5.4 via spare · 1.8s · 10s ago`.
+/// `gpt-5.4 via spare · 1.8s · just now`.
 fn told(last: &LastRequest, teller: &Teller<'_>) -> String {
     let via = match &last.profile {
         Some(profile) => format!("{} via {profile}", last.model),

@@ -15,7 +15,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const TICK: Duration = Duration::from_millis(1);
 
 /// The beats at which texts that are told in minutes change.
-const TOGETHER: Duration = Duration::from_secs(15);
+const TOGETHER: Duration = Duration::from_secs(30);
 
 /// Tells times as they read at one moment in one place.
 pub(super) struct Teller<'a> {
@@ -44,10 +44,10 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// `10s ago`. A moment in the future, from a clock that was set back, is just now.
+    /// `4m ago`. A moment in the future, from a clock that was set back, is just now.
     pub fn age(&self, at: SystemTime) -> String {
         let age = self.now.duration_since(at).unwrap_or_default();
-        let grid = grid(age).max(Duration::from_secs(words::AGE_STEP));
+        let grid = grid(age).max(MINUTE);
         self.note_by(grid, grid - rest(age, grid));
         words::age(age)
     }
@@ -73,7 +73,7 @@ impl<'a> Teller<'a> {
         words::clock(at, self.now, self.zone)
     }
 
-    /// A page has a dozen texts that are told in minutes, each with its own boundary. Redrawn together they cost four frames a
+    /// A page has a dozen texts that are told in minutes, each with its own boundary. Redrawn together they cost two frames a
     /// minute, and none is late by more than nobody sees.
     fn note_by(&self, grid: Duration, change_in: Duration) {
         if grid < MINUTE {
@@ -138,7 +138,7 @@ mod tests {
             teller.until(now + Duration::from_secs(3_700));
             teller.age(now - Duration::from_secs(75));
         });
-        assert_eq!(soonest, Some(TOGETHER * 3));
+        assert_eq!(soonest, Some(TOGETHER * 2));
         assert_eq!(change(|_| {}), None);
     }
 
@@ -166,7 +166,7 @@ mod tests {
                 let (text, change) = tell(Duration::ZERO);
                 let change = change.unwrap();
                 prop_assert_ne!(&tell(change).0, &text);
-                let beat = if text.as_deref().is_some_and(|text| text.ends_with('s') || text.ends_with("s ago")) {
+                let beat = if text.as_deref().is_some_and(|text| text.ends_with('s')) {
                     Duration::ZERO
                 } else {
                     TOGETHER

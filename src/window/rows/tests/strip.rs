@@ -22,7 +22,7 @@ fn last(status: u16, is_complete: bool) -> LastRequest {
 #[test]
 fn the_strip_tells_the_last_request() {
     let strip = strip(|router| router.last_request = Some(last(200, true)));
-    assert_eq!(strip.text, "gpt-5.4 via spare · 1.8s · 10s ago");
+    assert_eq!(strip.text, "gpt-5.4 via spare · 1.8s · just now");
     assert_eq!(strip.face, StripFace::On(Some(LastIcon::Done)));
     assert_eq!(strip.base_url.as_deref(), Some("http://127.0.0.1:9876/v1"));
     assert_eq!(strip.spoken, "Router, on, 127.0.0.1 port 9876");
@@ -38,22 +38,22 @@ fn a_last_request_that_went_wrong_says_how() {
     assert_eq!(
         told(429, true),
         (
-            "gpt-5.4 via spare · 429 · 10s ago".into(),
+            "gpt-5.4 via spare · 429 · just now".into(),
             StripFace::On(Some(LastIcon::Limited))
         )
     );
     assert_eq!(
         told(502, true),
-        ("gpt-5.4 via spare · 502 · 10s ago".into(), failed)
+        ("gpt-5.4 via spare · 502 · just now".into(), failed)
     );
     assert_eq!(
         told(200, false),
-        ("gpt-5.4 via spare · cut off · 10s ago".into(), failed)
+        ("gpt-5.4 via spare · cut off · just now".into(), failed)
     );
     assert_eq!(
         told(499, false),
         (
-            "gpt-5.4 via spare · stopped by the app · 10s ago".into(),
+            "gpt-5.4 via spare · stopped by the app · just now".into(),
             failed
         )
     );
