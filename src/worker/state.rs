@@ -716,6 +716,10 @@ impl AppState {
                     took_ms = done.took.as_millis(),
                     "request done"
                 );
+                let server = done.profile.as_ref().filter(|_| done.is_complete);
+                if let Some(kept) = server.and_then(|name| self.kept.get_mut(name)) {
+                    kept.note_has(&done.model);
+                }
                 self.router.last_request = Some(last_request(done));
                 Vec::new()
             }
@@ -745,9 +749,9 @@ impl AppState {
             AttemptResult::Failing { .. } | AttemptResult::Unreachable | AttemptResult::Cut => {
                 kept.note_failing(now)
             }
+            AttemptResult::ModelNotSupported { model } => kept.note_lack(model, now),
             // The token is dealt with where it was refused; the others say nothing about the profile.
             AttemptResult::Unauthorized
-            | AttemptResult::ModelNotSupported { .. }
             | AttemptResult::ClientFault { .. }
             | AttemptResult::Abandoned => {}
         }

@@ -663,3 +663,69 @@ fn happenings_do_not_grow_without_bound() {
         Some(100)
     );
 }
+
+#[test]
+fn a_refused_model_is_remembered_for_hours_and_forgotten_when_it_answers() {
+    let refused = |state: &mut AppState, model: &str, at| {
+        let result = AttemptResult::ModelNotSupported {
+            model: model.into(),
+        };
+        state.note(attempt("work", result), at);
+    };
+    let lacks = |state: &AppState| {
+        let pool = crate::worker::publisher::pool(state);
+        let work = pool
+            .members
+            .iter()
+            .find(|member| member.name == name("work"));
+        let lacks = work.unwrap().lacks.iter();
+        lacks.map(|lack| lack.model.clone()).collect::<Vec<_>>()
+    };
+    let mut state = state();
+    refused(&mut state, "gpt-x", noon());
+    refused(&mut state, "gpt-y", noon() + 60 * MINUTE);
+    refused(&mut state, "gpt-y", noon() + 60 * MINUTE);
+    refused(&mut state, "", noon());
+    assert_eq!(lacks(&state), ["gpt-x", "gpt-y"]);
+
+    refused(&mut state, "gpt-z", noon() + 6 * 60 * MINUTE);
+    assert_eq!(
+        lacks(&state),
+        ["gpt-y", "gpt-z"],
+        "the first is six hours old"
+    );
+
+    let mut done = RequestDone {
+        id: "req_1".into(),
+        dialect: crate::router::Dialect::Chat,
+        model: "gpt-y".into(),
+        profile: Some(name("work")),
+        reason: None,
+        status: 502,
+        is_complete: false,
+        took: MINUTE,
+        first_token: None,
+        tokens: None,
+        retries: 0,
+        dropped: vec![],
+        at: noon(),
+    };
+    state.note(Event::Reported(Report::Request(done.clone())), noon());
+    assert_eq!(lacks(&state), ["gpt-y", "gpt-z"]);
+    done.is_complete = true;
+    state.note(Event::Reported(Report::Request(done)), noon());
+    assert_eq!(lacks(&state), ["gpt-z"]);
+
+    for number in 0..40 {
+        refused(
+            &mut state,
+            &format!("made-up-{number}"),
+            noon() + 6 * 60 * MINUTE,
+        );
+    }
+    assert_eq!(
+        lacks(&state).len(),
+        32,
+        "clients may make up any number of names"
+    );
+}
