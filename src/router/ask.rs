@@ -4,6 +4,7 @@ use bytes::Bytes;
 use memchr::memmem;
 use serde_json::{Map, Value};
 
+use super::attempt::Asker;
 use super::body::Held;
 use super::headers::Client;
 use crate::translate::chat::ChatRequest;
@@ -77,6 +78,15 @@ impl Ask {
             dropped: Vec::new(),
             prepared: [None, None],
             _held: held,
+        }
+    }
+
+    pub(super) fn asker(&self) -> Asker<'_> {
+        Asker {
+            client: &self.client,
+            model: &self.model,
+            is_responses: self.is_responses(),
+            api_only: None,
         }
     }
 

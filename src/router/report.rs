@@ -94,14 +94,30 @@ pub struct RequestDone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     Chat,
+    /// The old text completions.
+    Completions,
+    Embeddings,
+    Moderations,
     Responses,
+    /// Text to sound.
+    Speech,
+    /// Sound to text.
+    Transcriptions,
+    /// Sound to English text.
+    Translations,
 }
 
 impl Dialect {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Chat => "chat",
+            Self::Completions => "completions",
+            Self::Embeddings => "embeddings",
+            Self::Moderations => "moderations",
             Self::Responses => "responses",
+            Self::Speech => "speech",
+            Self::Transcriptions => "transcriptions",
+            Self::Translations => "translations",
         }
     }
 }

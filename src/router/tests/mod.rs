@@ -15,9 +15,12 @@ use crate::simulator::{Account, Asked, Simulator};
 use crate::upstream::Endpoints;
 use crate::usage::{Usage, Window};
 
+mod azure;
 mod bodies;
 mod chat;
+mod completions;
 mod failover;
+mod forward;
 mod front;
 mod lifecycle;
 mod models;
@@ -249,6 +252,7 @@ fn member(name: &str, access: Access, place: usize) -> Member {
         is_enabled: true,
         usage: Some(Arc::new(usage)),
         rest: None,
+        lacks: vec![],
         in_flight: InFlight::default(),
     }
 }
