@@ -43,7 +43,7 @@ pub(super) async fn answer(
 pub(super) enum Asked {
     Events(Box<Streamed>),
     /// A complete answer, and the headers that go with it.
-    Whole(ChatAnswer, HeaderMap),
+    Whole(Box<ChatAnswer>, HeaderMap),
 }
 
 /// Asks upstreams for the answer to a chat.
@@ -90,5 +90,5 @@ pub(super) async fn ask(
         |kind, data| answer.push_kind(kind, data),
     );
     collected.await?;
-    Ok(Asked::Whole(answer, headers))
+    Ok(Asked::Whole(Box::new(answer), headers))
 }

@@ -32,7 +32,7 @@ pub(super) async fn answer(
             Asked::Events(streamed) => return Ok(Answered::Events(streamed)),
             Asked::Whole(answer, of_reply) => {
                 headers = of_reply;
-                whole.add(answer).map_err(Refusal::Failed)?;
+                whole.add(*answer).map_err(Refusal::Failed)?;
             }
         }
     }

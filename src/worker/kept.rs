@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::schedule;
 use crate::pool::{Access, InFlight, Lack, Member, Rest, RestCause, Trouble, Unusable};
 use crate::profile::{AuthFile, Credentials, Fingerprint, Health, Profile};
+use crate::translate::models::Model;
 use crate::upstream::Bearer;
 use crate::usage::Usage;
 
@@ -19,6 +20,8 @@ pub struct Kept {
     pub refresh: Refresh,
     pub rest: Option<Rest>,
     lacks: Vec<Lack>,
+    /// What it offered when it was last asked; none when it never was.
+    pub models: Option<Arc<[Model]>>,
     breaker: Breaker,
     pub in_flight: InFlight,
 }
@@ -91,6 +94,7 @@ impl Kept {
             refresh: Refresh::default(),
             rest: None,
             lacks: Vec::new(),
+            models: None,
             breaker: Breaker::default(),
             in_flight: InFlight::default(),
         };
@@ -112,6 +116,7 @@ impl Kept {
             self.usage_error = None;
             self.rest = None;
             self.lacks.clear();
+            self.models = None;
             self.breaker = Breaker::default();
             self.poll.failures = 0;
         }

@@ -147,6 +147,7 @@ async fn run(options: Options, back: DeskBack) {
     // The files first: a client that asks right after the start must find the accounts.
     worker.step(effects::read_disk(&home)).await;
     worker.state.remember_usage(usage_cache::read(&home));
+    worker.state.remember_offers(effects::read_offers(&home));
     worker.publish();
     if options.router {
         worker.obey(Command::TurnRouterOn).await;

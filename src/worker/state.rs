@@ -14,7 +14,9 @@ use super::schedule;
 use crate::desk::settings::Listen;
 use crate::desk::{CodexProcess, Command, Happening, LastRequest, Outcome, RouterState, Settings};
 use crate::profile::{AuthFile, Fingerprint, Health, ProfileName};
-use crate::router::{AttemptOutcome, AttemptResult, NoToken, Report, RequestDone, StartError};
+use crate::router::{
+    AttemptOutcome, AttemptResult, KnownOffers, NoToken, Report, RequestDone, StartError,
+};
 use crate::store::live::Live;
 use crate::store::profiles::Skipped;
 use crate::upstream::UsageError;
@@ -260,6 +262,23 @@ impl AppState {
         }
     }
 
+    /// Lists of models from the last run.
+    pub fn remember_offers(&mut self, offers: KnownOffers) {
+        for (name, models) in offers {
+            if let Some(kept) = self.kept.get_mut(&name) {
+                kept.models = Some(models);
+            }
+        }
+    }
+
+    /// What is known of the models of each profile.
+    fn offers(&self) -> KnownOffers {
+        self.kept
+            .iter()
+            .filter_map(|(name, kept)| Some((name.clone(), kept.models.clone()?)))
+            .collect()
+    }
+
     /// The numbers to keep for the next start.
     pub fn numbers(&self) -> Vec<(ProfileName, Arc<Usage>)> {
         self.kept
@@ -323,7 +342,10 @@ impl AppState {
             RouterState::Off | RouterState::PortTaken { .. } | RouterState::Failed(_) => {
                 self.router.listen = listen;
                 self.router.state = RouterState::Starting;
-                vec![Effect::StartRouter { listen }]
+                vec![Effect::StartRouter {
+                    listen,
+                    offers: self.offers(),
+                }]
             }
         }
     }
@@ -702,6 +724,13 @@ impl AppState {
     fn note_report(&mut self, report: Report, now: SystemTime) -> Vec<Effect> {
         match report {
             Report::Attempt(outcome) => self.note_attempt(outcome, now),
+            Report::Models { profile, models } => match self.kept.get_mut(&profile) {
+                Some(kept) => {
+                    kept.models = Some(models);
+                    vec![Effect::KeepModels(self.offers())]
+                }
+                None => Vec::new(),
+            },
             Report::Request(done) => {
                 self.router.requests += 1;
                 debug!(

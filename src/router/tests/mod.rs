@@ -80,6 +80,16 @@ impl Rig {
         members: Vec<Member>,
         limits: Limits,
     ) -> Self {
+        Self::with_offers(sim, endpoints, members, limits, Vec::new()).await
+    }
+
+    async fn with_offers(
+        sim: Arc<Simulator>,
+        endpoints: Endpoints,
+        members: Vec<Member>,
+        limits: Limits,
+        offers: KnownOffers,
+    ) -> Self {
         let upstream = Arc::new(Upstream::new(endpoints));
         let (pool, pool_of_router) = watch::channel(Arc::new(pool_of(members)));
         let (sender, reports) = mpsc::channel(64);
@@ -95,6 +105,7 @@ impl Rig {
             pool: pool_of_router,
             upstream,
             tokens: tokens.clone(),
+            offers,
             reports: sender,
         };
         let router = start(config, deps).await.unwrap();
@@ -169,6 +180,7 @@ impl Rig {
                     attempts.push((outcome.profile.to_string(), outcome.result));
                 }
                 Report::Request(request) => done = Some(request),
+                Report::Models { .. } => {}
             }
         }
         (attempts, done.unwrap())

@@ -630,7 +630,8 @@ fn a_taken_port_is_a_state_with_a_way_out() {
     assert!(matches!(
         effects[..],
         [Effect::StartRouter {
-            listen: Listen::Localhost { port: 9877 }
+            listen: Listen::Localhost { port: 9877 },
+            ..
         }]
     ));
     state.note(
@@ -673,7 +674,7 @@ fn a_refused_model_is_remembered_for_hours_and_forgotten_when_it_answers() {
         state.note(attempt("work", result), at);
     };
     let lacks = |state: &AppState| {
-        let pool = crate::worker::publisher::pool(state);
+        let pool = publisher::pool(state);
         let work = pool
             .members
             .iter()
@@ -728,4 +729,40 @@ fn a_refused_model_is_remembered_for_hours_and_forgotten_when_it_answers() {
         32,
         "clients may make up any number of names"
     );
+}
+
+#[test]
+fn what_profiles_offer_is_kept_and_given_to_the_next_router() {
+    let models = |slug: &str| -> Arc<[crate::translate::models::Model]> {
+        [crate::translate::models::Model {
+            slug: slug.into(),
+            is_listable: true,
+            is_supported_in_api: true,
+        }]
+        .into()
+    };
+    let told = |state: &mut AppState, profile: &str, slug: &str| {
+        let report = Report::Models {
+            profile: name(profile),
+            models: models(slug),
+        };
+        state.note(Event::Reported(report), noon())
+    };
+    let mut state = state();
+    state.remember_offers(vec![
+        (name("spare"), models("a")),
+        (name("gone"), models("b")),
+    ]);
+    assert!(told(&mut state, "gone", "b").is_empty());
+    let effects = told(&mut state, "work", "c");
+    let [Effect::KeepModels(kept)] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    let expected = vec![(name("spare"), models("a")), (name("work"), models("c"))];
+    assert_eq!(*kept, expected);
+    let effects = state.obey(Command::TurnRouterOn, noon());
+    let [Effect::StartRouter { offers, .. }] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(*offers, expected);
 }
