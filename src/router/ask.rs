@@ -8,6 +8,7 @@ use super::attempt::Asker;
 use super::body::Held;
 use super::headers::Client;
 use crate::translate::chat::ChatRequest;
+use crate::translate::images::ImageRequest;
 use crate::translate::responses::ResponsesRequest;
 use crate::translate::{RequestError, UpstreamKind, rules};
 use crate::upstream::Service;
@@ -57,6 +58,27 @@ impl Ask {
             session_hint: Some(request.session_hint.clone()),
             shape: Shape::Translated(std::mem::take(&mut request.body)),
             dropped: std::mem::take(&mut request.dropped),
+            prepared: [None, None],
+            _held: held,
+        }
+    }
+
+    /// One picture. `model` is who calls the tool.
+    pub(super) fn of_image(
+        request: &ImageRequest,
+        dropped: Vec<String>,
+        model: &str,
+        client: Client,
+        held: Held,
+    ) -> Self {
+        Self {
+            model: model.to_owned(),
+            client,
+            is_stream: request.stream,
+            is_long: true,
+            session_hint: None,
+            shape: Shape::Translated(request.body.clone()),
+            dropped,
             prepared: [None, None],
             _held: held,
         }

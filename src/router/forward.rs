@@ -99,6 +99,8 @@ pub(super) async fn answer(
 fn place_of(dialect: Dialect) -> Option<(&'static str, &'static str)> {
     match dialect {
         Dialect::Embeddings => Some(("embeddings", "embeddings")),
+        Dialect::Images => Some(("images/generations", "images by this model")),
+        Dialect::ImageEdits => Some(("images/edits", "edits of images")),
         Dialect::Moderations => Some(("moderations", "moderations")),
         Dialect::Speech => Some(("audio/speech", "spoken texts")),
         Dialect::Transcriptions => Some(("audio/transcriptions", "transcriptions")),
@@ -119,7 +121,7 @@ impl Parcel {
 }
 
 /// The model that a JSON body or a form names, for the record and the choice; empty when it names none.
-fn model_of(body: &[u8]) -> String {
+pub(super) fn model_of(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Named {
         model: Option<String>,

@@ -38,6 +38,7 @@ mod guard;
 mod handshake;
 mod headers;
 mod holder;
+mod images;
 mod limits;
 mod listen;
 mod models;

@@ -104,6 +104,8 @@ pub enum Dialect {
     /// The old text completions.
     Completions,
     Embeddings,
+    ImageEdits,
+    Images,
     Moderations,
     Responses,
     /// Text to sound.
@@ -120,6 +122,8 @@ impl Dialect {
             Self::Chat => "chat",
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",
+            Self::ImageEdits => "image edits",
+            Self::Images => "images",
             Self::Moderations => "moderations",
             Self::Responses => "responses",
             Self::Speech => "speech",

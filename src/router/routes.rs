@@ -12,6 +12,7 @@ use super::report::Dialect;
 pub(super) enum Route {
     Chat,
     Completions,
+    Images,
     Responses,
     /// Passed on to an API as it is.
     Forward(Dialect),
@@ -26,7 +27,12 @@ const PREFIXES: [&str; 5] = ["/v1", "/backend-api/codex", "/openai/v1", "/openai
 /// Below these stands everything; below the others what their own clients ask for.
 const WHOLE_PREFIXES: [&str; 3] = ["/v1", "/openai/v1", ""];
 /// What Azure serves below the name of a deployment, as far as we do.
-const DEPLOYED: [&str; 3] = ["/chat/completions", "/completions", "/embeddings"];
+const DEPLOYED: [&str; 4] = [
+    "/chat/completions",
+    "/completions",
+    "/embeddings",
+    "/images/generations",
+];
 
 pub(super) fn find(head: &Parts) -> Result<Route, Refusal> {
     let path = head.uri.path();
@@ -67,6 +73,8 @@ fn translated_or_forwarded(below: &str) -> Option<Route> {
         "/chat/completions" => Route::Chat,
         "/completions" => Route::Completions,
         "/embeddings" => Route::Forward(Dialect::Embeddings),
+        "/images/generations" => Route::Images,
+        "/images/edits" => Route::Forward(Dialect::ImageEdits),
         "/moderations" => Route::Forward(Dialect::Moderations),
         "/audio/speech" => Route::Forward(Dialect::Speech),
         "/audio/transcriptions" => Route::Forward(Dialect::Transcriptions),
@@ -124,6 +132,8 @@ mod tests {
                 ("chat/completions", Route::Chat),
                 ("completions", Route::Completions),
                 ("embeddings", Route::Forward(Dialect::Embeddings)),
+                ("images/generations", Route::Images),
+                ("images/edits", Route::Forward(Dialect::ImageEdits)),
                 ("moderations", Route::Forward(Dialect::Moderations)),
                 ("audio/speech", Route::Forward(Dialect::Speech)),
                 (
@@ -158,6 +168,7 @@ mod tests {
             ("chat/completions", Route::Chat),
             ("completions", Route::Completions),
             ("embeddings", Route::Forward(Dialect::Embeddings)),
+            ("images/generations", Route::Images),
         ] {
             let path = format!("/openai/deployments/my-gpt/{path}?api-version=2024-10-21");
             assert_eq!(found("POST", &path), Ok(route));

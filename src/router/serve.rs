@@ -24,7 +24,7 @@ use super::routes::{self, Route};
 use super::source::Source;
 use super::stream::EventBody;
 use super::voice::Voice;
-use super::{House, azure, body, chat, completions, forward, models, responses};
+use super::{House, azure, body, chat, completions, forward, images, models, responses};
 use crate::translate::models::with_model;
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -104,6 +104,7 @@ async fn answer(
         Ok(Route::Model(id)) => models::one(house, id).await,
         Ok(Route::Chat) => model(house, Dialect::Chat, id, &head, incoming).await,
         Ok(Route::Completions) => model(house, Dialect::Completions, id, &head, incoming).await,
+        Ok(Route::Images) => model(house, Dialect::Images, id, &head, incoming).await,
         Ok(Route::Forward(dialect)) => model(house, dialect, id, &head, incoming).await,
         Ok(Route::Responses) => model(house, Dialect::Responses, id, &head, incoming).await,
         Err(refusal) => {
@@ -125,10 +126,10 @@ fn admit(guard: &Guard, head: &Parts) -> Result<Route, Refusal> {
     guard.check(head)?;
     let route = routes::find(head)?;
     match route {
-        Route::Forward(Dialect::Transcriptions | Dialect::Translations) => {
+        Route::Forward(Dialect::ImageEdits | Dialect::Transcriptions | Dialect::Translations) => {
             guard::check_upload(&head.headers)?;
         }
-        Route::Chat | Route::Completions | Route::Responses | Route::Forward(_) => {
+        Route::Chat | Route::Completions | Route::Images | Route::Responses | Route::Forward(_) => {
             guard::check_json(&head.headers)?;
         }
         Route::Models | Route::Model(_) | Route::Health => {}
@@ -217,7 +218,9 @@ async fn answered(
         Dialect::Chat => chat::answer(house, &head.headers, body, record).await?,
         Dialect::Completions => completions::answer(house, &head.headers, body, record).await?,
         Dialect::Responses => responses::answer(house, &head.headers, body, record).await?,
+        Dialect::Images => images::answer(house, &head.headers, body, record).await?,
         Dialect::Embeddings
+        | Dialect::ImageEdits
         | Dialect::Moderations
         | Dialect::Speech
         | Dialect::Transcriptions

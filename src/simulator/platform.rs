@@ -1,4 +1,4 @@
-//! What only the platform offers, as far as clients of a router ask for it: embeddings, moderations, speech.
+//! What only the platform offers, as far as clients of a router ask for it: embeddings, moderations, speech, images.
 //!
 //! Shapes: openai-python 3.3.1, `types/create_embedding_response.py`, `types/moderation_create_response.py`, `types/audio/`.
 
@@ -13,6 +13,7 @@ use super::{
     http_reply::HttpReply,
     reply::Answer,
     server::Shared,
+    turn::PICTURE,
 };
 
 /// What the simulator says in a sound: the beginning of an MP3 file, and the text behind it.
@@ -26,6 +27,8 @@ pub(super) fn knows(path: &str) -> bool {
     matches!(
         path,
         "/v1/embeddings"
+            | "/v1/images/edits"
+            | "/v1/images/generations"
             | "/v1/moderations"
             | "/v1/audio/speech"
             | "/v1/audio/transcriptions"
@@ -68,6 +71,9 @@ fn own_answer(path: &str, headers: &HeaderMap, body: &Bytes) -> HttpReply {
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
+    if path == "/v1/images/edits" {
+        return edited(content_type, body);
+    }
     if path.starts_with("/v1/audio/trans") {
         return text_of_sound(content_type, body);
     }
@@ -78,6 +84,7 @@ fn own_answer(path: &str, headers: &HeaderMap, body: &Bytes) -> HttpReply {
     match path {
         "/v1/embeddings" => embeddings(&request),
         "/v1/audio/speech" => speech(&request),
+        "/v1/images/generations" => images(&request),
         _ => moderations(&request),
     }
 }
@@ -110,6 +117,30 @@ fn embeddings(request: &Value) -> HttpReply {
             "usage": { "prompt_tokens": 4, "total_tokens": 4 },
         }),
     )
+}
+
+fn images(request: &Value) -> HttpReply {
+    if request.get("prompt").is_none() {
+        return bad_request("Missing required parameter: 'prompt'.");
+    }
+    let count = request.get("n").and_then(Value::as_u64).unwrap_or(1);
+    let data: Vec<Value> = (0..count.min(10)).map(|_| picture()).collect();
+    HttpReply::json(200, &json!({ "created": 1_770_000_000, "data": data }))
+}
+
+fn edited(content_type: &str, body: &Bytes) -> HttpReply {
+    let has_image = memchr::memmem::find(body, b"name=\"image").is_some();
+    if !content_type.starts_with("multipart/form-data; boundary=") || !has_image {
+        return bad_request("Missing required parameter: 'image'.");
+    }
+    HttpReply::json(
+        200,
+        &json!({ "created": 1_770_000_000, "data": [picture()] }),
+    )
+}
+
+fn picture() -> Value {
+    json!({ "b64_json": PICTURE })
 }
 
 fn speech(request: &Value) -> HttpReply {

@@ -22,6 +22,7 @@ mod completions;
 mod failover;
 mod forward;
 mod front;
+mod images;
 mod lifecycle;
 mod models;
 mod passthrough;
