@@ -271,7 +271,7 @@ impl Loop {
         self.run(effects).await;
     }
 
-    /// A request that is over changes nothing for the next one, so the pool stays as it is.
+    /// A request that is over changes nothing that the next one needs at once, so the pool stays as it is until something does.
     async fn note_report(&mut self, report: Report) {
         if matches!(report, Report::Request(_)) {
             self.state.note(Event::Reported(report), SystemTime::now());
