@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Access, Member, Pool, RestCause, Trouble};
+use super::{Access, Lack, Member, Pool, RestCause, Trouble};
 use crate::profile::ProfileName;
 
 /// How the router picks. A new one is an arm in `rank`, one in `reason` and, where it narrows the field, one in `excluded`.
@@ -45,8 +45,17 @@ impl std::str::FromStr for Strategy {
 #[error("unknown strategy {0:?}: use \"least_used\" or \"active\"")]
 pub struct UnknownStrategy(String);
 
+/// What a request needs of whoever serves it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Need<'a> {
+    /// As the client named it; empty when it named none.
+    pub model: &'a str,
+    /// Whether only the API will do, which ChatGPT accounts do not open.
+    pub is_api_only: bool,
+}
+
 /// The order to try, and everybody who is not in it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Choice {
     pub candidates: Vec<Candidate>,
     pub left_out: Vec<LeftOut>,
@@ -94,6 +103,10 @@ pub enum WhyNot {
     Failing,
     /// The strategy uses the active profile only.
     NotInUse,
+    /// It has no API key, and nothing else will do.
+    NoKey,
+    /// It was refused this model a while ago.
+    LacksModel,
 }
 
 impl WhyNot {
@@ -114,18 +127,40 @@ impl fmt::Display for WhyNot {
             Self::Throttled => "throttled",
             Self::Failing => "failing",
             Self::NotInUse => "not in use",
+            Self::NoKey => "has no API key",
+            Self::LacksModel => "does not have this model",
         })
     }
 }
 
 /// Puts the usable members in the order in which they should be tried at `now`.
 pub fn choose(pool: &Pool, now: SystemTime) -> Choice {
-    let mut choice = Choice {
-        candidates: Vec::new(),
-        left_out: Vec::new(),
-    };
+    choose_for(pool, Need::default(), now)
+}
+
+/// The same for a request with a need of its own.
+///
+/// A member that lacks the model is passed over only as long as another may have it: when nobody is left, asking again costs
+/// nothing, and the answer is the upstream's own.
+pub fn choose_for(pool: &Pool, need: Need<'_>, now: SystemTime) -> Choice {
+    let choice = sorted(pool, need, now);
+    let is_without_hope =
+        choice.candidates.is_empty() && !choice.left_out.iter().any(|out| out.why.ends_by_itself());
+    if is_without_hope
+        && choice
+            .left_out
+            .iter()
+            .any(|out| out.why == WhyNot::LacksModel)
+    {
+        return sorted(pool, Need { model: "", ..need }, now);
+    }
+    choice
+}
+
+fn sorted(pool: &Pool, need: Need<'_>, now: SystemTime) -> Choice {
+    let mut choice = Choice::default();
     for member in &pool.members {
-        match excluded(pool, member, now) {
+        match excluded(pool, member, need, now) {
             Some((why, until)) => choice.left_out.push(LeftOut {
                 name: member.name.clone(),
                 why,
@@ -165,12 +200,24 @@ impl Choice {
     }
 }
 
-fn excluded(pool: &Pool, member: &Member, now: SystemTime) -> Option<(WhyNot, Option<SystemTime>)> {
+fn excluded(
+    pool: &Pool,
+    member: &Member,
+    need: Need<'_>,
+    now: SystemTime,
+) -> Option<(WhyNot, Option<SystemTime>)> {
     if pool.strategy == Strategy::Active && pool.active.as_ref() != Some(&member.name) {
         return Some((WhyNot::NotInUse, None));
     }
     if !member.is_enabled {
         return Some((WhyNot::Disabled, None));
+    }
+    if need.is_api_only && !costs_money(member) {
+        return Some((WhyNot::NoKey, None));
+    }
+    let is_lacked = |lack: &Lack| lack.until > now && lack.model == need.model;
+    if member.lacks.iter().any(is_lacked) {
+        return Some((WhyNot::LacksModel, None));
     }
     if let Some(rest) = member.rest.as_ref().filter(|rest| rest.until > now) {
         let why = match rest.cause {
@@ -265,6 +312,7 @@ mod tests {
                 })
             }),
             rest: None,
+            lacks: vec![],
             in_flight: InFlight::default(),
         }
     }
@@ -383,6 +431,81 @@ mod tests {
         );
         assert_eq!(order(&pool, in_secs(60)), ["resting"]);
         assert_eq!(order(&pool, in_secs(900)), ["empty", "resting"]);
+    }
+
+    fn with_key(mut member: Member) -> Member {
+        member.access = Access::ApiKey {
+            key: Secret::new("sk-fake"),
+        };
+        member
+    }
+
+    #[test]
+    fn what_only_the_api_offers_goes_to_keys_alone() {
+        let pool = pool(
+            Strategy::LeastUsed,
+            vec![member("work", None), with_key(member("key", None))],
+        );
+        let need = Need {
+            is_api_only: true,
+            ..Need::default()
+        };
+        let choice = choose_for(&pool, need, NOW);
+        let names: Vec<_> = choice
+            .candidates
+            .iter()
+            .map(|c| c.member.name.as_str())
+            .collect();
+        assert_eq!(names, ["key"]);
+        assert_eq!(choice.left_out[0].why, WhyNot::NoKey);
+    }
+
+    #[test]
+    fn a_member_that_was_refused_a_model_is_passed_over_for_it_until_that_is_old() {
+        let mut work = member("work", Some(1.0));
+        work.lacks = vec![Lack {
+            model: "gpt-x".into(),
+            until: in_secs(60),
+        }];
+        let pool = pool(Strategy::LeastUsed, vec![work, member("home", Some(90.0))]);
+        let first = |model: &str, now| {
+            let need = Need {
+                model,
+                ..Need::default()
+            };
+            let choice = choose_for(&pool, need, now);
+            choice.candidates[0].member.name.to_string()
+        };
+        assert_eq!(first("gpt-x", NOW), "home");
+        assert_eq!(first("gpt-y", NOW), "work");
+        assert_eq!(first("gpt-x", in_secs(60)), "work");
+    }
+
+    #[test]
+    fn when_nobody_else_can_have_the_model_the_memory_counts_for_nothing() {
+        let lacking = |text: &str| {
+            let mut member = member(text, None);
+            member.lacks = vec![Lack {
+                model: "gpt-x".into(),
+                until: in_secs(60),
+            }];
+            member
+        };
+        let need = Need {
+            model: "gpt-x",
+            ..Need::default()
+        };
+        let mut off = member("off", None);
+        off.is_enabled = false;
+        let alone = pool(Strategy::LeastUsed, vec![lacking("work"), off]);
+        assert_eq!(choose_for(&alone, need, NOW).candidates.len(), 1);
+        let one_waits = pool(
+            Strategy::LeastUsed,
+            vec![lacking("work"), member("empty", Some(100.0))],
+        );
+        let choice = choose_for(&one_waits, need, NOW);
+        assert!(choice.candidates.is_empty());
+        assert_eq!(choice.earliest_return(), Some(in_secs(900)));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::usage::Usage;
 
 pub mod choose;
 
-pub use choose::{Candidate, Choice, LeftOut, Reason, Strategy, WhyNot, choose};
+pub use choose::{Candidate, Choice, LeftOut, Need, Reason, Strategy, WhyNot, choose, choose_for};
 
 /// Everything the router needs to know to pick a profile and speak for it. Holds secrets; never reaches a face.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,8 @@ pub struct Member {
     pub usage: Option<Arc<Usage>>,
     /// Set aside for a while after a refusal.
     pub rest: Option<Rest>,
+    /// Models that it was refused.
+    pub lacks: Vec<Lack>,
     pub in_flight: InFlight,
 }
 
@@ -81,6 +83,13 @@ pub enum RestCause {
     Throttled,
     /// It failed or could not be reached several times.
     Failing,
+}
+
+/// A model that an account may not use, as long as that is believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lack {
+    pub model: String,
+    pub until: SystemTime,
 }
 
 /// How many requests a member is serving. Shared by all pools that hold the member, so a new pool does not lose count.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 use super::door::Turn;
+use super::relay::Relay;
 use super::stream::EventBody;
 
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(super) struct AnswerBody {
 enum Content {
     Whole(Bytes),
     Events(Box<EventBody>),
+    Relayed(Box<Relay>),
 }
 
 /// The answer cannot be finished, and the client must notice: the connection is closed without a proper end.
@@ -38,6 +40,13 @@ impl AnswerBody {
     pub(super) fn events(events: EventBody) -> Self {
         Self {
             content: Content::Events(Box::new(events)),
+            _turn: None,
+        }
+    }
+
+    pub(super) fn relayed(relay: Relay) -> Self {
+        Self {
+            content: Content::Relayed(Box::new(relay)),
             _turn: None,
         }
     }
@@ -64,6 +73,9 @@ impl Body for AnswerBody {
             Content::Events(events) => events
                 .poll_bytes(cx)
                 .map(|next| next.map(|bytes| bytes.map(Frame::data))),
+            Content::Relayed(relay) => relay
+                .poll_bytes(cx)
+                .map(|next| next.map(|bytes| bytes.map(Frame::data))),
         }
     }
 
@@ -74,7 +86,7 @@ impl Body for AnswerBody {
     fn size_hint(&self) -> SizeHint {
         match &self.content {
             Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Events(_) => SizeHint::default(),
+            Content::Events(_) | Content::Relayed(_) => SizeHint::default(),
         }
     }
 }

@@ -4,9 +4,11 @@ use bytes::Bytes;
 use memchr::memmem;
 use serde_json::{Map, Value};
 
+use super::attempt::Asker;
 use super::body::Held;
 use super::headers::Client;
 use crate::translate::chat::ChatRequest;
+use crate::translate::images::ImageRequest;
 use crate::translate::responses::ResponsesRequest;
 use crate::translate::{RequestError, UpstreamKind, rules};
 use crate::upstream::Service;
@@ -61,6 +63,27 @@ impl Ask {
         }
     }
 
+    /// One picture. `model` is who calls the tool.
+    pub(super) fn of_image(
+        request: &ImageRequest,
+        dropped: Vec<String>,
+        model: &str,
+        client: Client,
+        held: Held,
+    ) -> Self {
+        Self {
+            model: model.to_owned(),
+            client,
+            is_stream: request.stream,
+            is_long: true,
+            session_hint: None,
+            shape: Shape::Translated(request.body.clone()),
+            dropped,
+            prepared: [None, None],
+            _held: held,
+        }
+    }
+
     pub(super) fn of_responses(
         request: ResponsesRequest,
         body: Bytes,
@@ -77,6 +100,15 @@ impl Ask {
             dropped: Vec::new(),
             prepared: [None, None],
             _held: held,
+        }
+    }
+
+    pub(super) fn asker(&self) -> Asker<'_> {
+        Asker {
+            client: &self.client,
+            model: &self.model,
+            is_responses: self.is_responses(),
+            api_only: None,
         }
     }
 

@@ -15,12 +15,14 @@ use super::House;
 use super::access::{bearer_of, fresh_access, has_run_out, service_of};
 use super::ask::Ask;
 use super::exhausted::Exhausted;
+use super::forward::{Forwarded, Parcel};
 use super::handshake::{self, Beginning};
+use super::headers::Client;
 use super::reply::{Refusal, UpstreamRefusal};
 use super::report::{AttemptOutcome, AttemptResult, Record, Report};
 use super::setback::{NextStep, Said, Setback};
 use super::source::{Broken, Source};
-use crate::pool::{Access, Choice, Lease, choose};
+use crate::pool::{Access, Choice, Lease, Need, choose_for};
 use crate::profile::ProfileName;
 use crate::translate::{Failure, MAX_ANSWER_BYTES};
 use crate::upstream::{SendError, Service};
@@ -101,31 +103,10 @@ pub(super) async fn first_good(
     ask: &mut Ask,
     record: &mut Record,
 ) -> Result<Opening, Refusal> {
-    let limits = &house.limits;
-    let end = Instant::now() + limits.first_byte;
-    let mut tried: Vec<(ProfileName, Setback)> = Vec::new();
-    house.retries.earn(std::time::Instant::now());
+    let mut search = Search::begin(house);
     loop {
-        let pool = house.pool.borrow().clone();
-        let now = SystemTime::now();
-        let choice = choose(&pool, now);
-        let may_try = tried.len() < limits.profiles && (tried.is_empty() || Instant::now() < end);
-        let next = choice
-            .candidates
-            .iter()
-            .filter(|_| may_try)
-            .find(|candidate| tried.iter().all(|(name, _)| *name != candidate.member.name))
-            .filter(|_| may_afford(house, &tried));
-        let Some(candidate) = next else {
-            return Err(give_up(&choice, tried, ask, now));
-        };
-        record.note(|done| {
-            done.profile = Some(candidate.member.name.clone());
-            done.reason = Some(candidate.reason);
-            done.retries += u32::from(!tried.is_empty());
-        });
-        let mut attempt = Attempt::new(house.clone(), Lease::take(candidate.member.clone()));
-        let outcome = attempt.run(ask, record, tried.is_empty()).await;
+        let mut attempt = search.next(ask.asker(), record)?;
+        let outcome = attempt.run(ask, record, search.tried.is_empty()).await;
         match outcome.inspect_err(|_nothing_was_sent| attempt.forget())? {
             Ok((content, headers, service)) => {
                 return Ok(Opening {
@@ -135,23 +116,168 @@ pub(super) async fn first_good(
                     content,
                 });
             }
-            Err(setback) => {
-                debug!(profile = %candidate.member.name, result = ?setback.result(""), "attempt failed");
-                match setback.result(&ask.model) {
-                    Some(result) => attempt.tell(result),
-                    None => attempt.forget(),
-                }
-                let name = &candidate.member.name;
-                match setback.next_step() {
-                    NextStep::GiveUp => {
-                        return Err(refusal_of(name, setback, ask, &choice, tried, now));
-                    }
-                    NextStep::RefreshThenRetry | NextStep::TryNextProfile { .. } => {
-                        tried.push((name.clone(), setback));
-                    }
-                }
+            Err(setback) => search.note(attempt, setback, ask.asker())?,
+        }
+    }
+}
+
+/// Asks API keys until one answers a request that is passed on as it is.
+///
+/// # Errors
+/// As [`first_good`].
+pub(super) async fn first_forwarded(
+    house: &Arc<House>,
+    parcel: &Parcel,
+    record: &mut Record,
+) -> Result<(Attempt, HeaderMap, Forwarded), Refusal> {
+    let mut search = Search::begin(house);
+    loop {
+        let mut attempt = search.next(parcel.asker(), record)?;
+        match attempt.forward(parcel).await {
+            Ok((headers, forwarded)) => return Ok((attempt, headers, forwarded)),
+            Err(setback) => search.note(attempt, setback, parcel.asker())?,
+        }
+    }
+}
+
+/// Who wants to know, as far as it changes who is asked and how a refusal is told.
+#[derive(Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub(super) client: &'a Client,
+    pub(super) model: &'a str,
+    /// Whether the client speaks the upstreams' own dialect.
+    pub(super) is_responses: bool,
+    /// What is asked for, when only an API key opens it.
+    pub(super) api_only: Option<&'static str>,
+}
+
+/// One request's way through the pool.
+struct Search<'h> {
+    house: &'h Arc<House>,
+    end: Instant,
+    tried: Vec<(ProfileName, Setback)>,
+    /// The last one.
+    choice: Choice,
+    now: SystemTime,
+}
+
+impl<'h> Search<'h> {
+    fn begin(house: &'h Arc<House>) -> Self {
+        house.retries.earn(std::time::Instant::now());
+        Self {
+            house,
+            end: Instant::now() + house.limits.first_byte,
+            tried: Vec::new(),
+            choice: Choice::default(),
+            now: SystemTime::now(),
+        }
+    }
+
+    /// An attempt with the next profile, not yet sent.
+    fn next(&mut self, asker: Asker<'_>, record: &mut Record) -> Result<Attempt, Refusal> {
+        let (house, tried) = (self.house, &self.tried);
+        let pool = house.pool.borrow().clone();
+        let need = Need {
+            model: asker.model,
+            is_api_only: asker.api_only.is_some(),
+        };
+        self.now = SystemTime::now();
+        self.choice = choose_for(&pool, need, self.now);
+        let may_try =
+            tried.len() < house.limits.profiles && (tried.is_empty() || Instant::now() < self.end);
+        let next = self
+            .choice
+            .candidates
+            .iter()
+            .filter(|_| may_try)
+            .find(|candidate| tried.iter().all(|(name, _)| *name != candidate.member.name))
+            .filter(|_| may_afford(house, tried));
+        let Some(candidate) = next else {
+            return Err(self.give_up(asker));
+        };
+        record.note(|done| {
+            done.profile = Some(candidate.member.name.clone());
+            done.reason = Some(candidate.reason);
+            done.retries += u32::from(!tried.is_empty());
+        });
+        let lease = Lease::take(candidate.member.clone());
+        Ok(Attempt::new(house.clone(), lease))
+    }
+
+    /// Notes why an attempt gave nothing; an error when no other profile would mend it.
+    fn note(
+        &mut self,
+        mut attempt: Attempt,
+        setback: Setback,
+        asker: Asker<'_>,
+    ) -> Result<(), Refusal> {
+        let name = attempt.lease.member().name.clone();
+        debug!(profile = %name, result = ?setback.result(""), "attempt failed");
+        match setback.result(asker.model) {
+            Some(result) => attempt.tell(result),
+            None => attempt.forget(),
+        }
+        match setback.next_step() {
+            NextStep::GiveUp => Err(self.refusal_of(name, setback, asker)),
+            NextStep::RefreshThenRetry | NextStep::TryNextProfile { .. } => {
+                self.tried.push((name, setback));
+                Ok(())
             }
         }
+    }
+
+    /// No profile is left: the client's answer.
+    fn give_up(&mut self, asker: Asker<'_>) -> Refusal {
+        let is_waiting = || {
+            self.choice
+                .left_out
+                .iter()
+                .any(|out| out.why.ends_by_itself())
+        };
+        if let Some(what) = asker.api_only
+            && self.tried.is_empty()
+            && self.choice.candidates.is_empty()
+            && !is_waiting()
+        {
+            return Refusal::NeedsKey { what };
+        }
+        let is_model = |(_, setback): &(ProfileName, Setback)| {
+            matches!(setback, Setback::ModelNotSupported(_))
+        };
+        // Everybody who was asked says the same about the model: then it is the request.
+        if !self.tried.is_empty()
+            && self.tried.iter().all(is_model)
+            && let Some((_, Setback::ModelNotSupported(said))) = self.tried.pop()
+        {
+            return said_by_upstream(*said, asker);
+        }
+        self.exhausted()
+    }
+
+    /// The client's answer after a setback that no other profile would mend.
+    fn refusal_of(&mut self, name: ProfileName, setback: Setback, asker: Asker<'_>) -> Refusal {
+        match setback {
+            Setback::ClientFault(said) | Setback::ModelNotSupported(said) => {
+                said_by_upstream(*said, asker)
+            }
+            Setback::TimedOut(after) => Refusal::TimedOut(after),
+            Setback::Spoiled(failure) => Refusal::Failed(failure),
+            setback @ (Setback::UsageLimit { .. }
+            | Setback::Throttled { .. }
+            | Setback::Unauthorized
+            | Setback::NoToken(_)
+            | Setback::Failing { .. }
+            | Setback::Unreachable { .. }
+            | Setback::Cut) => {
+                self.tried.push((name, setback));
+                self.exhausted()
+            }
+        }
+    }
+
+    fn exhausted(&self) -> Refusal {
+        let exhausted = Exhausted::new(&self.choice, &self.tried, self.now);
+        Refusal::Exhausted(Box::new(exhausted))
     }
 }
 
@@ -252,10 +378,7 @@ impl Attempt {
             return Err(Setback::of_reply(reply.status, reply.headers, said, now));
         }
         if is_html(&reply.headers) {
-            return Err(Setback::Unreachable {
-                what: "a web page came instead of an answer".into(),
-                is_everywhere: true,
-            });
+            return Err(web_page());
         }
         if is_whole {
             let whole = read_whole(reply.body, limits.event_idle).await?;
@@ -281,6 +404,52 @@ impl Attempt {
     }
 }
 
+impl Attempt {
+    /// Sends a request that is passed on as it is. Only API keys are asked, and those do not run out.
+    async fn forward(&mut self, parcel: &Parcel) -> Result<(HeaderMap, Forwarded), Setback> {
+        let limits = &self.house.limits;
+        let patience = if parcel.is_long {
+            limits.answer_head_reasoning
+        } else {
+            limits.answer_head
+        };
+        let bearer = bearer_of(&self.lease.member().access);
+        let (headers, body) = (parcel.headers.clone(), parcel.body.clone());
+        let upstream = &self.house.upstream;
+        let sending = upstream.forward(parcel.path, &bearer, headers, body);
+        let reply = match timeout(patience, sending).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(err)) => return Err(not_reached(&err)),
+            Err(_elapsed) => return Err(Setback::TimedOut(patience)),
+        };
+        if !reply.status.is_success() {
+            let said = read_some(reply.body).await;
+            let now = SystemTime::now();
+            return Err(Setback::of_reply(reply.status, reply.headers, said, now));
+        }
+        if is_html(&reply.headers) {
+            return Err(web_page());
+        }
+        let is_json = reply
+            .headers
+            .get(http::header::CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+        let forwarded = if is_json {
+            Forwarded::Whole(read_whole(reply.body, limits.event_idle).await?)
+        } else {
+            Forwarded::Bytes(reply.body)
+        };
+        Ok((reply.headers, forwarded))
+    }
+}
+
+fn web_page() -> Setback {
+    Setback::Unreachable {
+        what: "a web page came instead of an answer".into(),
+        is_everywhere: true,
+    }
+}
+
 fn not_reached(err: &SendError) -> Setback {
     let (SendError::NotSent { host, .. } | SendError::Lost { host, .. }) = err;
     debug!(error = %err, "nothing came back");
@@ -290,62 +459,15 @@ fn not_reached(err: &SendError) -> Setback {
     }
 }
 
-/// No profile is left: the client's answer.
-fn give_up(
-    choice: &Choice,
-    mut tried: Vec<(ProfileName, Setback)>,
-    ask: &Ask,
-    now: SystemTime,
-) -> Refusal {
-    let is_model =
-        |(_, setback): &(ProfileName, Setback)| matches!(setback, Setback::ModelNotSupported(_));
-    // Everybody who was asked says the same about the model: then it is the request.
-    if !tried.is_empty()
-        && tried.iter().all(is_model)
-        && let Some((_, Setback::ModelNotSupported(said))) = tried.pop()
-    {
-        return said_by_upstream(*said, ask);
-    }
-    Refusal::Exhausted(Box::new(Exhausted::new(choice, &tried, now)))
-}
-
-/// The client's answer after a setback that no other profile would mend.
-fn refusal_of(
-    name: &ProfileName,
-    setback: Setback,
-    ask: &Ask,
-    choice: &Choice,
-    mut tried: Vec<(ProfileName, Setback)>,
-    now: SystemTime,
-) -> Refusal {
-    match setback {
-        Setback::ClientFault(said) | Setback::ModelNotSupported(said) => {
-            said_by_upstream(*said, ask)
-        }
-        Setback::TimedOut(after) => Refusal::TimedOut(after),
-        Setback::Spoiled(failure) => Refusal::Failed(failure),
-        setback @ (Setback::UsageLimit { .. }
-        | Setback::Throttled { .. }
-        | Setback::Unauthorized
-        | Setback::NoToken(_)
-        | Setback::Failing { .. }
-        | Setback::Unreachable { .. }
-        | Setback::Cut) => {
-            tried.push((name.clone(), setback));
-            Refusal::Exhausted(Box::new(Exhausted::new(choice, &tried, now)))
-        }
-    }
-}
-
-fn said_by_upstream(said: Said, ask: &Ask) -> Refusal {
+fn said_by_upstream(said: Said, asker: Asker<'_>) -> Refusal {
     match said.reply {
         None => Refusal::Failed(Box::new(said.failure)),
         Some((status, headers, body)) => Refusal::Upstream(Box::new(UpstreamRefusal {
             status,
-            headers: ask.client.reply_headers(&headers),
+            headers: asker.client.reply_headers(&headers),
             body,
             failure: said.failure,
-            is_for_codex: ask.client.is_codex && ask.is_responses(),
+            is_for_codex: asker.client.is_codex && asker.is_responses,
         })),
     }
 }

@@ -185,6 +185,11 @@ impl Held {
         Self { room, permit: None }
     }
 
+    /// A part of this room that takes nothing, for a request that is made of a body whose room is held elsewhere.
+    pub(super) fn none(&self) -> Self {
+        Self::new(self.room.clone())
+    }
+
     /// Takes room until `bytes` fit, without waiting.
     fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
         let has = self

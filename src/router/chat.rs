@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use super::ask::Ask;
 use super::attempt::{self, Content};
-use super::body::RequestBody;
+use super::body::{Held, RequestBody};
 use super::headers::Client;
 use super::reply::{self, Refusal};
 use super::report::Record;
@@ -14,7 +14,9 @@ use super::serve::{Answered, Streamed, random_id, unix_secs};
 use super::voice::Voice;
 use super::{House, whole};
 use crate::translate::Failure;
-use crate::translate::chat::{ChatAnswer, ChunkWriter, responses_from_chat};
+use crate::translate::chat::{
+    ChatAnswer, ChatReplyHead, ChatRequest, ChunkWriter, responses_from_chat,
+};
 
 pub(super) async fn answer(
     house: &Arc<House>,
@@ -22,11 +24,42 @@ pub(super) async fn answer(
     body: RequestBody,
     record: &mut Record,
 ) -> Result<Answered, Refusal> {
-    let mut request = responses_from_chat(&body.bytes)?;
+    let request = responses_from_chat(&body.bytes)?;
     record.note(|done| done.model.clone_from(&request.model));
     let reply_head = request.reply_head(format!("chatcmpl-{}", random_id()), unix_secs());
+    match ask(house, head, request, reply_head, body.held, record).await? {
+        Asked::Events(streamed) => Ok(Answered::Events(streamed)),
+        Asked::Whole(answer, headers) => {
+            record.note(|done| done.tokens = answer.usage());
+            let body = answer.finish().map_err(Refusal::Failed)?;
+            let mut reply = reply::json(body);
+            reply.headers_mut().extend(headers);
+            Ok(Answered::Whole(reply))
+        }
+    }
+}
+
+/// What an upstream made of a chat.
+pub(super) enum Asked {
+    Events(Box<Streamed>),
+    /// A complete answer, and the headers that go with it.
+    Whole(Box<ChatAnswer>, HeaderMap),
+}
+
+/// Asks upstreams for the answer to a chat.
+///
+/// # Errors
+/// The reply for the client when none answers, or not to the end.
+pub(super) async fn ask(
+    house: &Arc<House>,
+    head: &HeaderMap,
+    mut request: ChatRequest,
+    reply_head: ChatReplyHead,
+    held: Held,
+    record: &mut Record,
+) -> Result<Asked, Refusal> {
     // What Codex says of itself belongs to its own dialect; here everybody is a plain client.
-    let mut ask = Ask::of_chat(&mut request, Client::plain(head), body.held);
+    let mut ask = Ask::of_chat(&mut request, Client::plain(head), held);
     let mut opening = attempt::first_good(house, &mut ask, record).await?;
     let headers = ask.client.reply_headers(&opening.headers);
     let source = match opening.content {
@@ -37,7 +70,7 @@ pub(super) async fn answer(
         }
     };
     if ask.is_stream {
-        return Ok(Answered::Events(Box::new(Streamed {
+        return Ok(Asked::Events(Box::new(Streamed {
             source,
             voice: Voice::Chat(Box::new(ChunkWriter::new(reply_head))),
             attempt: opening.attempt,
@@ -57,9 +90,5 @@ pub(super) async fn answer(
         |kind, data| answer.push_kind(kind, data),
     );
     collected.await?;
-    record.note(|done| done.tokens = answer.usage());
-    let body = answer.finish().map_err(Refusal::Failed)?;
-    let mut reply = reply::json(body);
-    reply.headers_mut().extend(headers);
-    Ok(Answered::Whole(reply))
+    Ok(Asked::Whole(Box::new(answer), headers))
 }

@@ -65,7 +65,9 @@ impl Exhausted {
                     | WhyNot::SignInAgain
                     | WhyNot::Unreadable
                     | WhyNot::NotRoutable
-                    | WhyNot::NotInUse => Kind::User,
+                    | WhyNot::NotInUse
+                    | WhyNot::NoKey
+                    | WhyNot::LacksModel => Kind::User,
                 },
                 words: out.why.to_string(),
                 until: out.until,

@@ -100,23 +100,37 @@ fn check_page(head: &Parts) -> Result<(), Refusal> {
 
 /// A body must say that it is JSON: the three types that a page may send without asking first are none.
 pub(super) fn check_json(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(content_type), None) = (types.next(), types.next()) else {
-        return Err(Refusal::NotJson);
-    };
-    let essence = content_type
-        .as_bytes()
-        .split(|byte| *byte == b';')
-        .next()
-        .unwrap_or_default();
-    if essence
-        .trim_ascii()
-        .eq_ignore_ascii_case(b"application/json")
-    {
+    if is_of_type(headers, b"application/json") {
         Ok(())
     } else {
         Err(Refusal::NotJson)
     }
+}
+
+/// Files come as a form, which a page may send without asking first; a header for a key it may not.
+pub(super) fn check_upload(headers: &HeaderMap) -> Result<(), Refusal> {
+    if is_of_type(headers, b"application/json") {
+        return Ok(());
+    }
+    if !is_of_type(headers, b"multipart/form-data") {
+        return Err(Refusal::NotUpload);
+    }
+    let has_key = headers.contains_key(AUTHORIZATION)
+        || KEY_HEADERS.iter().any(|name| headers.contains_key(name));
+    if has_key {
+        Ok(())
+    } else {
+        Err(Refusal::UploadWithoutKey)
+    }
+}
+
+fn is_of_type(headers: &HeaderMap, wanted: &[u8]) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(content_type), None) = (types.next(), types.next()) else {
+        return false;
+    };
+    let essence = content_type.as_bytes().split(|byte| *byte == b';').next();
+    essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(wanted))
 }
 
 /// Two different keys in one request leave open whose limits count.
@@ -323,6 +337,24 @@ mod tests {
                 is_json,
                 "{content_type:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_form_with_files_must_come_with_a_header_that_no_page_can_send() {
+        let form = ("content-type", "multipart/form-data; boundary=x");
+        for (headers, status) in [
+            (vec![form], 403),
+            (vec![form, ("authorization", "Bearer unused")], 200),
+            (vec![form, ("api-key", "unused")], 200),
+            (vec![("content-type", "application/json")], 200),
+            (vec![("content-type", "text/plain")], 415),
+            (vec![form, form, ("api-key", "unused")], 415),
+            (vec![], 415),
+        ] {
+            let head = head("POST", "/v1/audio/transcriptions", &headers);
+            let verdict = check_upload(&head.headers).map_err(|refusal| refusal.status().as_u16());
+            assert_eq!(verdict.err().unwrap_or(200), status, "{headers:?}");
         }
     }
 

@@ -24,21 +24,27 @@ mod access;
 mod answer;
 mod ask;
 mod attempt;
+mod azure;
 mod body;
 mod chat;
 mod codes;
+mod completions;
 mod decode;
 mod door;
 mod exhausted;
+mod forward;
 mod fresh;
 mod guard;
 mod handshake;
 mod headers;
 mod holder;
+mod images;
 mod limits;
 mod listen;
 mod models;
+mod offers;
 mod rate_limits;
+mod relay;
 mod reply;
 mod report;
 mod responses;
@@ -58,6 +64,7 @@ use accept::Stage;
 pub use fresh::{FreshTokens, NoToken};
 pub use limits::Limits;
 pub use listen::StartError;
+pub use offers::KnownOffers;
 pub use report::{AttemptOutcome, AttemptResult, Dialect, Report, RequestDone};
 
 #[derive(Clone, Debug)]
@@ -72,6 +79,8 @@ pub struct RouterDeps {
     pub pool: watch::Receiver<Arc<Pool>>,
     pub upstream: Arc<Upstream>,
     pub tokens: Arc<dyn FreshTokens>,
+    /// What profiles offered when they were last asked.
+    pub offers: KnownOffers,
     /// Bounded; what does not fit is dropped and counted.
     pub reports: mpsc::Sender<Report>,
 }
@@ -87,6 +96,7 @@ struct House {
     bodies: Arc<Semaphore>,
     retries: retries::Retries,
     catalogue: models::Catalogue,
+    offers: offers::Offers,
     stage: watch::Receiver<Stage>,
 }
 
@@ -120,6 +130,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         bodies: body::budget(&limits),
         retries: retries::Retries::new(Instant::now()),
         catalogue: models::Catalogue::default(),
+        offers: offers::Offers::new(deps.offers),
         stage: stage_of_house,
         limits,
     });

@@ -1,7 +1,7 @@
 //! `GET /v1/models`: what the pool's upstreams offer, in the shape that the client asks for.
 //!
-//! Codex tells its version in the query and gets the backend's own document, byte for byte; everybody else gets the OpenAI list.
-//! Documents are remembered for a while, and are better old than missing.
+//! Codex tells its version in the query and gets the backend's own document, byte for byte; everybody else gets the OpenAI list
+//! of what all profiles offer together ([`offers`]). Documents are remembered for a while, and are better old than missing.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -14,6 +14,7 @@ use tracing::debug;
 use super::House;
 use super::access::{bearer_of, fresh_access, has_run_out, service_of};
 use super::answer::AnswerBody;
+use super::offers;
 use super::reply::{self, Refusal};
 use crate::pool::{Member, choose};
 use crate::translate::models::{ModelDocument, codex_list, openai_list, openai_model};
@@ -31,20 +32,19 @@ const BUILT_IN: [&str; 6] = [
 ];
 /// The backend hides models from versions that are too old for them; this one sees all that we know of.
 const NEWEST_CLIENT: &str = "0.169.0";
-/// How many documents are remembered: one a service and client version.
+/// How many documents are remembered: one a client version.
 const REMEMBERED: usize = 4;
 /// How many profiles are asked for one document.
 const ASKED: usize = 2;
 /// How long nobody is asked again after nobody has answered.
 const SULK: Duration = Duration::from_secs(15);
 
-/// Documents by service and client version, the newest last.
+/// The backend's documents by client version, the newest last.
 #[derive(Debug, Default)]
 pub(super) struct Catalogue(Mutex<Vec<Entry>>);
 
 #[derive(Debug)]
 struct Entry {
-    service: Service,
     client_version: String,
     asked_at: Instant,
     /// The last one that came, however old.
@@ -53,14 +53,14 @@ struct Entry {
 }
 
 #[derive(Debug)]
-struct Listed {
-    document: ModelDocument,
-    etag: Option<HeaderValue>,
+pub(super) struct Listed {
+    pub(super) document: ModelDocument,
+    pub(super) etag: Option<HeaderValue>,
 }
 
-pub(super) async fn list(house: &House, uri: &Uri) -> Response<AnswerBody> {
+pub(super) async fn list(house: &Arc<House>, uri: &Uri) -> Response<AnswerBody> {
     if let Some(client_version) = client_version(uri) {
-        let found = listed(house, Service::ChatGpt, &client_version).await;
+        let found = listed(house, &client_version).await;
         return match found.filter(|listed| listed.document.is_codex) {
             Some(listed) => {
                 let mut reply = reply::json(listed.document.raw.clone());
@@ -72,7 +72,7 @@ pub(super) async fn list(house: &House, uri: &Uri) -> Response<AnswerBody> {
             None => reply::json(codex_list(BUILT_IN)),
         };
     }
-    let known = everything(house).await;
+    let known = offers::all(house).await;
     let slugs = known.iter().flat_map(|listed| listed.document.listable());
     if known.is_empty() {
         reply::json(openai_list(BUILT_IN))
@@ -82,8 +82,8 @@ pub(super) async fn list(house: &House, uri: &Uri) -> Response<AnswerBody> {
 }
 
 /// One model, hidden ones included.
-pub(super) async fn one(house: &House, id: String) -> Result<Response<AnswerBody>, Refusal> {
-    let known = everything(house).await;
+pub(super) async fn one(house: &Arc<House>, id: String) -> Result<Response<AnswerBody>, Refusal> {
+    let known = offers::all(house).await;
     let mut slugs = known
         .iter()
         .flat_map(|listed| &listed.document.models)
@@ -94,14 +94,6 @@ pub(super) async fn one(house: &House, id: String) -> Result<Response<AnswerBody
     } else {
         Err(Refusal::NoSuchModel { id })
     }
-}
-
-async fn everything(house: &House) -> Vec<Arc<Listed>> {
-    let mut known = Vec::new();
-    for service in [Service::ChatGpt, Service::OpenAi] {
-        known.extend(listed(house, service, NEWEST_CLIENT).await);
-    }
-    known
 }
 
 /// `client_version` of the query, if it looks like one.
@@ -117,19 +109,20 @@ fn client_version(uri: &Uri) -> Option<String> {
     })
 }
 
-/// The document of one service, remembered or fetched; an old one when nobody answers.
-async fn listed(house: &House, service: Service, client_version: &str) -> Option<Arc<Listed>> {
+/// The backend's document, remembered or fetched; an old one when nobody answers.
+async fn listed(house: &House, client_version: &str) -> Option<Arc<Listed>> {
     let age = house.limits.models_age;
-    if let Some(known) = house.catalogue.known(service, client_version, age) {
+    if let Some(known) = house.catalogue.known(client_version, age) {
         return known;
     }
-    let members = members_of(house, service);
+    let mut members = who_can_be_asked(house);
+    members.retain(|member| service_of(&member.access) == Service::ChatGpt);
     if members.is_empty() {
         return None;
     }
     let mut found = None;
     for member in members.iter().take(ASKED) {
-        match fetch(house, member, service, client_version).await {
+        match fetch(house, member, client_version).await {
             Ok(listed) => {
                 found = Some(Arc::new(listed));
                 break;
@@ -137,11 +130,11 @@ async fn listed(house: &House, service: Service, client_version: &str) -> Option
             Err(why) => debug!(profile = %member.name, error = why, "no model list"),
         }
     }
-    house.catalogue.remember(service, client_version, found)
+    house.catalogue.remember(client_version, found)
 }
 
 /// Who can be asked, the best first. A used-up account still knows its models.
-fn members_of(house: &House, service: Service) -> Vec<Arc<Member>> {
+pub(super) fn who_can_be_asked(house: &House) -> Vec<Arc<Member>> {
     let pool = house.pool.borrow().clone();
     let choice = choose(&pool, SystemTime::now());
     let usable = choice.candidates.iter().map(|candidate| &candidate.member);
@@ -150,19 +143,15 @@ fn members_of(house: &House, service: Service) -> Vec<Arc<Member>> {
         .iter()
         .filter(|out| out.why.ends_by_itself())
         .filter_map(|out| pool.members.iter().find(|member| member.name == out.name));
-    usable
-        .chain(waiting)
-        .filter(|member| service_of(&member.access) == service)
-        .cloned()
-        .collect()
+    usable.chain(waiting).cloned().collect()
 }
 
-async fn fetch(
-    house: &House,
-    member: &Member,
-    service: Service,
-    client_version: &str,
-) -> Result<Listed, String> {
+/// Everything that this profile offers.
+pub(super) async fn fetch_newest(house: &House, member: &Member) -> Result<Listed, String> {
+    fetch(house, member, NEWEST_CLIENT).await
+}
+
+async fn fetch(house: &House, member: &Member, client_version: &str) -> Result<Listed, String> {
     let mut access = member.access.clone();
     if has_run_out(&access, SystemTime::now()) {
         access = fresh_access(house, member, &access)
@@ -170,6 +159,7 @@ async fn fetch(
             .map_err(|why| why.to_string())?;
     }
     let bearer = bearer_of(&access);
+    let service = service_of(&access);
     let asked = house.upstream.models(service, &bearer, client_version);
     let document = timeout(house.limits.answer_head, asked)
         .await
@@ -183,16 +173,11 @@ async fn fetch(
 
 impl Catalogue {
     /// What is known without asking; the inner `None` means that nobody answered a moment ago.
-    fn known(
-        &self,
-        service: Service,
-        client_version: &str,
-        age: Duration,
-    ) -> Option<Option<Arc<Listed>>> {
+    fn known(&self, client_version: &str, age: Duration) -> Option<Option<Arc<Listed>>> {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = entries
             .iter()
-            .find(|entry| entry.is_for(service, client_version))?;
+            .find(|entry| entry.client_version == client_version)?;
         let patience = if entry.is_answered {
             age
         } else {
@@ -202,16 +187,11 @@ impl Catalogue {
     }
 
     /// Keeps what was found, and what was known before if nothing was. Returns what is known now.
-    fn remember(
-        &self,
-        service: Service,
-        client_version: &str,
-        found: Option<Arc<Listed>>,
-    ) -> Option<Arc<Listed>> {
+    fn remember(&self, client_version: &str, found: Option<Arc<Listed>>) -> Option<Arc<Listed>> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = entries
             .iter()
-            .position(|entry| entry.is_for(service, client_version));
+            .position(|entry| entry.client_version == client_version);
         let older = place.and_then(|place| entries.remove(place).document);
         if entries.len() >= REMEMBERED {
             entries.remove(0);
@@ -219,20 +199,12 @@ impl Catalogue {
         let is_answered = found.is_some();
         let document = found.or(older);
         entries.push(Entry {
-            service,
             client_version: client_version.to_owned(),
             asked_at: Instant::now(),
             document: document.clone(),
             is_answered,
         });
         document
-    }
-}
-
-impl Entry {
-    fn is_for(&self, service: Service, client_version: &str) -> bool {
-        self.service == service
-            && (service == Service::OpenAi || self.client_version == client_version)
     }
 }
 
@@ -264,18 +236,11 @@ mod tests {
     fn an_old_document_is_better_than_none() {
         let catalogue = Catalogue::default();
         let age = Duration::from_secs(300);
-        assert!(catalogue.known(Service::ChatGpt, "1", age).is_none());
-        catalogue.remember(Service::ChatGpt, "1", Some(listed("a")));
-        catalogue.remember(Service::ChatGpt, "1", None);
-        assert_eq!(
-            slugs(catalogue.known(Service::ChatGpt, "1", age)),
-            Some(vec!["a".to_owned()])
-        );
-        assert!(
-            catalogue
-                .known(Service::ChatGpt, "1", Duration::ZERO)
-                .is_none()
-        );
+        assert!(catalogue.known("1", age).is_none());
+        catalogue.remember("1", Some(listed("a")));
+        catalogue.remember("1", None);
+        assert_eq!(slugs(catalogue.known("1", age)), Some(vec!["a".to_owned()]));
+        assert!(catalogue.known("1", Duration::ZERO).is_none());
     }
 
     #[test]
@@ -283,13 +248,10 @@ mod tests {
         let catalogue = Catalogue::default();
         let age = Duration::from_secs(300);
         for version in ["1", "2", "3", "4", "5"] {
-            catalogue.remember(Service::ChatGpt, version, Some(listed(version)));
+            catalogue.remember(version, Some(listed(version)));
         }
-        assert!(catalogue.known(Service::ChatGpt, "1", age).is_none());
-        assert_eq!(
-            slugs(catalogue.known(Service::ChatGpt, "5", age)),
-            Some(vec!["5".to_owned()])
-        );
+        assert!(catalogue.known("1", age).is_none());
+        assert_eq!(slugs(catalogue.known("5", age)), Some(vec!["5".to_owned()]));
     }
 
     #[test]

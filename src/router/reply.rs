@@ -41,6 +41,12 @@ pub(super) enum Refusal {
     NoWebSocket,
     #[error("the body must be sent as application/json")]
     NotJson,
+    #[error("the body must be sent as multipart/form-data or application/json")]
+    NotUpload,
+    #[error(
+        "a form must come with an Authorization header: any key will do, and no web page can send one"
+    )]
+    UploadWithoutKey,
     #[error("the body may be compressed once, by gzip, zstd, br or deflate")]
     UnknownCoding,
     #[error("the body is larger than {limit_bytes} bytes")]
@@ -61,6 +67,11 @@ pub(super) enum Refusal {
     Request(#[from] RequestError),
     #[error("there is no model {id:?} here")]
     NoSuchModel { id: String },
+    /// Only API keys open this, and there is none to ask.
+    #[error(
+        "{what} need an account with an API key, and there is none in the pool: ChatGPT accounts do not offer them"
+    )]
+    NeedsKey { what: &'static str },
     /// No profile is left that could answer.
     #[error("{0}")]
     Exhausted(Box<Exhausted>),
@@ -179,6 +190,12 @@ impl Refusal {
             Self::NotJson => {
                 refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "not_json").closing()
             }
+            Self::NotUpload => {
+                refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "not_a_form").closing()
+            }
+            Self::UploadWithoutKey => {
+                refuse(StatusCode::FORBIDDEN, DENIED, "key_header_missing").closing()
+            }
             Self::UnknownCoding => refuse(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 INVALID,
@@ -206,7 +223,9 @@ impl Refusal {
                 body: error.into(),
                 ..refuse(StatusCode::BAD_REQUEST, INVALID, "")
             },
-            Self::NoSuchModel { .. } => refuse(StatusCode::NOT_FOUND, INVALID, "model_not_found"),
+            Self::NoSuchModel { .. } | Self::NeedsKey { .. } => {
+                refuse(StatusCode::NOT_FOUND, INVALID, "model_not_found")
+            }
             Self::Exhausted(exhausted) => Told {
                 body: exhausted.body(),
                 retry_after: exhausted.retry_after(),
@@ -232,6 +251,12 @@ impl Refusal {
             },
             Self::Panicked => refuse(StatusCode::INTERNAL_SERVER_ERROR, OURS, "internal_error"),
         }
+    }
+
+    /// Its status, and what it says in the OpenAI shape.
+    pub(super) fn body(&self) -> (StatusCode, ErrorBody) {
+        let told = self.told();
+        (told.status, told.body)
     }
 
     pub(super) fn into_reply(self) -> Response<AnswerBody> {

@@ -3,6 +3,7 @@
 //! Told through a bounded channel without waiting: a request never waits for its own record. What does not fit is dropped
 //! and counted.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,6 +13,7 @@ use tracing::warn;
 
 use crate::pool::Reason;
 use crate::profile::ProfileName;
+use crate::translate::models::Model;
 use crate::translate::responses::TokenUsage;
 use crate::usage::Usage;
 
@@ -19,6 +21,11 @@ use crate::usage::Usage;
 pub enum Report {
     Attempt(AttemptOutcome),
     Request(RequestDone),
+    /// A profile offers other models than were known of it.
+    Models {
+        profile: ProfileName,
+        models: Arc<[Model]>,
+    },
 }
 
 /// What one profile answered to one attempt. Boils down to: use it again, rest it, or ask the user to sign in.
@@ -94,14 +101,34 @@ pub struct RequestDone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     Chat,
+    /// The old text completions.
+    Completions,
+    Embeddings,
+    ImageEdits,
+    Images,
+    Moderations,
     Responses,
+    /// Text to sound.
+    Speech,
+    /// Sound to text.
+    Transcriptions,
+    /// Sound to English text.
+    Translations,
 }
 
 impl Dialect {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Chat => "chat",
+            Self::Completions => "completions",
+            Self::Embeddings => "embeddings",
+            Self::ImageEdits => "image edits",
+            Self::Images => "images",
+            Self::Moderations => "moderations",
             Self::Responses => "responses",
+            Self::Speech => "speech",
+            Self::Transcriptions => "transcriptions",
+            Self::Translations => "translations",
         }
     }
 }
@@ -149,14 +176,14 @@ impl Reports {
 /// A request under way. Tells its end exactly once: when it is closed, or as abandoned when it is dropped before.
 #[derive(Debug)]
 pub(super) struct Record {
-    house: std::sync::Arc<super::House>,
+    house: Arc<super::House>,
     pub(super) started: Instant,
     /// Taken when it is told.
     done: Option<RequestDone>,
 }
 
 impl Record {
-    pub(super) fn open(house: std::sync::Arc<super::House>, id: String, dialect: Dialect) -> Self {
+    pub(super) fn open(house: Arc<super::House>, id: String, dialect: Dialect) -> Self {
         let done = RequestDone {
             id,
             dialect,

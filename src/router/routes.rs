@@ -4,34 +4,51 @@ use http::header::{CONNECTION, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
 
+use super::azure;
 use super::reply::Refusal;
+use super::report::Dialect;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route {
     Chat,
+    Completions,
+    Images,
     Responses,
+    /// Passed on to an API as it is.
+    Forward(Dialect),
     Models,
     /// One model, by its name as it stands in the path; names may contain slashes.
     Model(String),
     Health,
 }
 
-/// Clients are pointed at the root, at `/v1`, or at what stands in for the ChatGPT backend.
-const PREFIXES: [&str; 3] = ["/v1", "/backend-api/codex", ""];
+/// Clients are pointed at the root, at `/v1`, at what stands in for the ChatGPT backend, or at Azure's two roots.
+const PREFIXES: [&str; 5] = ["/v1", "/backend-api/codex", "/openai/v1", "/openai", ""];
+/// Below these stands everything; below the others what their own clients ask for.
+const WHOLE_PREFIXES: [&str; 3] = ["/v1", "/openai/v1", ""];
+/// What Azure serves below the name of a deployment, as far as we do.
+const DEPLOYED: [&str; 4] = [
+    "/chat/completions",
+    "/completions",
+    "/embeddings",
+    "/images/generations",
+];
 
 pub(super) fn find(head: &Parts) -> Result<Route, Refusal> {
     let path = head.uri.path();
     if path == "/health" {
         return only(&head.method, &Method::GET, Route::Health);
     }
+    let path = match azure::deployed(path) {
+        None => path,
+        Some(deployed) if DEPLOYED.contains(&deployed.below) => deployed.below,
+        Some(_) => return Err(Refusal::NoSuchRoute),
+    };
     for prefix in PREFIXES {
         let Some(below) = path.strip_prefix(prefix) else {
             continue;
         };
         match below {
-            "/chat/completions" if prefix != "/backend-api/codex" => {
-                return only(&head.method, &Method::POST, Route::Chat);
-            }
             "/responses" if is_websocket(&head.method, &head.headers) => {
                 return Err(Refusal::NoWebSocket);
             }
@@ -39,11 +56,31 @@ pub(super) fn find(head: &Parts) -> Result<Route, Refusal> {
             "/models" => return only(&head.method, &Method::GET, Route::Models),
             _ => {}
         }
+        if let Some(route) = translated_or_forwarded(below)
+            && WHOLE_PREFIXES.contains(&prefix)
+        {
+            return only(&head.method, &Method::POST, route);
+        }
         if let Some(id) = below.strip_prefix("/models/").filter(|id| !id.is_empty()) {
             return only(&head.method, &Method::GET, Route::Model(id.to_owned()));
         }
     }
     Err(Refusal::NoSuchRoute)
+}
+
+fn translated_or_forwarded(below: &str) -> Option<Route> {
+    Some(match below {
+        "/chat/completions" => Route::Chat,
+        "/completions" => Route::Completions,
+        "/embeddings" => Route::Forward(Dialect::Embeddings),
+        "/images/generations" => Route::Images,
+        "/images/edits" => Route::Forward(Dialect::ImageEdits),
+        "/moderations" => Route::Forward(Dialect::Moderations),
+        "/audio/speech" => Route::Forward(Dialect::Speech),
+        "/audio/transcriptions" => Route::Forward(Dialect::Transcriptions),
+        "/audio/translations" => Route::Forward(Dialect::Translations),
+        _ => return None,
+    })
 }
 
 fn only(method: &Method, allowed: &'static Method, route: Route) -> Result<Route, Refusal> {
@@ -90,13 +127,25 @@ mod tests {
 
     #[test]
     fn every_prefix_leads_to_the_same_places() {
-        for prefix in ["/v1", ""] {
-            assert_eq!(
-                found("POST", &format!("{prefix}/chat/completions")),
-                Ok(Route::Chat)
-            );
+        for prefix in ["/v1", "", "/openai/v1"] {
+            for (path, route) in [
+                ("chat/completions", Route::Chat),
+                ("completions", Route::Completions),
+                ("embeddings", Route::Forward(Dialect::Embeddings)),
+                ("images/generations", Route::Images),
+                ("images/edits", Route::Forward(Dialect::ImageEdits)),
+                ("moderations", Route::Forward(Dialect::Moderations)),
+                ("audio/speech", Route::Forward(Dialect::Speech)),
+                (
+                    "audio/transcriptions",
+                    Route::Forward(Dialect::Transcriptions),
+                ),
+                ("audio/translations", Route::Forward(Dialect::Translations)),
+            ] {
+                assert_eq!(found("POST", &format!("{prefix}/{path}")), Ok(route));
+            }
         }
-        for prefix in ["/v1", "", "/backend-api/codex"] {
+        for prefix in ["/v1", "", "/backend-api/codex", "/openai/v1", "/openai"] {
             assert_eq!(
                 found("POST", &format!("{prefix}/responses")),
                 Ok(Route::Responses)
@@ -111,6 +160,32 @@ mod tests {
             );
         }
         assert_eq!(found("GET", "/health"), Ok(Route::Health));
+    }
+
+    #[test]
+    fn a_deployment_of_azure_is_a_name_in_the_path() {
+        for (path, route) in [
+            ("chat/completions", Route::Chat),
+            ("completions", Route::Completions),
+            ("embeddings", Route::Forward(Dialect::Embeddings)),
+            ("images/generations", Route::Images),
+        ] {
+            let path = format!("/openai/deployments/my-gpt/{path}?api-version=2024-10-21");
+            assert_eq!(found("POST", &path), Ok(route));
+            assert_eq!(found("GET", &path), Err(405));
+        }
+        for path in [
+            "/openai/deployments/my-gpt/responses",
+            "/openai/deployments/my-gpt/models",
+            "/openai/deployments/my-gpt/v1/chat/completions",
+            "/openai/deployments//chat/completions",
+            "/openai/deployments/my-gpt",
+            "/openai/deployments",
+            "/openai/chat/completions",
+            "/openai/embeddings",
+        ] {
+            assert_eq!(found("POST", path), Err(404), "{path}");
+        }
     }
 
     #[test]

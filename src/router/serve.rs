@@ -17,13 +17,15 @@ use super::answer::AnswerBody;
 use super::attempt::Attempt;
 use super::door::Turn;
 use super::guard::{self, Guard};
+use super::relay::Relay;
 use super::reply::{self, REQUEST_ID, Refusal};
 use super::report::{Dialect, Record};
 use super::routes::{self, Route};
 use super::source::Source;
 use super::stream::EventBody;
 use super::voice::Voice;
-use super::{House, body, chat, models, responses};
+use super::{House, azure, body, chat, completions, forward, images, models, responses};
+use crate::translate::models::with_model;
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const DROPPED: HeaderName = HeaderName::from_static("x-codex-router-dropped");
@@ -34,6 +36,7 @@ const MAX_DROPPED_BYTES: usize = 1024;
 pub(super) enum Answered {
     Whole(Response<AnswerBody>),
     Events(Box<Streamed>),
+    Bytes(Box<Relayed>),
 }
 
 pub(super) struct Streamed {
@@ -44,6 +47,13 @@ pub(super) struct Streamed {
     pub(super) headers: HeaderMap,
 }
 
+/// An answer whose bytes pass as they come.
+pub(super) struct Relayed {
+    pub(super) body: reqwest::Body,
+    pub(super) attempt: Attempt,
+    pub(super) headers: HeaderMap,
+}
+
 pub(super) async fn serve(
     house: Arc<House>,
     guard: Arc<Guard>,
@@ -51,6 +61,7 @@ pub(super) async fn serve(
     request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let id = format!("req_{}", random_id());
+    let is_azure = azure::is_azure(request.uri().path());
     let answering = Unpanicked(Box::pin(answer(&house, &guard, &id, request)));
     let mut reply = match answering.await {
         Ok(reply) => reply,
@@ -62,7 +73,11 @@ pub(super) async fn serve(
                 code = refusal.code(),
                 "refused"
             );
-            refusal.into_reply()
+            if is_azure {
+                azure::reply(refusal)
+            } else {
+                refusal.into_reply()
+            }
         }
     };
     let headers = reply.headers_mut();
@@ -88,6 +103,9 @@ async fn answer(
         Ok(Route::Models) => Ok(models::list(house, &head.uri).await),
         Ok(Route::Model(id)) => models::one(house, id).await,
         Ok(Route::Chat) => model(house, Dialect::Chat, id, &head, incoming).await,
+        Ok(Route::Completions) => model(house, Dialect::Completions, id, &head, incoming).await,
+        Ok(Route::Images) => model(house, Dialect::Images, id, &head, incoming).await,
+        Ok(Route::Forward(dialect)) => model(house, dialect, id, &head, incoming).await,
         Ok(Route::Responses) => model(house, Dialect::Responses, id, &head, incoming).await,
         Err(refusal) => {
             turn_away(&head.headers, incoming).await;
@@ -107,8 +125,14 @@ async fn turn_away(headers: &HeaderMap, incoming: Incoming) {
 fn admit(guard: &Guard, head: &Parts) -> Result<Route, Refusal> {
     guard.check(head)?;
     let route = routes::find(head)?;
-    if matches!(route, Route::Chat | Route::Responses) {
-        guard::check_json(&head.headers)?;
+    match route {
+        Route::Forward(Dialect::ImageEdits | Dialect::Transcriptions | Dialect::Translations) => {
+            guard::check_upload(&head.headers)?;
+        }
+        Route::Chat | Route::Completions | Route::Images | Route::Responses | Route::Forward(_) => {
+            guard::check_json(&head.headers)?;
+        }
+        Route::Models | Route::Model(_) | Route::Health => {}
     }
     guard::check_keys(&head.headers)?;
     Ok(route)
@@ -150,6 +174,17 @@ async fn model(
             *reply.headers_mut() = headers;
             Ok(reply)
         }
+        Ok((Answered::Bytes(relayed), slot)) => {
+            let Relayed {
+                body,
+                attempt,
+                headers,
+            } = *relayed;
+            let relay = Relay::new(house, body, attempt, record, slot);
+            let mut reply = Response::new(AnswerBody::relayed(relay));
+            *reply.headers_mut() = headers;
+            Ok(reply)
+        }
         Err(refusal) => {
             record.close(refusal.status().as_u16(), false);
             Err(refusal)
@@ -169,16 +204,29 @@ async fn answered(
         return Err(Refusal::Busy);
     };
     let read = body::read(&head.headers, &mut incoming, &house.bodies, &house.limits).await;
-    let body = match read {
+    let mut body = match read {
         Ok(body) => body,
         Err(refusal) => {
             turn_away(&head.headers, incoming).await;
             return Err(refusal);
         }
     };
+    if let Some(deployed) = azure::deployed(head.uri.path()) {
+        body.bytes = with_model(&body.bytes, deployed.name)?;
+    }
     let answered = match dialect {
         Dialect::Chat => chat::answer(house, &head.headers, body, record).await?,
+        Dialect::Completions => completions::answer(house, &head.headers, body, record).await?,
         Dialect::Responses => responses::answer(house, &head.headers, body, record).await?,
+        Dialect::Images => images::answer(house, &head.headers, body, record).await?,
+        Dialect::Embeddings
+        | Dialect::ImageEdits
+        | Dialect::Moderations
+        | Dialect::Speech
+        | Dialect::Transcriptions
+        | Dialect::Translations => {
+            forward::answer(house, dialect, &head.headers, body, record).await?
+        }
     };
     Ok((answered, slot))
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::translate::chat::ChunkWriter;
+use crate::translate::images::ImageWriter;
 use crate::translate::responses::{
     OutputRecord, Terminal, TerminalEvent, TokenUsage, without_owner,
 };
@@ -14,6 +15,7 @@ pub(super) enum Voice {
     Codex,
     Sdk(Sdk),
     Chat(Box<ChunkWriter>),
+    Image(Box<ImageWriter>),
 }
 
 /// A typed client of the Responses API: it knows the public events only, and reads the final answer from the last one.
@@ -62,6 +64,7 @@ impl Voice {
             },
             Self::Sdk(sdk) => sdk.say(kind, frame),
             Self::Chat(writer) => say_chunk(writer, kind, &frame, out),
+            Self::Image(writer) => say_image(writer, kind, &frame, out),
         }
     }
 
@@ -76,6 +79,10 @@ impl Voice {
                 true
             }
             Self::Chat(writer) => {
+                writer.fail(failure, out);
+                true
+            }
+            Self::Image(writer) => {
                 writer.fail(failure, out);
                 true
             }
@@ -168,6 +175,32 @@ fn say_chunk(
                 failure: Some(failure),
             }
         }
+    }
+}
+
+fn say_image(
+    writer: &mut ImageWriter,
+    kind: EventKind,
+    frame: &Frame,
+    out: &mut Vec<u8>,
+) -> Spoken {
+    if !frame.has_data() {
+        out.extend_from_slice(&frame.raw);
+        return Spoken::Written;
+    }
+    let failure = match writer.push_kind(kind, &frame.data, out) {
+        Ok(Progress::Nothing) => return Spoken::Nothing,
+        Ok(Progress::Output) => return Spoken::Written,
+        Ok(Progress::Finished) => None,
+        Err(failure) => {
+            writer.fail(&failure, out);
+            Some(failure)
+        }
+    };
+    Spoken::Last {
+        bytes: Bytes::new(),
+        tokens: writer.usage(),
+        failure,
     }
 }
 

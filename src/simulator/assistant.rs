@@ -11,8 +11,13 @@ const ECHO_CHARS: usize = 200;
 const USE_THE_TOOL: &str = "use the tool";
 
 /// A tool's output is answered with text, "use the tool" with a call of the first function tool, a wish for JSON with
-/// JSON, and anything else with a sentence that names account and model and repeats the user's last words.
+/// JSON, and the image tool, if it
+/// must be called, with a picture, and anything else with a sentence that names account and model and repeats the user's last
+/// words.
 pub(super) fn answer(account: &str, model: &str, request: &Value) -> Answer {
+    if let Some(looks) = picture(request) {
+        return Answer::Image(looks);
+    }
     let text = if let Some(output) = tool_output(request) {
         format!("The tool said: {}", tail(&output))
     } else {
@@ -79,6 +84,18 @@ fn tool_call(request: &Value) -> Option<(String, String)> {
         _ => "{}".to_owned(),
     };
     Some((name, arguments))
+}
+
+/// Whether the hosted tool must be called, and how many looks at the picture are wanted.
+fn picture(request: &Value) -> Option<u64> {
+    let is_image = |tool: &&Value| {
+        tool.get("type")
+            .is_some_and(|kind| kind == "image_generation")
+    };
+    request.get("tool_choice").filter(is_image)?;
+    let tool = request.get("tools")?.as_array()?.iter().find(is_image)?;
+    let looks = tool.get("partial_images").and_then(Value::as_u64);
+    Some(looks.unwrap_or_default().min(3))
 }
 
 /// The JSON that `text.format` asks for.

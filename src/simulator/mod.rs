@@ -29,6 +29,7 @@ mod gate;
 mod http_reply;
 mod models;
 mod oauth;
+mod platform;
 mod record;
 mod reply;
 mod responses;

@@ -22,6 +22,8 @@ pub(super) enum Answer {
     },
     /// Names and arguments, told in turns.
     ToolCalls(Vec<(String, String)>),
+    /// A picture by the hosted tool, with so many looks at it before.
+    Image(u64),
     Refusal(String),
     Incomplete(String),
     /// `response.failed` with this code, right after the handshake events.

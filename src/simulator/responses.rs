@@ -132,6 +132,10 @@ fn tell(asking: &Asking<'_>, answer: Answer) -> Told {
             turn.call_tools(&calls);
             Told::Stream(turn.complete())
         }
+        Answer::Image(looks) => {
+            turn.draw(looks);
+            Told::Stream(turn.complete())
+        }
         Answer::Refusal(text) => {
             turn.refuse(&text);
             Told::Stream(turn.complete())

@@ -27,6 +27,7 @@ use super::{
     http_reply::HttpReply,
     models,
     oauth::{self, TokenRequest},
+    platform,
     record::{Asked, Record},
     responses,
     tokens::nonce,
@@ -184,6 +185,9 @@ async fn answer(shared: &Shared, parts: &Parts, body: Bytes) -> Result<Response<
             responses::answer(shared, Side::Platform, headers, &body).await
         }
         (MODELS_PATH, &Method::GET) => Ok(models::list(shared, headers, None)),
+        (path, &Method::POST) if platform::knows(path) => {
+            Ok(platform::answer(shared, path, headers, &body))
+        }
         (
             TOKEN_PATH | USAGE_PATH | CODEX_RESPONSES_PATH | CODEX_MODELS_PATH | RESPONSES_PATH
             | MODELS_PATH,

@@ -26,6 +26,9 @@ const ARGUMENT_CHARS: usize = 8;
 /// About so many characters make a token; nobody bills by it.
 const CHARS_PER_TOKEN: usize = 4;
 
+/// A PNG file of one pixel, whatever size was asked for.
+pub(super) const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
 /// One request that is being answered.
 pub(super) struct Asking<'a> {
     pub(super) side: Side,
@@ -133,6 +136,36 @@ impl<'a> Turn<'a> {
             self.finish_item(*index, item);
             self.said_chars += arguments.len();
         }
+    }
+
+    /// A picture by the hosted tool (openai-python types/responses/response_output_item.py).
+    pub(super) fn draw(&mut self, looks: u64) {
+        let (index, id) = self.next_item("ig");
+        let item = json!({ "id": id, "type": "image_generation_call", "status": "in_progress", "result": null });
+        self.events
+            .push(ev_item_added(item).with("output_index", index.into()));
+        let step = |name: &str| Event::new(format!("response.image_generation_call.{name}"), []);
+        self.push(index, &id, step("in_progress"));
+        self.push(index, &id, step("generating"));
+        for look in 0..looks {
+            let event = step("partial_image")
+                .with("partial_image_index", look.into())
+                .with("partial_image_b64", PICTURE.into());
+            self.push(index, &id, event);
+        }
+        self.push(index, &id, step("completed"));
+        let done = json!({
+            "id": id,
+            "type": "image_generation_call",
+            "status": "completed",
+            "background": "opaque",
+            "output_format": "png",
+            "quality": "low",
+            "size": "1024x1024",
+            "revised_prompt": "A single pixel.",
+            "result": PICTURE,
+        });
+        self.finish_item(index, done);
     }
 
     pub(super) fn complete(mut self) -> Vec<Event> {

@@ -196,6 +196,11 @@ impl Home {
         self.router_dir().join("usage.json")
     }
 
+    /// What profiles offered in the last run.
+    pub fn models_cache(&self) -> PathBuf {
+        self.router_dir().join("models.json")
+    }
+
     /// Touched by a second instance that wants the first one's window.
     pub fn raise(&self) -> PathBuf {
         self.router_dir().join("raise")

@@ -12,6 +12,7 @@ pub mod config;
 pub mod home;
 pub mod live;
 pub mod locks;
+pub mod models_cache;
 pub mod profiles;
 pub mod rotation;
 pub mod safe_file;

@@ -7,6 +7,8 @@
 //! - [`sse`]: bytes of an event stream to frames
 //! - [`responses`]: what we read of Responses requests, events and answers
 //! - [`chat`]: Chat Completions requests to Responses requests, and Responses events to chunks or one answer
+//! - [`completions`]: the old `/v1/completions`, by way of a chat
+//! - [`images`]: pictures by the hosted tool
 //! - [`rules`]: what each kind of upstream wants, applied last
 //! - [`models`]: model lists in both shapes
 //! - [`error`]: the OpenAI error body
@@ -14,7 +16,9 @@
 //! Never enters: tokens, profiles, HTTP, retries. Those live in `pool`, `upstream` and `router`.
 
 pub mod chat;
+pub mod completions;
 pub mod error;
+pub mod images;
 pub mod models;
 pub mod names;
 pub mod responses;

@@ -11,7 +11,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{RequestError, raw};
+use super::RequestError;
+use super::raw::{self, RawObject};
+use super::responses::not_an_object;
 
 /// The `created` of every model that we list: a fixed day, because clients compare lists (2025-01-01, 00:00 UTC).
 pub const MODELS_CREATED: u64 = 1_735_689_600;
@@ -153,6 +155,24 @@ pub fn codex_list<'a>(slugs: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     json!({ "models": models }).to_string().into_bytes()
 }
 
+/// The same request for this model, whatever it named itself: the same bytes when it named no other.
+///
+/// Azure names the model in the path and does not look at the one in the body.
+///
+/// # Errors
+/// When the body is no JSON object.
+pub fn with_model(body: &Bytes, model: &str) -> Result<Bytes, RequestError> {
+    let mut object = RawObject::parse(body).map_err(|error| not_an_object(&error))?;
+    let named = object
+        .get("model")
+        .and_then(|json| serde_json::from_str(json).ok());
+    if named == Some(Value::from(model)) {
+        return Ok(body.clone());
+    }
+    object.set("model", Value::from(model).to_string());
+    Ok(object.to_json().into())
+}
+
 fn distinct<'a>(slugs: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
     let mut seen = HashSet::new();
     slugs.into_iter().filter(move |slug| seen.insert(*slug))
@@ -241,6 +261,30 @@ mod tests {
             flags,
             [("a", true, false), ("b", false, true), ("c", true, true)]
         );
+    }
+
+    #[test]
+    fn a_body_gets_the_model_that_the_path_names() {
+        let with = |body: &'static str| {
+            with_model(&Bytes::from_static(body.as_bytes()), "my-gpt")
+                .map(|body| String::from_utf8(body.to_vec()).unwrap())
+                .map_err(|error| error.message)
+        };
+        let same = r#"{ "x":1.50, "model" : "my-gpt" }"#;
+        assert_eq!(with(same).as_deref(), Ok(same));
+        assert_eq!(
+            with(r#"{"x":1.50}"#).as_deref(),
+            Ok(r#"{"x":1.50,"model":"my-gpt"}"#)
+        );
+        assert_eq!(
+            with(r#"{"model":"gpt-4","x":1}"#).as_deref(),
+            Ok(r#"{"model":"my-gpt","x":1}"#)
+        );
+        assert_eq!(
+            with(r#"{"model":null}"#).as_deref(),
+            Ok(r#"{"model":"my-gpt"}"#)
+        );
+        assert!(with("[1]").is_err() && with("").is_err());
     }
 
     #[test]

@@ -126,7 +126,29 @@ impl Upstream {
         all.entry(ACCEPT)
             .or_insert(HeaderValue::from_static("text/event-stream"));
         self.sign(service, bearer, &mut all)?;
-        let request = self.client()?.post(url.clone()).headers(all).body(body);
+        self.post(url, all, body).await
+    }
+
+    /// Sends a body as it is to a path below the base of the OpenAI API, and returns as soon as the head of the reply is here.
+    ///
+    /// `headers` tell what the body is; credentials are set here.
+    ///
+    /// # Errors
+    /// Only when no reply came. A reply of any status is a reply.
+    pub async fn forward(
+        &self,
+        path: &str,
+        bearer: &Bearer,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Reply, SendError> {
+        let url = below(&self.endpoints.openai_base, path);
+        self.sign(Service::OpenAi, bearer, &mut headers)?;
+        self.post(url, headers, body).await
+    }
+
+    async fn post(&self, url: Url, headers: HeaderMap, body: Bytes) -> Result<Reply, SendError> {
+        let request = self.client()?.post(url.clone()).headers(headers).body(body);
         let reply: http::Response<reqwest::Body> = request
             .send()
             .await

@@ -17,11 +17,13 @@ use crate::desk::settings::Listen;
 use crate::pool::{Access, Pool};
 use crate::profile::{Fingerprint, ProfileName};
 use crate::router::{
-    self, FreshTokens, Limits, NoToken, Report, RouterConfig, RouterDeps, Running,
+    self, FreshTokens, KnownOffers, Limits, NoToken, Report, RouterConfig, RouterDeps, Running,
 };
+use crate::store::models_cache::{self, KeptModel};
 use crate::store::state::{State, current_profile};
 use crate::store::{home::Home, live, profiles, switch, usage_cache};
 use crate::system;
+use crate::translate::models::Model;
 use crate::upstream::Upstream;
 use crate::usage::Usage;
 
@@ -216,8 +218,8 @@ impl Hands {
                     let _gone = waiter.send(with.clone());
                 }
             }
-            Effect::StartRouter { listen } => {
-                let started = self.start_router(listen, tokens.clone()).await;
+            Effect::StartRouter { listen, offers } => {
+                let started = self.start_router(listen, offers, tokens.clone()).await;
                 tell(&events, started).await;
             }
             Effect::StopRouter => {
@@ -233,6 +235,13 @@ impl Hands {
                 let user_home = self.user_home.clone();
                 self.look(move || {
                     Event::CodexFound(system::codex_processes(home.root(), user_home.as_deref()))
+                });
+            }
+            Effect::KeepModels(offers) => {
+                self.precious.spawn_blocking(move || {
+                    if let Err(err) = models_cache::write(&home, kept_offers(offers)) {
+                        debug!(error = %err, "lists of models not kept");
+                    }
                 });
             }
             Effect::KeepUsage => {
@@ -260,11 +269,17 @@ impl Hands {
         self.precious.join_next().await.is_some()
     }
 
-    async fn start_router(&mut self, listen: Listen, tokens: TokenDesk) -> Event {
+    async fn start_router(
+        &mut self,
+        listen: Listen,
+        offers: KnownOffers,
+        tokens: TokenDesk,
+    ) -> Event {
         let deps = RouterDeps {
             pool: self.pool.clone(),
             upstream: self.upstream.clone(),
             tokens: Arc::new(tokens),
+            offers,
             reports: self.reports.clone(),
         };
         match router::start(
@@ -305,6 +320,30 @@ impl Hands {
     fn keep(&mut self, work: impl Future<Output = ()> + Send + 'static) {
         self.precious.spawn(work);
     }
+}
+
+/// The lists of models that the last run kept.
+pub fn read_offers(home: &Home) -> KnownOffers {
+    let model = |kept: KeptModel| Model {
+        slug: kept.id,
+        is_listable: kept.is_listed,
+        is_supported_in_api: true,
+    };
+    models_cache::read(home)
+        .into_iter()
+        .map(|(name, models)| (name, models.into_iter().map(model).collect()))
+        .collect()
+}
+
+fn kept_offers(offers: KnownOffers) -> Vec<(ProfileName, Vec<KeptModel>)> {
+    let kept = |model: &Model| KeptModel {
+        id: model.slug.clone(),
+        is_listed: model.is_listable,
+    };
+    offers
+        .into_iter()
+        .map(|(name, models)| (name, models.iter().map(kept).collect()))
+        .collect()
 }
 
 /// Reads everything that the truth is made of.

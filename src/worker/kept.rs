@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::schedule;
-use crate::pool::{Access, InFlight, Member, Rest, RestCause, Trouble, Unusable};
+use crate::pool::{Access, InFlight, Lack, Member, Rest, RestCause, Trouble, Unusable};
 use crate::profile::{AuthFile, Credentials, Fingerprint, Health, Profile, Secret, Unreadable};
+use crate::translate::models::Model;
 use crate::upstream::Bearer;
 use crate::usage::Usage;
 
@@ -18,6 +19,9 @@ pub struct Kept {
     pub poll: Poll,
     pub refresh: Refresh,
     pub rest: Option<Rest>,
+    lacks: Vec<Lack>,
+    /// What it offered when it was last asked; none when it never was.
+    pub models: Option<Arc<[Model]>>,
     breaker: Breaker,
     pub in_flight: InFlight,
 }
@@ -105,6 +109,11 @@ const GUESSED_LIMIT_REST: Duration = Duration::from_secs(300);
 /// For "too many requests" without a time.
 const GUESSED_THROTTLE_REST: Duration = Duration::from_secs(5);
 const MIN_REST: Duration = Duration::from_secs(1);
+/// Longer than a session, shorter than a change of plan should take to be noticed.
+const LACK_LASTS: Duration = Duration::from_secs(6 * 3_600);
+/// Names come from clients: few, and none longer than any model's.
+const MAX_LACKS: usize = 32;
+const MAX_MODEL_BYTES: usize = 128;
 const MAX_REST: Duration = Duration::from_secs(8 * 86_400);
 
 impl Kept {
@@ -122,6 +131,8 @@ impl Kept {
             },
             refresh: Refresh::default(),
             rest: None,
+            lacks: Vec::new(),
+            models: None,
             breaker: Breaker::default(),
             in_flight: InFlight::default(),
         };
@@ -149,6 +160,8 @@ impl Kept {
             self.usage = None;
             self.usage_error = None;
             self.rest = None;
+            self.lacks.clear();
+            self.models = None;
             self.breaker = Breaker::default();
             self.poll.failures = 0;
         }
@@ -243,6 +256,7 @@ impl Kept {
             is_enabled: self.profile.side.is_enabled(),
             usage: self.usage.clone(),
             rest: self.rest.clone(),
+            lacks: self.lacks.clone(),
             in_flight: self.in_flight.clone(),
         })
     }
@@ -276,6 +290,27 @@ impl Kept {
     pub fn note_served(&mut self) {
         self.rest = None;
         self.breaker = Breaker::default();
+    }
+
+    /// The upstream said that this account may not use the model. Plans change, so it is believed for a while only.
+    pub fn note_lack(&mut self, model: String, now: SystemTime) {
+        self.lacks
+            .retain(|lack| lack.until > now && lack.model != model);
+        if model.is_empty() || model.len() > MAX_MODEL_BYTES {
+            return;
+        }
+        if self.lacks.len() == MAX_LACKS {
+            self.lacks.remove(0);
+        }
+        self.lacks.push(Lack {
+            model,
+            until: now + LACK_LASTS,
+        });
+    }
+
+    /// It has answered with this model.
+    pub fn note_has(&mut self, model: &str) {
+        self.lacks.retain(|lack| lack.model != model);
     }
 
     pub fn note_usage_limit(&mut self, resets_at: Option<SystemTime>, now: SystemTime) {

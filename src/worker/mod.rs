@@ -155,6 +155,7 @@ async fn run(options: Options, back: DeskBack) {
     // The files first: a client that asks right after the start must find the accounts.
     worker.step(effects::read_disk(&home, 0)).await;
     worker.state.remember_usage(usage_cache::read(&home));
+    worker.state.remember_offers(effects::read_offers(&home));
     worker.publish();
     if options.router {
         worker.obey(Command::TurnRouterOn).await;
@@ -308,7 +309,7 @@ impl Loop {
         self.run(effects).await;
     }
 
-    /// A request that is over changes nothing for the next one, so the pool stays as it is.
+    /// A request that is over changes nothing that the next one needs at once, so the pool stays as it is until something does.
     async fn note_report(&mut self, report: Report) {
         if matches!(report, Report::Request(_)) {
             self.state.note(Event::Reported(report), SystemTime::now());

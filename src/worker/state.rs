@@ -10,6 +10,7 @@ use super::kept::Kept;
 use crate::desk::settings::Listen;
 use crate::desk::{CodexProcess, Command, Happening, LastRequest, Outcome, RouterState, Settings};
 use crate::profile::{Fingerprint, ProfileName};
+use crate::router::KnownOffers;
 use crate::store::live::Live;
 use crate::store::profiles::Skipped;
 use crate::usage::Usage;
@@ -302,6 +303,23 @@ impl AppState {
                 kept.note_usage(usage);
             }
         }
+    }
+
+    /// Lists of models from the last run.
+    pub fn remember_offers(&mut self, offers: KnownOffers) {
+        for (name, models) in offers {
+            if let Some(kept) = self.kept.get_mut(&name) {
+                kept.models = Some(models);
+            }
+        }
+    }
+
+    /// What is known of the models of each profile.
+    fn offers(&self) -> KnownOffers {
+        self.kept
+            .iter()
+            .filter_map(|(name, kept)| Some((name.clone(), kept.models.clone()?)))
+            .collect()
     }
 
     /// The numbers to keep for the next start.

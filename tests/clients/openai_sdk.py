@@ -1,8 +1,10 @@
 """The openai package against a running router: openai_sdk.py BASE_URL CHECK
 
-Prints `CHECK: ok`. Behind the router is the simulator with two accounts: `empty`, out of usage, and `spare`.
+Prints `CHECK: ok`. Behind the router is the simulator with two accounts: `empty`, out of usage, and `spare`;
+for what only API keys open, with a key beside them.
 """
 
+import base64
 import json
 import sys
 
@@ -97,6 +99,110 @@ def models(client):
     assert client.models.retrieve(MODEL).id == MODEL
 
 
+def text_completion(client):
+    whole = client.completions.create(model=MODEL, prompt="good morning", echo=True, max_tokens=50)
+    [choice] = whole.choices
+    assert choice.text.startswith("good morningHello from spare ("), choice
+    assert choice.finish_reason == "stop" and choice.logprobs is None, choice
+    assert whole.object == "text_completion" and whole.usage.total_tokens > 0, whole
+    both = client.completions.create(model=MODEL, prompt=["one", "two"])
+    assert [(each.index, each.text[-3:]) for each in both.choices] == [(0, "one"), (1, "two")], both
+
+    chunks = list(
+        client.completions.create(
+            model=MODEL, prompt="good morning", stream=True, stream_options={"include_usage": True}
+        )
+    )
+    pieces = [chunk.choices[0].text for chunk in chunks if chunk.choices]
+    assert len(pieces) > 2 and "".join(pieces) == choice.text.removeprefix("good morning"), pieces
+    endings = [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices]
+    assert endings[-1] == "stop" and not any(endings[:-1]), endings
+    assert chunks[-1].usage.completion_tokens > 0, chunks[-1]
+
+
+def image(client):
+    whole = client.images.generate(model="gpt-image-1", prompt="a red ball", quality="low")
+    picture = base64.b64decode(whole.data[0].b64_json)
+    assert picture.startswith(b"\x89PNG"), picture
+    assert whole.usage.total_tokens > 0 and whole.output_format == "png", whole
+
+    events = list(
+        client.images.generate(
+            model="gpt-image-1", prompt="a red ball", stream=True, partial_images=2
+        )
+    )
+    kinds = [event.type.removeprefix("image_generation.") for event in events]
+    assert kinds == ["partial_image", "partial_image", "completed"], kinds
+    assert [event.partial_image_index for event in events[:2]] == [0, 1], events
+    assert base64.b64decode(events[-1].b64_json) == picture, events[-1]
+    assert events[-1].usage.total_tokens > 0, events[-1]
+
+
+def embedding(client):
+    # The SDK asks for base64 and decodes it.
+    made = client.embeddings.create(model="text-embedding-3-small", input=["a", "b"])
+    assert [each.embedding for each in made.data] == [[0.25, -0.5, 1.0]] * 2, made
+    assert made.usage.total_tokens == 4, made
+    plain = client.embeddings.create(model="m", input="a", encoding_format="float")
+    assert plain.data[0].embedding == [0.25, -0.5, 1.0], plain
+    assert not client.moderations.create(input="a").results[0].flagged
+
+
+def sound(client):
+    spoken = client.audio.speech.create(model="tts-1", voice="alloy", input="good morning")
+    assert spoken.content.startswith(b"ID3") and spoken.content.endswith(b"good morning"), spoken.content
+    heard = client.audio.transcriptions.create(model="whisper-1", file=("a.wav", b"RIFF\0\xff"))
+    assert heard.text.startswith("The simulator heard "), heard
+    english = client.audio.translations.create(model="whisper-1", file=("a.wav", b"RIFF\0\xff"))
+    assert english.text.startswith("The simulator heard "), english
+    edited = client.images.edit(model="gpt-image-1", image=("a.png", b"\x89PNG"), prompt="redder")
+    assert base64.b64decode(edited.data[0].b64_json).startswith(b"\x89PNG"), edited
+
+
+def azure(client):
+    root = str(client.base_url).removesuffix("/v1/")
+    with openai.AzureOpenAI(
+        azure_endpoint=root, api_key="unused", api_version="2024-10-21", max_retries=0
+    ) as client:
+        messages = [{"role": "user", "content": "good morning"}]
+        whole = client.chat.completions.create(model=MODEL, messages=messages)
+        text = whole.choices[0].message.content
+        assert text.endswith("good morning"), whole
+        chunks = client.chat.completions.create(model=MODEL, messages=messages, stream=True)
+        pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
+        assert "".join(pieces) == text, pieces
+        assert client.completions.create(model=MODEL, prompt="x").choices[0].text.endswith("x")
+        assert client.responses.create(model=MODEL, input="x").output_text.endswith("x")
+        assert client.embeddings.create(model="text-embedding-3-small", input="a").data
+        assert MODEL in [model.id for model in client.models.list()]
+        try:
+            client.chat.completions.create(model="no-such-model", messages=messages)
+        except openai.APIStatusError as error:
+            assert error.status_code in (400, 404) and error.code, error.body
+        else:
+            raise AssertionError("the request was served")
+    with openai.AzureOpenAI(
+        azure_endpoint=root,
+        azure_deployment=MODEL,
+        azure_ad_token="unused",
+        api_version="2024-10-21",
+        max_retries=0,
+    ) as client:
+        whole = client.chat.completions.create(model="any-name", messages=messages)
+        assert whole.model == MODEL and whole.choices[0].message.content == text, whole
+    with openai.OpenAI(base_url=f"{root}/openai/v1", api_key="unused", max_retries=0) as client:
+        assert client.responses.create(model=MODEL, input="x").output_text.endswith("x")
+
+
+def needs_key(client):
+    try:
+        client.embeddings.create(model="text-embedding-3-small", input="a")
+    except openai.NotFoundError as error:
+        assert error.code == "model_not_found" and "API key" in error.message, error
+    else:
+        raise AssertionError("the request was served")
+
+
 def bad_request(client):
     try:
         client.chat.completions.create(model=MODEL, messages="not a list")
@@ -130,7 +236,24 @@ def rate_limit(client):
         raise AssertionError("the request was served")
 
 
-CHECKS = {check.__name__: check for check in (completion, tool, responses, models, bad_request, too_large, rate_limit)}
+CHECKS = {
+    check.__name__: check
+    for check in (
+        completion,
+        tool,
+        responses,
+        models,
+        text_completion,
+        image,
+        embedding,
+        sound,
+        azure,
+        needs_key,
+        bad_request,
+        too_large,
+        rate_limit,
+    )
+}
 
 base_url, wanted = sys.argv[1:]
 with openai.OpenAI(base_url=base_url, api_key="unused", timeout=60, max_retries=0) as client:

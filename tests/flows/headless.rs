@@ -52,6 +52,29 @@ fn health_is_answered_while_the_upstream_is_silent() {
 }
 
 #[test]
+fn the_models_of_the_last_run_are_listed_although_nobody_answers() {
+    let rig = Rig::start();
+    rig.add("work", Account::chatgpt("work").models(["gpt-of-work"]));
+    let listed = |base_url: &str| {
+        let list = rig.get(&format!("{base_url}/models")).json();
+        list["data"][0]["id"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let mut program = rig.serve();
+    assert_eq!(listed(&program.base_url()), "gpt-of-work");
+    let cache = rig.home().join("router/models.json");
+    until("the list is kept", || cache.exists().then_some(()));
+    drop(program);
+
+    let mut command = rig.command(&["serve"]);
+    let nowhere = "http://127.0.0.1:9/backend-api";
+    let mut program = rig.spawn(command.env("CODEX_ROUTER_CHATGPT_BASE_URL", nowhere));
+    assert_eq!(listed(&program.base_url()), "gpt-of-work");
+}
+
+#[test]
 fn serve_prints_one_line_and_answers_at_both_addresses_of_localhost() {
     let rig = Rig::start();
     let mut program = rig.serve();

@@ -65,6 +65,36 @@ fn the_models_are_listed() {
 }
 
 #[test]
+fn a_prompt_is_completed_whole_and_streamed() {
+    Sdk::check("text_completion");
+}
+
+#[test]
+fn an_image_is_made_whole_and_streamed() {
+    Sdk::check("image");
+}
+
+#[test]
+fn embeddings_come_from_an_api_key() {
+    Sdk::check_with_key("embedding");
+}
+
+#[test]
+fn sound_and_files_go_through_an_api_key() {
+    Sdk::check_with_key("sound");
+}
+
+#[test]
+fn the_azure_client_works_in_its_three_forms() {
+    Sdk::check_with_key("azure");
+}
+
+#[test]
+fn without_an_api_key_embeddings_are_not_found() {
+    Sdk::check("needs_key");
+}
+
+#[test]
 fn a_bad_request_is_its_own_class_with_param() {
     Sdk::check("bad_request");
 }
@@ -84,8 +114,12 @@ fn everybody_exhausted_is_a_rate_limit() {
 }
 
 impl Sdk {
-    /// `None`: skipped, because there is no Python with the package.
     fn over_an_exhausted_and_a_fresh_profile() -> Option<Self> {
+        Self::start(|_rig| {})
+    }
+
+    /// `None`: skipped, because there is no Python with the package.
+    fn start(add_more: impl FnOnce(&Rig)) -> Option<Self> {
         let Some(python) = python() else {
             skip("there is no Python with the openai package (`make test` installs it)");
             return None;
@@ -98,6 +132,7 @@ impl Sdk {
         let limit = Reply::usage_limit(Duration::from_secs(3600));
         rig.sim.reply_always("empty", limit);
         rig.sign_in(&rig.sim.auth_json("empty"));
+        add_more(&rig);
         let mut program = rig.serve();
         Some(Self {
             base_url: program.base_url(),
@@ -109,6 +144,13 @@ impl Sdk {
 
     fn check(name: &str) {
         if let Some(sdk) = Self::over_an_exhausted_and_a_fresh_profile() {
+            sdk.run_check(name);
+        }
+    }
+
+    /// The same with an API key in the pool, which comes last where ChatGPT accounts will do.
+    fn check_with_key(name: &str) {
+        if let Some(sdk) = Self::start(|rig| rig.add("key", Account::api_key("key"))) {
             sdk.run_check(name);
         }
     }

@@ -373,3 +373,27 @@ async fn a_new_pool_counts_from_the_next_request_on() {
     rig.chat(chat_request("hi")).await;
     assert_eq!(rig.asked(), ["work", "home"]);
 }
+
+#[tokio::test]
+async fn a_profile_that_lacks_the_model_is_passed_over_while_another_has_it() {
+    let rig = Rig::over(["work", "home"]).await;
+    let mut pool = (**rig.pool.borrow()).clone();
+    let mut work = (*pool.members[0]).clone();
+    work.lacks = vec![crate::pool::Lack {
+        model: MODEL.into(),
+        until: SystemTime::now() + Duration::from_secs(3_600),
+    }];
+    pool.members[0] = Arc::new(work);
+    rig.pool.send_replace(Arc::new(pool.clone()));
+    assert_eq!(rig.chat(chat_request("hi")).await.status(), 200);
+    assert_eq!(rig.asked(), ["home"]);
+
+    pool.members.truncate(1);
+    rig.pool.send_replace(Arc::new(pool));
+    assert_eq!(
+        rig.chat(chat_request("hi")).await.status(),
+        200,
+        "it may have it by now"
+    );
+    assert_eq!(rig.asked(), ["home", "work"]);
+}

@@ -15,10 +15,14 @@ use crate::simulator::{Account, Asked, Simulator};
 use crate::upstream::Endpoints;
 use crate::usage::{Usage, Window};
 
+mod azure;
 mod bodies;
 mod chat;
+mod completions;
 mod failover;
+mod forward;
 mod front;
+mod images;
 mod lifecycle;
 mod models;
 mod passthrough;
@@ -77,6 +81,16 @@ impl Rig {
         members: Vec<Member>,
         limits: Limits,
     ) -> Self {
+        Self::with_offers(sim, endpoints, members, limits, Vec::new()).await
+    }
+
+    async fn with_offers(
+        sim: Arc<Simulator>,
+        endpoints: Endpoints,
+        members: Vec<Member>,
+        limits: Limits,
+        offers: KnownOffers,
+    ) -> Self {
         let upstream = Arc::new(Upstream::new(endpoints));
         let (pool, pool_of_router) = watch::channel(Arc::new(pool_of(members)));
         let (sender, reports) = mpsc::channel(64);
@@ -92,6 +106,7 @@ impl Rig {
             pool: pool_of_router,
             upstream,
             tokens: tokens.clone(),
+            offers,
             reports: sender,
         };
         let router = start(config, deps).await.unwrap();
@@ -166,6 +181,7 @@ impl Rig {
                     attempts.push((outcome.profile.to_string(), outcome.result));
                 }
                 Report::Request(request) => done = Some(request),
+                Report::Models { .. } => {}
             }
         }
         (attempts, done.unwrap())
@@ -249,6 +265,7 @@ fn member(name: &str, access: Access, place: usize) -> Member {
         is_enabled: true,
         usage: Some(Arc::new(usage)),
         rest: None,
+        lacks: vec![],
         in_flight: InFlight::default(),
     }
 }

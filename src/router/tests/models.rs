@@ -93,3 +93,74 @@ async fn when_nobody_answers_there_is_a_built_in_list() {
     let (_, _, body) = get(&rig, "/v1/models?client_version=0.169.0").await;
     assert!(body["models"][0]["base_instructions"].is_string());
 }
+
+fn model(slug: &str) -> crate::translate::models::Model {
+    crate::translate::models::Model {
+        slug: slug.into(),
+        is_listable: true,
+        is_supported_in_api: true,
+    }
+}
+
+#[tokio::test]
+async fn what_each_account_offers_is_listed_once_in_an_order_that_usage_does_not_change() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    sim.add(Account::chatgpt("work").models(["gpt-5.5", "gpt-x"]));
+    sim.add(Account::chatgpt("home").models(["gpt-y", "gpt-5.5"]));
+    sim.add(Account::api_key("api").models(["gpt-4o", "gpt-x"]));
+    for order in [["work", "home", "api"], ["api", "home", "work"]] {
+        let members = order.iter().enumerate();
+        let members =
+            members.map(|(place, name)| member(name, access(&sim.auth_json(name)), place));
+        let rig = Rig::start(sim.clone(), members.collect(), Limits::default()).await;
+        let (_, _, body) = get(&rig, "/v1/models").await;
+        assert_eq!(ids(&body), ["gpt-y", "gpt-5.5", "gpt-x", "gpt-4o"]);
+        let (status, _, _) = get(&rig, "/v1/models/gpt-4o").await;
+        assert_eq!(status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_an_earlier_run_is_served_at_once_and_renewed_behind_it() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    sim.add(Account::chatgpt("work").models(["gpt-5.5"]));
+    let members = vec![member("work", access(&sim.auth_json("work")), 0)];
+    let known = vec![(
+        ProfileName::parse("work").unwrap(),
+        [model("gpt-old")].into(),
+    )];
+    let endpoints = endpoints(&sim);
+    let mut rig = Rig::with_offers(sim, endpoints, members, Limits::default(), known).await;
+    let (_, _, body) = get(&rig, "/v1/models").await;
+    assert_eq!(ids(&body), ["gpt-old"]);
+    let report = tokio::time::timeout(PATIENCE, rig.reports.recv()).await;
+    let Some(Report::Models { profile, models }) = report.unwrap() else {
+        panic!("the list is news");
+    };
+    assert_eq!(
+        (profile.as_str(), models[0].slug.as_str()),
+        ("work", "gpt-5.5")
+    );
+    let (_, _, body) = get(&rig, "/v1/models").await;
+    assert_eq!(ids(&body), ["gpt-5.5"]);
+    assert_eq!(rig.sim.count("/backend-api/codex/models"), 1);
+}
+
+#[tokio::test]
+async fn a_model_that_an_account_was_refused_is_not_advertised_for_it() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    sim.add(Account::chatgpt("work").models(["gpt-5.5", "gpt-x", "gpt-y"]));
+    sim.add(Account::chatgpt("home").models(["gpt-y"]));
+    let mut work = member("work", access(&sim.auth_json("work")), 0);
+    let until = SystemTime::now() + Duration::from_secs(3_600);
+    work.lacks = ["gpt-x", "gpt-y"]
+        .map(|model| crate::pool::Lack {
+            model: model.into(),
+            until,
+        })
+        .into();
+    let home = member("home", access(&sim.auth_json("home")), 1);
+    let rig = Rig::start(sim, vec![work, home], Limits::default()).await;
+    let (_, _, body) = get(&rig, "/v1/models").await;
+    assert_eq!(ids(&body), ["gpt-y", "gpt-5.5"]);
+}

@@ -5,13 +5,13 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::reply::{
-    CallForm, ChatReplyHead, chat_annotation, finish_reason, image_value, usage_value,
+    CallForm, ChatReplyHead, ReplyForm, chat_annotation, finish_reason, image_value, usage_value,
 };
 use super::stop::{Passed, StopCutter};
 use crate::translate::Progress;
 use crate::translate::raw;
 use crate::translate::responses::{
-    EventKind, Failure, Item, ResponsesAnswer, TokenUsage, elements,
+    EventKind, Failure, Item, ResponsesAnswer, Terminal, TokenUsage, elements,
 };
 
 /// Collects events until the answer is complete.
@@ -58,22 +58,8 @@ impl ChatAnswer {
     /// # Errors
     /// When the stream ended before the answer was complete.
     pub fn finish(self) -> Result<Vec<u8>, Box<Failure>> {
-        #[derive(Deserialize)]
-        struct Output<'a> {
-            #[serde(borrow)]
-            output: Option<&'a RawValue>,
-        }
-
         let usage = self.answer.usage();
-        let (terminal, response) = self.answer.complete()?;
-        let output: Output<'_> = serde_json::from_str(&response)
-            .map_err(|_no_object| Box::new(Failure::unreadable_event()))?;
-        let mut message = Message::default();
-        for item in elements(output.output) {
-            if let Some(item) = Item::read(item) {
-                message.add(&item, &self.head);
-            }
-        }
+        let (terminal, mut message) = message_of(self.answer, &self.head)?;
         let is_cut = message.calls.is_empty() && message.stop_at(&self.head.stop);
         let form = match (message.calls.is_empty(), self.head.legacy_functions) {
             (true, _) => CallForm::None,
@@ -105,6 +91,50 @@ impl ChatAnswer {
         });
         Ok(completion.to_string().into_bytes())
     }
+
+    /// The answer as text alone, and why it ended, for a client that reads no messages.
+    ///
+    /// # Errors
+    /// When the stream ended before the answer was complete.
+    pub(crate) fn into_text(self) -> Result<(String, &'static str), Box<Failure>> {
+        let (terminal, mut message) = message_of(self.answer, &self.head)?;
+        let is_cut = message.stop_at(&self.head.stop);
+        let reason = if is_cut {
+            "stop"
+        } else {
+            finish_reason(&terminal, CallForm::None)
+        };
+        let mut text = match self.head.form {
+            ReplyForm::Chat => String::new(),
+            ReplyForm::Completion { echo } => echo,
+        };
+        text.push_str(&message.text);
+        text.push_str(&message.refusal);
+        Ok((text, reason))
+    }
+}
+
+/// How the answer ended, and its items as one message.
+fn message_of(
+    answer: ResponsesAnswer,
+    head: &ChatReplyHead,
+) -> Result<(Terminal, Message), Box<Failure>> {
+    #[derive(Deserialize)]
+    struct Output<'a> {
+        #[serde(borrow)]
+        output: Option<&'a RawValue>,
+    }
+
+    let (terminal, response) = answer.complete()?;
+    let output: Output<'_> = serde_json::from_str(&response)
+        .map_err(|_no_object| Box::new(Failure::unreadable_event()))?;
+    let mut message = Message::default();
+    for item in elements(output.output) {
+        if let Some(item) = Item::read(item) {
+            message.add(&item, head);
+        }
+    }
+    Ok((terminal, message))
 }
 
 /// The one message of the answer, made of all items.

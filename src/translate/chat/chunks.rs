@@ -3,7 +3,8 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::reply::{ChatReplyHead, usage_value};
+use super::reply::{ChatReplyHead, ReplyForm, usage_value};
+use super::texts::REASONING;
 use crate::translate::ErrorBody;
 use crate::translate::raw::{JsonOut, push_string};
 use crate::translate::responses::{Failure, TokenUsage};
@@ -19,8 +20,11 @@ pub(super) struct ChunkFrames {
     after_delta: Vec<u8>,
     /// A client that asked for the tokens sees the key in every chunk, any other in none.
     end: &'static str,
-    has_role: bool,
+    /// Whether the chunk before the first piece is written.
+    has_begun: bool,
     is_legacy: bool,
+    /// The prompt to repeat, for a client that reads text and no messages.
+    completion: Option<String>,
 }
 
 impl ChunkFrames {
@@ -28,13 +32,25 @@ impl ChunkFrames {
         let mut envelope = Vec::with_capacity(96 + head.id.len() + head.model.len());
         envelope.put("{\"id\":");
         push_string(&mut envelope, &head.id);
-        envelope.put(",\"object\":\"chat.completion.chunk\",\"created\":");
+        let completion = match &head.form {
+            ReplyForm::Chat => None,
+            ReplyForm::Completion { echo } => Some(echo.clone()),
+        };
+        envelope.put(if completion.is_some() {
+            ",\"object\":\"text_completion\",\"created\":"
+        } else {
+            ",\"object\":\"chat.completion.chunk\",\"created\":"
+        });
         envelope.put(itoa::Buffer::new().format(head.created));
         envelope.put(",\"model\":");
         push_string(&mut envelope, &head.model);
         let mut before_delta = b"data: ".to_vec();
         before_delta.extend_from_slice(&envelope);
-        before_delta.put(",\"choices\":[{\"index\":0,\"delta\":");
+        before_delta.put(if completion.is_some() {
+            ",\"choices\":[{\"index\":0,\"text\":"
+        } else {
+            ",\"choices\":[{\"index\":0,\"delta\":"
+        });
         let end = if head.include_usage {
             ",\"usage\":null}\n\n"
         } else {
@@ -47,8 +63,9 @@ impl ChunkFrames {
             before_delta,
             after_delta,
             end,
-            has_role: false,
+            has_begun: false,
             is_legacy: head.legacy_functions,
+            completion,
         }
     }
 
@@ -60,6 +77,16 @@ impl ChunkFrames {
         logprobs: Option<&RawValue>,
         out: &mut Vec<u8>,
     ) {
+        if self.completion.is_some() {
+            if field != REASONING {
+                self.open(out);
+                out.put("\"");
+                out.put(escaped);
+                out.put("\"");
+                self.close(out);
+            }
+            return;
+        }
         self.open(out);
         out.put("{\"");
         out.put(field);
@@ -79,8 +106,8 @@ impl ChunkFrames {
 
     /// Tells of a call: id, name, and the arguments so far, still escaped.
     pub fn call(&mut self, index: usize, id: &str, name: &str, arguments: &str, out: &mut Vec<u8>) {
-        if self.is_legacy && index > 0 {
-            return; // the old form has room for one call
+        if self.completion.is_some() || (self.is_legacy && index > 0) {
+            return; // no room for a call, or for one alone
         }
         self.open(out);
         if self.is_legacy {
@@ -101,7 +128,7 @@ impl ChunkFrames {
 
     /// More arguments, still escaped. No id, name or type again: clients would append them.
     pub fn call_arguments(&mut self, index: usize, escaped: &str, out: &mut Vec<u8>) {
-        if self.is_legacy && index > 0 {
+        if self.completion.is_some() || (self.is_legacy && index > 0) {
             return;
         }
         self.open(out);
@@ -121,6 +148,9 @@ impl ChunkFrames {
 
     /// A delta of a rare kind.
     pub fn delta(&mut self, delta: &Value, out: &mut Vec<u8>) {
+        if self.completion.is_some() {
+            return;
+        }
         self.open(out);
         out.put(&delta.to_string());
         self.close(out);
@@ -128,7 +158,13 @@ impl ChunkFrames {
 
     pub fn finish(&mut self, reason: &str, out: &mut Vec<u8>) {
         self.open(out);
-        out.put("{},\"logprobs\":null,\"finish_reason\":\"");
+        let nothing = if self.completion.is_some() {
+            "\"\""
+        } else {
+            "{}"
+        };
+        out.put(nothing);
+        out.put(",\"logprobs\":null,\"finish_reason\":\"");
         out.put(reason);
         out.put("\"}]");
         out.put(self.end);
@@ -153,14 +189,24 @@ impl ChunkFrames {
         out.put("data: [DONE]\n\n");
     }
 
-    /// Begins a chunk, and before the first one says whose turn it is. Not earlier: until something of the answer is
+    /// Begins a chunk, and before the first one says whose turn it is, or repeats the prompt. Not earlier: until something of the answer is
     /// there, a failure can still become an HTTP status.
     fn open(&mut self, out: &mut Vec<u8>) {
-        if !self.has_role {
-            self.has_role = true;
-            out.extend_from_slice(&self.before_delta);
-            out.put("{\"role\":\"assistant\",\"content\":\"\"}");
-            out.extend_from_slice(&self.after_delta);
+        if !self.has_begun {
+            self.has_begun = true;
+            match &self.completion {
+                None => {
+                    out.extend_from_slice(&self.before_delta);
+                    out.put("{\"role\":\"assistant\",\"content\":\"\"}");
+                    out.extend_from_slice(&self.after_delta);
+                }
+                Some(echo) if echo.is_empty() => {}
+                Some(echo) => {
+                    out.extend_from_slice(&self.before_delta);
+                    push_string(out, echo);
+                    out.extend_from_slice(&self.after_delta);
+                }
+            }
         }
         out.extend_from_slice(&self.before_delta);
     }

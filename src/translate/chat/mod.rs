@@ -22,6 +22,8 @@ mod texts;
 mod tools;
 
 pub use aggregate::ChatAnswer;
-pub use reply::ChatReplyHead;
+pub(crate) use reply::usage_value;
+pub use reply::{ChatReplyHead, ReplyForm};
+pub(crate) use request::responses_from_chat_value;
 pub use request::{ChatRequest, responses_from_chat};
 pub use stream::ChunkWriter;

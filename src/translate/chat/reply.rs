@@ -9,6 +9,16 @@ use crate::translate::names::ToolNames;
 use crate::translate::raw;
 use crate::translate::responses::{Terminal, TokenUsage};
 
+/// How an answer is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ReplyForm {
+    /// As a message.
+    #[default]
+    Chat,
+    /// As the text of `/v1/completions`, behind what stands here: the prompt for a client that wants it repeated.
+    Completion { echo: String },
+}
+
 /// What an answer repeats of its request, and what the request wanted of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChatReplyHead {
@@ -23,6 +33,7 @@ pub struct ChatReplyHead {
     pub logprobs: bool,
     pub stop: Vec<String>,
     pub names: ToolNames,
+    pub form: ReplyForm,
 }
 
 /// Which calls an answer holds.
@@ -46,7 +57,7 @@ pub(super) fn finish_reason(terminal: &Terminal, calls: CallForm) -> &'static st
     }
 }
 
-pub(super) fn usage_value(usage: TokenUsage) -> Value {
+pub(crate) fn usage_value(usage: TokenUsage) -> Value {
     json!({
         "prompt_tokens": usage.input,
         "completion_tokens": usage.output,

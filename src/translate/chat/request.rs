@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::fields::{Fields, Place};
 use super::messages::items_from_messages;
-use super::reply::ChatReplyHead;
+use super::reply::{ChatReplyHead, ReplyForm};
 use super::tools::{tool_choice_from_chat, tools_from_chat, web_search_tool};
 use crate::translate::RequestError;
 use crate::translate::models::checked_name;
@@ -30,6 +30,8 @@ pub struct ChatRequest {
     /// The Responses body, before [`rules::adapt`](crate::translate::rules::adapt).
     pub body: Map<String, Value>,
     pub names: ToolNames,
+    /// How the answer is told.
+    pub form: ReplyForm,
     /// What the client sent and no upstream will see, as paths.
     pub dropped: Vec<String>,
     /// The same for every turn of one conversation: the client's `prompt_cache_key`, or a fingerprint of how the
@@ -49,6 +51,7 @@ impl ChatRequest {
             logprobs: self.logprobs,
             stop: self.stop.clone(),
             names: self.names.clone(),
+            form: self.form.clone(),
         }
     }
 }
@@ -63,6 +66,11 @@ impl ChatRequest {
 /// something else: several choices, audio, a file that one account owns, a role or part that does not exist.
 pub fn responses_from_chat(body: &[u8]) -> Result<ChatRequest, RequestError> {
     let value: Value = serde_json::from_slice(body).map_err(|error| not_an_object(&error))?;
+    responses_from_chat_value(value)
+}
+
+/// The same for a request that is already taken apart.
+pub(crate) fn responses_from_chat_value(value: Value) -> Result<ChatRequest, RequestError> {
     if !value.is_object() {
         return Err(RequestError::new("the request body must be a JSON object"));
     }
@@ -113,6 +121,7 @@ pub fn responses_from_chat(body: &[u8]) -> Result<ChatRequest, RequestError> {
         stop,
         body: made,
         names,
+        form: ReplyForm::Chat,
         dropped,
         session_hint: cache_key.unwrap_or(opening_hint),
     })

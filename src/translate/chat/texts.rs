@@ -19,7 +19,7 @@ impl Family {
         match self {
             Self::Text => "content",
             Self::Refusal => "refusal",
-            Self::Summary | Self::Reasoning => "reasoning_content",
+            Self::Summary | Self::Reasoning => REASONING,
         }
     }
 
@@ -27,6 +27,9 @@ impl Family {
         matches!(self, Self::Summary | Self::Reasoning)
     }
 }
+
+/// What a model thought has no name in the official dialect; this one is what clients look for.
+pub(super) const REASONING: &str = "reasoning_content";
 
 /// Where a text stands.
 #[derive(Debug, Clone, Copy)]

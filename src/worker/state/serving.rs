@@ -26,7 +26,10 @@ impl AppState {
             RouterState::Off | RouterState::PortTaken { .. } | RouterState::Failed(_) => {
                 self.router.listen = listen;
                 self.router.state = RouterState::Starting;
-                vec![Effect::StartRouter { listen }]
+                vec![Effect::StartRouter {
+                    listen,
+                    offers: self.offers(),
+                }]
             }
         }
     }
@@ -62,6 +65,13 @@ impl AppState {
     pub(super) fn note_report(&mut self, report: Report, now: SystemTime) -> Vec<Effect> {
         match report {
             Report::Attempt(outcome) => self.note_attempt(outcome, now),
+            Report::Models { profile, models } => match self.kept.get_mut(&profile) {
+                Some(kept) => {
+                    kept.models = Some(models);
+                    vec![Effect::KeepModels(self.offers())]
+                }
+                None => Vec::new(),
+            },
             Report::Request(done) => {
                 self.router.requests += 1;
                 debug!(
@@ -76,6 +86,10 @@ impl AppState {
                     took_ms = done.took.as_millis(),
                     "request done"
                 );
+                let server = done.profile.as_ref().filter(|_| done.is_complete);
+                if let Some(kept) = server.and_then(|name| self.kept.get_mut(name)) {
+                    kept.note_has(&done.model);
+                }
                 self.router.last_request = Some(last_request(done));
                 Vec::new()
             }
@@ -105,9 +119,9 @@ impl AppState {
             AttemptResult::Failing { .. } | AttemptResult::Unreachable | AttemptResult::Cut => {
                 kept.note_failing(now)
             }
+            AttemptResult::ModelNotSupported { model } => kept.note_lack(model, now),
             // The token is dealt with where it was refused; the others say nothing about the profile.
             AttemptResult::Unauthorized
-            | AttemptResult::ModelNotSupported { .. }
             | AttemptResult::ClientFault { .. }
             | AttemptResult::Abandoned => {}
         }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::pool::{Access, RestCause};
 use crate::profile::{AuthFile, Health, Profile, SideFile, Unreadable};
-use crate::router::{AttemptOutcome, AttemptResult, Report, StartError};
+use crate::router::{AttemptOutcome, AttemptResult, Report, RequestDone, StartError};
 use crate::store::switch::Switched;
 use crate::upstream::UsageError;
 use crate::usage::Window;
@@ -636,7 +636,8 @@ fn a_taken_port_is_a_state_with_a_way_out() {
     assert!(matches!(
         effects[..],
         [Effect::StartRouter {
-            listen: Listen::Localhost { port: 9877 }
+            listen: Listen::Localhost { port: 9877 },
+            ..
         }]
     ));
     state.note(
@@ -1046,4 +1047,106 @@ fn usage_of_an_expired_login_that_cannot_be_renewed_is_answered_at_once() {
     let effects = state.obey(Command::RefreshUsage(name("work")), noon());
     assert!(effects.is_empty());
     assert!(state.kept[&name("work")].usage_error.is_some());
+}
+
+#[test]
+fn a_refused_model_is_remembered_for_hours_and_forgotten_when_it_answers() {
+    let refused = |state: &mut AppState, model: &str, at| {
+        let result = AttemptResult::ModelNotSupported {
+            model: model.into(),
+        };
+        state.note(attempt("work", result), at);
+    };
+    let lacks = |state: &AppState| {
+        let pool = publisher::pool(state);
+        let work = pool
+            .members
+            .iter()
+            .find(|member| member.name == name("work"));
+        let lacks = work.unwrap().lacks.iter();
+        lacks.map(|lack| lack.model.clone()).collect::<Vec<_>>()
+    };
+    let mut state = state();
+    refused(&mut state, "gpt-x", noon());
+    refused(&mut state, "gpt-y", noon() + 60 * MINUTE);
+    refused(&mut state, "gpt-y", noon() + 60 * MINUTE);
+    refused(&mut state, "", noon());
+    assert_eq!(lacks(&state), ["gpt-x", "gpt-y"]);
+
+    refused(&mut state, "gpt-z", noon() + 6 * 60 * MINUTE);
+    assert_eq!(
+        lacks(&state),
+        ["gpt-y", "gpt-z"],
+        "the first is six hours old"
+    );
+
+    let mut done = RequestDone {
+        id: "req_1".into(),
+        dialect: crate::router::Dialect::Chat,
+        model: "gpt-y".into(),
+        profile: Some(name("work")),
+        reason: None,
+        status: 502,
+        is_complete: false,
+        took: MINUTE,
+        first_token: None,
+        tokens: None,
+        retries: 0,
+        dropped: vec![],
+        at: noon(),
+    };
+    state.note(Event::Reported(Report::Request(done.clone())), noon());
+    assert_eq!(lacks(&state), ["gpt-y", "gpt-z"]);
+    done.is_complete = true;
+    state.note(Event::Reported(Report::Request(done)), noon());
+    assert_eq!(lacks(&state), ["gpt-z"]);
+
+    for number in 0..40 {
+        refused(
+            &mut state,
+            &format!("made-up-{number}"),
+            noon() + 6 * 60 * MINUTE,
+        );
+    }
+    assert_eq!(
+        lacks(&state).len(),
+        32,
+        "clients may make up any number of names"
+    );
+}
+
+#[test]
+fn what_profiles_offer_is_kept_and_given_to_the_next_router() {
+    let models = |slug: &str| -> Arc<[crate::translate::models::Model]> {
+        [crate::translate::models::Model {
+            slug: slug.into(),
+            is_listable: true,
+            is_supported_in_api: true,
+        }]
+        .into()
+    };
+    let told = |state: &mut AppState, profile: &str, slug: &str| {
+        let report = Report::Models {
+            profile: name(profile),
+            models: models(slug),
+        };
+        state.note(Event::Reported(report), noon())
+    };
+    let mut state = state();
+    state.remember_offers(vec![
+        (name("spare"), models("a")),
+        (name("gone"), models("b")),
+    ]);
+    assert!(told(&mut state, "gone", "b").is_empty());
+    let effects = told(&mut state, "work", "c");
+    let [Effect::KeepModels(kept)] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    let expected = vec![(name("spare"), models("a")), (name("work"), models("c"))];
+    assert_eq!(*kept, expected);
+    let effects = state.obey(Command::TurnRouterOn, noon());
+    let [Effect::StartRouter { offers, .. }] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(*offers, expected);
 }

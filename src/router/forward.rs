@@ -1,0 +1,216 @@
+//! What only the OpenAI API offers: embeddings, moderations, speech. Requests go to the API keys of the pool as they came, and
+//! answers come back as they are.
+//!
+//! Nothing is translated: the base64 of an embedding, the bytes of a sound and fields that nobody here knows stay untouched.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use memchr::memmem;
+use serde::Deserialize;
+
+use super::House;
+use super::attempt::{self, Asker};
+use super::body::{Held, RequestBody};
+use super::headers::Client;
+use super::reply::{self, Refusal};
+use super::report::{AttemptResult, Dialect, Record};
+use super::serve::{Answered, Relayed};
+use crate::translate::responses::TokenUsage;
+
+/// A request that is passed on as it is.
+pub(super) struct Parcel {
+    /// Below the base of the API.
+    pub(super) path: &'static str,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    /// Whether the answer may take minutes to begin.
+    pub(super) is_long: bool,
+    model: String,
+    client: Client,
+    what: &'static str,
+    /// The room that the body takes.
+    _held: Held,
+}
+
+/// An answer that is passed on as it is.
+pub(super) enum Forwarded {
+    /// A document: nothing of it goes to the client before all of it is here.
+    Whole(Bytes),
+    Bytes(reqwest::Body),
+}
+
+pub(super) async fn answer(
+    house: &Arc<House>,
+    dialect: Dialect,
+    head: &HeaderMap,
+    body: RequestBody,
+    record: &mut Record,
+) -> Result<Answered, Refusal> {
+    let Some((path, what)) = place_of(dialect) else {
+        return Err(Refusal::NoSuchRoute);
+    };
+    let model = model_of(&body.bytes);
+    record.note(|done| done.model.clone_from(&model));
+    let client = Client::plain(head);
+    let mut headers = HeaderMap::new();
+    for name in [CONTENT_TYPE, ACCEPT] {
+        if let Some(value) = head.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    let parcel = Parcel {
+        path,
+        headers,
+        body: body.bytes,
+        is_long: !matches!(dialect, Dialect::Embeddings | Dialect::Moderations),
+        model,
+        client,
+        what,
+        _held: body.held,
+    };
+    let (mut attempt, of_reply, forwarded) =
+        attempt::first_forwarded(house, &parcel, record).await?;
+    let mut headers = parcel.client.reply_headers(&of_reply);
+    if let Some(content_type) = of_reply.get(CONTENT_TYPE) {
+        headers.insert(CONTENT_TYPE, content_type.clone());
+    }
+    drop(parcel);
+    Ok(match forwarded {
+        Forwarded::Whole(document) => {
+            record.note_first_token();
+            record.note(|done| done.tokens = tokens_of(&document));
+            attempt.tell(AttemptResult::Served);
+            let mut reply = reply::json(document);
+            reply.headers_mut().extend(headers);
+            Answered::Whole(reply)
+        }
+        Forwarded::Bytes(body) => Answered::Bytes(Box::new(Relayed {
+            body,
+            attempt,
+            headers,
+        })),
+    })
+}
+
+/// Where the API has it, and what a person calls it; nothing for what is translated.
+fn place_of(dialect: Dialect) -> Option<(&'static str, &'static str)> {
+    match dialect {
+        Dialect::Embeddings => Some(("embeddings", "embeddings")),
+        Dialect::Images => Some(("images/generations", "images by this model")),
+        Dialect::ImageEdits => Some(("images/edits", "edits of images")),
+        Dialect::Moderations => Some(("moderations", "moderations")),
+        Dialect::Speech => Some(("audio/speech", "spoken texts")),
+        Dialect::Transcriptions => Some(("audio/transcriptions", "transcriptions")),
+        Dialect::Translations => Some(("audio/translations", "translations of sound")),
+        Dialect::Chat | Dialect::Completions | Dialect::Responses => None,
+    }
+}
+
+impl Parcel {
+    pub(super) fn asker(&self) -> Asker<'_> {
+        Asker {
+            client: &self.client,
+            model: &self.model,
+            is_responses: false,
+            api_only: Some(self.what),
+        }
+    }
+}
+
+/// The model that a JSON body or a form names, for the record and the choice; empty when it names none.
+pub(super) fn model_of(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Named {
+        model: Option<String>,
+    }
+    let named = match serde_json::from_slice::<Named>(body) {
+        Ok(named) => named.model,
+        Err(_no_json) => model_in_form(body),
+    };
+    named.unwrap_or_default()
+}
+
+/// The value of the part `model` (RFC 7578 section 4): after the blank line behind its name, up to the end of the line.
+fn model_in_form(form: &[u8]) -> Option<String> {
+    const MAX_BYTES: usize = 128;
+    let name = memmem::find(form, b"name=\"model\"")?;
+    let part = form.get(name..)?;
+    let value = part.get(memmem::find(part, b"\r\n\r\n")? + 4..)?;
+    let value = value.get(..memmem::find(value, b"\r\n")?)?;
+    let text = std::str::from_utf8(value).ok()?; // no name of a model
+    (text.len() <= MAX_BYTES).then(|| text.to_owned())
+}
+
+/// The cost that an answer tells, in the words of any of these endpoints.
+fn tokens_of(document: &[u8]) -> Option<TokenUsage> {
+    #[derive(Deserialize)]
+    struct Document {
+        usage: Option<Usage>,
+    }
+    #[derive(Deserialize)]
+    struct Usage {
+        #[serde(alias = "prompt_tokens")]
+        input_tokens: Option<u64>,
+        #[serde(alias = "completion_tokens")]
+        output_tokens: Option<u64>,
+        total_tokens: Option<u64>,
+    }
+    let usage = serde_json::from_slice::<Document>(document).ok()?.usage?; // no usage: no cost told
+    let input = usage.input_tokens.unwrap_or_default();
+    let output = usage.output_tokens.unwrap_or_default();
+    Some(TokenUsage {
+        input,
+        output,
+        total: usage.total_tokens.unwrap_or(input.saturating_add(output)),
+        ..TokenUsage::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_is_found_in_a_body_and_in_a_form() {
+        let form = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\nRIFF\r\n--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--x--\r\n";
+        for (body, model) in [
+            (
+                r#"{"input":"a","model":"text-embedding-3-small"}"#,
+                "text-embedding-3-small",
+            ),
+            (r#"{"input":"a"}"#, ""),
+            (r#"{"model":7}"#, ""),
+            (form, "whisper-1"),
+            ("--x\r\nname=\"model\"\r\n\r\nunfinished", ""),
+            ("name=\"model\"", ""),
+            ("", ""),
+        ] {
+            assert_eq!(model_of(body.as_bytes()), model, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_cost_is_read_in_both_spellings() {
+        let tokens = |document: &str| {
+            let tokens = tokens_of(document.as_bytes())?;
+            Some((tokens.input, tokens.output, tokens.total))
+        };
+        assert_eq!(
+            tokens(r#"{"usage":{"prompt_tokens":4,"total_tokens":4}}"#),
+            Some((4, 0, 4))
+        );
+        assert_eq!(
+            tokens(r#"{"usage":{"input_tokens":3,"output_tokens":5}}"#),
+            Some((3, 5, 8))
+        );
+        assert_eq!(tokens(r#"{"usage":null}"#), None);
+        assert_eq!(
+            tokens(r#"{"usage":{"type":"duration","seconds":9}}"#),
+            Some((0, 0, 0))
+        );
+        assert_eq!(tokens("[]"), None);
+    }
+}

@@ -1,0 +1,58 @@
+//! The Images dialect over a Responses upstream: one call of the hosted tool `image_generation` is one picture.
+//!
+//! Request: [`ImageRequest`]. Streamed answer: [`ImageWriter`]. Whole answer: [`ImageAnswer`]. An upstream that has the images
+//! endpoints itself gets the client's own body instead, and none of this.
+//!
+//! Shapes: openai-python 3.3.1, `types/image_generate_params.py`, `types/images_response.py`,
+//! `types/image_gen_partial_image_event.py`, `types/image_gen_completed_event.py`, `types/responses/tool.py`.
+
+use serde_json::{Map, Value, json};
+
+use super::responses::{Failure, TokenUsage};
+
+mod answer;
+mod request;
+mod stream;
+
+pub use answer::ImageAnswer;
+pub use request::{ImageRequest, MAX_IMAGES, is_hosted};
+pub use stream::ImageWriter;
+
+/// How a picture is told: beside itself only in its settings.
+const SETTINGS: [&str; 4] = ["background", "output_format", "quality", "size"];
+
+/// The settings that an item or event of the upstream tells, or else the client's wishes.
+fn settings_of(told: &Value, wishes: &Map<String, Value>) -> Map<String, Value> {
+    SETTINGS
+        .into_iter()
+        .filter_map(|name| {
+            let value = told.get(name).filter(|value| value.is_string());
+            let value = value.or_else(|| wishes.get(name))?;
+            Some((name.to_owned(), value.clone()))
+        })
+        .collect()
+}
+
+fn usage_value(usage: TokenUsage) -> Value {
+    json!({
+        "input_tokens": usage.input,
+        "input_tokens_details": {"text_tokens": usage.input, "image_tokens": 0},
+        "output_tokens": usage.output,
+        "total_tokens": usage.total,
+    })
+}
+
+/// The answer is complete, and there is no picture in it: the model has said something instead.
+fn no_image(said: &str) -> Box<Failure> {
+    let message = if said.is_empty() {
+        "the model made no image".to_owned()
+    } else {
+        format!("the model made no image; it said: {said}")
+    };
+    Box::new(Failure {
+        code: Some("no_image".to_owned()),
+        kind: Some("upstream_error".to_owned()),
+        message,
+        ..Failure::default()
+    })
+}
