@@ -7,6 +7,7 @@
 //! - [`sse`]: bytes of an event stream to frames
 //! - [`responses`]: what we read of Responses requests, events and answers
 //! - [`chat`]: Chat Completions requests to Responses requests, and Responses events to chunks or one answer
+//! - [`messages`]: Anthropic Messages requests to Responses requests, and Responses events to Messages events or one answer
 //! - [`rules`]: what each kind of upstream wants, applied last
 //! - [`models`]: model lists in both shapes
 //! - [`error`]: the OpenAI error body
@@ -15,6 +16,7 @@
 
 pub mod chat;
 pub mod error;
+pub mod messages;
 pub mod models;
 pub mod names;
 pub mod responses;
