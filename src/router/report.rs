@@ -94,6 +94,9 @@ pub struct RequestDone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     Chat,
+    /// What a Messages client asks about its own request; nobody but the router answers.
+    CountTokens,
+    Messages,
     Responses,
 }
 
@@ -101,6 +104,8 @@ impl Dialect {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Chat => "chat",
+            Self::CountTokens => "count_tokens",
+            Self::Messages => "messages",
             Self::Responses => "responses",
         }
     }

@@ -9,6 +9,8 @@ use super::reply::Refusal;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route {
     Chat,
+    CountTokens,
+    Messages,
     Responses,
     Models,
     /// One model, by its name as it stands in the path; names may contain slashes.
@@ -31,6 +33,12 @@ pub(super) fn find(head: &Parts) -> Result<Route, Refusal> {
         match below {
             "/chat/completions" if prefix != "/backend-api/codex" => {
                 return only(&head.method, &Method::POST, Route::Chat);
+            }
+            "/messages" if prefix != "/backend-api/codex" => {
+                return only(&head.method, &Method::POST, Route::Messages);
+            }
+            "/messages/count_tokens" if prefix != "/backend-api/codex" => {
+                return only(&head.method, &Method::POST, Route::CountTokens);
             }
             "/responses" if is_websocket(&head.method, &head.headers) => {
                 return Err(Refusal::NoWebSocket);
@@ -95,6 +103,14 @@ mod tests {
                 found("POST", &format!("{prefix}/chat/completions")),
                 Ok(Route::Chat)
             );
+            assert_eq!(
+                found("POST", &format!("{prefix}/messages?beta=true")),
+                Ok(Route::Messages)
+            );
+            assert_eq!(
+                found("POST", &format!("{prefix}/messages/count_tokens")),
+                Ok(Route::CountTokens)
+            );
         }
         for prefix in ["/v1", "", "/backend-api/codex"] {
             assert_eq!(
@@ -128,6 +144,8 @@ mod tests {
             "/v1/responses;x",
             "/v1/responses/compact",
             "/v1/models/",
+            "/v1/messages/batches",
+            "/backend-api/codex/messages",
             "/v2/responses",
             "/backend-api/responses",
         ] {

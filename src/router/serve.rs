@@ -23,7 +23,7 @@ use super::routes::{self, Route};
 use super::source::Source;
 use super::stream::EventBody;
 use super::voice::Voice;
-use super::{House, body, chat, models, responses};
+use super::{House, body, chat, messages, models, responses};
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const DROPPED: HeaderName = HeaderName::from_static("x-codex-router-dropped");
@@ -51,6 +51,7 @@ pub(super) async fn serve(
     request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let id = format!("req_{}", random_id());
+    let speaks_messages = messages::is_spoken(request.uri().path(), request.headers());
     let answering = Unpanicked(Box::pin(answer(&house, &guard, &id, request)));
     let mut reply = match answering.await {
         Ok(reply) => reply,
@@ -62,12 +63,19 @@ pub(super) async fn serve(
                 code = refusal.code(),
                 "refused"
             );
-            refusal.into_reply()
+            if speaks_messages {
+                refusal.into_messages_reply(&id)
+            } else {
+                refusal.into_reply()
+            }
         }
     };
     let headers = reply.headers_mut();
     // Made of letters that a header carries.
     if let Ok(id) = HeaderValue::try_from(id) {
+        if speaks_messages {
+            headers.insert(messages::REQUEST_ID, id.clone());
+        }
         headers.insert(REQUEST_ID, id);
     }
     if *house.stage.borrow() > Stage::Serving {
@@ -85,9 +93,17 @@ async fn answer(
     let (head, incoming) = request.into_parts();
     match admit(guard, &head) {
         Ok(Route::Health) => Ok(reply::json(&b"{\"status\":\"ok\"}"[..])),
+        Ok(Route::Models) if messages::is_spoken(head.uri.path(), &head.headers) => {
+            Ok(models::anthropic(house, &head.uri).await)
+        }
         Ok(Route::Models) => Ok(models::list(house, &head.uri).await),
+        Ok(Route::Model(id)) if messages::is_spoken(head.uri.path(), &head.headers) => {
+            models::one_of_anthropic(house, id).await
+        }
         Ok(Route::Model(id)) => models::one(house, id).await,
         Ok(Route::Chat) => model(house, Dialect::Chat, id, &head, incoming).await,
+        Ok(Route::CountTokens) => model(house, Dialect::CountTokens, id, &head, incoming).await,
+        Ok(Route::Messages) => model(house, Dialect::Messages, id, &head, incoming).await,
         Ok(Route::Responses) => model(house, Dialect::Responses, id, &head, incoming).await,
         Err(refusal) => {
             turn_away(&head.headers, incoming).await;
@@ -107,7 +123,10 @@ async fn turn_away(headers: &HeaderMap, incoming: Incoming) {
 fn admit(guard: &Guard, head: &Parts) -> Result<Route, Refusal> {
     guard.check(head)?;
     let route = routes::find(head)?;
-    if matches!(route, Route::Chat | Route::Responses) {
+    if matches!(
+        route,
+        Route::Chat | Route::CountTokens | Route::Messages | Route::Responses
+    ) {
         guard::check_json(&head.headers)?;
     }
     guard::check_keys(&head.headers)?;
@@ -178,6 +197,8 @@ async fn answered(
     };
     let answered = match dialect {
         Dialect::Chat => chat::answer(house, &head.headers, body, record).await?,
+        Dialect::CountTokens => messages::count(&head.headers, body, record).await?,
+        Dialect::Messages => messages::answer(house, &head.headers, body, record).await?,
         Dialect::Responses => responses::answer(house, &head.headers, body, record).await?,
     };
     Ok((answered, slot))

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::translate::chat::ChunkWriter;
+use crate::translate::messages::MessageWriter;
 use crate::translate::responses::{OutputRecord, Terminal, TerminalEvent, TokenUsage};
 use crate::translate::sse::{Frame, write_frame};
 use crate::translate::{ErrorBody, EventKind, Failure, Progress};
@@ -12,6 +13,7 @@ pub(super) enum Voice {
     Codex,
     Sdk(Sdk),
     Chat(Box<ChunkWriter>),
+    Messages(Box<MessageWriter>),
 }
 
 /// A typed client of the Responses API: it knows the public events only, and reads the final answer from the last one.
@@ -54,6 +56,20 @@ impl Voice {
             },
             Self::Sdk(sdk) => sdk.say(kind, frame),
             Self::Chat(writer) => say_chunk(writer, kind, &frame, out),
+            Self::Messages(writer) => say_message(writer, kind, &frame, out),
+        }
+    }
+
+    /// Whether this client wants to hear something while the upstream is silent.
+    pub(super) fn has_ping(&self) -> bool {
+        matches!(self, Self::Messages(_))
+    }
+
+    /// Writes a sign of life, for a client that knows one.
+    pub(super) fn ping(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Self::Codex | Self::Sdk(_) | Self::Chat(_) => {}
+            Self::Messages(writer) => writer.ping(out),
         }
     }
 
@@ -76,6 +92,10 @@ impl Voice {
                 if out.ends_with(DONE) && written > DONE.len() {
                     out.truncate(out.len() - DONE.len());
                 }
+                true
+            }
+            Self::Messages(writer) => {
+                writer.fail(failure, out);
                 true
             }
         }
@@ -150,6 +170,33 @@ fn say_chunk(
                 tokens: writer.usage(),
                 failure: Some(failure),
             }
+        }
+    }
+}
+
+fn say_message(
+    writer: &mut MessageWriter,
+    kind: EventKind,
+    frame: &Frame,
+    out: &mut Vec<u8>,
+) -> Spoken {
+    if !frame.has_data() {
+        // A keep-alive: a comment is one in every dialect.
+        out.extend_from_slice(&frame.raw);
+        return Spoken::Written;
+    }
+    let last = |writer: &MessageWriter, failure| Spoken::Last {
+        bytes: Bytes::new(),
+        tokens: writer.usage(),
+        failure,
+    };
+    match writer.push_kind(kind, &frame.data, out) {
+        Ok(Progress::Nothing) => Spoken::Nothing,
+        Ok(Progress::Output) => Spoken::Written,
+        Ok(Progress::Finished) => last(writer, None),
+        Err(failure) => {
+            writer.fail(&failure, out);
+            last(writer, Some(failure))
         }
     }
 }

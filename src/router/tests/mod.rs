@@ -20,6 +20,7 @@ mod chat;
 mod failover;
 mod front;
 mod lifecycle;
+mod messages;
 mod models;
 mod passthrough;
 mod streams;
@@ -87,6 +88,7 @@ impl Rig {
         let config = RouterConfig {
             listen: Listen::parse("127.0.0.1:0").unwrap(),
             limits,
+            models: ModelMap::default(),
         };
         let deps = RouterDeps {
             pool: pool_of_router,
