@@ -54,6 +54,11 @@ impl<'p> Fields<'p> {
         self.map.get(name).is_some_and(|value| !value.is_null())
     }
 
+    /// Whether the field is exactly this text.
+    pub fn has_text(&self, name: &str, text: &str) -> bool {
+        self.map.get(name).and_then(Value::as_str) == Some(text)
+    }
+
     pub fn string(&mut self, name: &str) -> Result<Option<String>, RequestError> {
         match self.take(name) {
             None => Ok(None),

@@ -65,6 +65,8 @@ pub(super) fn put_tools(
     Ok(())
 }
 
+/// Claude Code (2.1.329) sends this tool to keep deferred loading going, and says in it that it must never be called.
+const PLACEHOLDER: &str = "DeferredToolPlaceholder";
 /// The name of the hosted tool in both dialects.
 const WEB_SEARCH: &str = "web_search";
 
@@ -82,6 +84,10 @@ fn tool_of(
     names: &mut ToolNames,
     dropped: &mut Vec<String>,
 ) -> Result<Option<Value>, RequestError> {
+    if tool.has("defer_loading") && tool.has_text("name", PLACEHOLDER) {
+        dropped.push(tool.place.to_string());
+        return Ok(None);
+    }
     ignore_hints(&mut tool, dropped);
     match tool.string("type")?.as_deref() {
         None | Some("custom") => function_tool(tool, names, dropped).map(Some),

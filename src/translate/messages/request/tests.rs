@@ -492,6 +492,18 @@ fn tools_lose_what_upstreams_do_not_know() {
 }
 
 #[test]
+fn a_deferred_tool_is_loaded_and_the_placeholder_of_claude_code_is_not() {
+    let tool = |name: &str| json!({"name": name, "input_schema": {}, "defer_loading": true});
+    let request = read(with(
+        "tools",
+        json!([tool("DeferredToolPlaceholder"), tool("mcp__x")]),
+    ));
+    assert_eq!(request.body["tools"].as_array().unwrap().len(), 1);
+    assert_eq!(request.body["tools"][0]["name"], "mcp__x");
+    assert_eq!(request.dropped, ["tools[0]", "defer_loading"]);
+}
+
+#[test]
 fn a_choice_among_tools_is_kept_in_every_form() {
     let chosen = |choice: Value| {
         let mut request = with(
