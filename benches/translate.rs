@@ -8,6 +8,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use codex_router::translate::chat::{ChatReplyHead, ChunkWriter, responses_from_chat};
+use codex_router::translate::messages::{MessageHead, MessageWriter};
 use codex_router::translate::sse::Frames;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
@@ -68,6 +69,23 @@ fn translate(criterion: &mut Criterion) {
         bencher.iter(|| {
             out.clear();
             let mut writer = ChunkWriter::new(head.clone());
+            for delta in &deltas {
+                writer.push(black_box(delta), &mut out).unwrap();
+            }
+            out.len()
+        });
+    });
+
+    let head = MessageHead {
+        id: "msg_0123456789".to_owned(),
+        model: "claude-test".to_owned(),
+        ..MessageHead::default()
+    };
+    group.bench_function("1000 text deltas to messages events", |bencher| {
+        let mut out = Vec::with_capacity(1 << 20);
+        bencher.iter(|| {
+            out.clear();
+            let mut writer = MessageWriter::new(head.clone());
             for delta in &deltas {
                 writer.push(black_box(delta), &mut out).unwrap();
             }

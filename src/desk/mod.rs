@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 pub mod command;
+mod model_map;
 pub mod settings;
 pub mod snapshot;
 pub mod words;

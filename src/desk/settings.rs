@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
+pub use super::model_map::ModelMap;
 use crate::pool::Strategy;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +16,8 @@ pub struct Settings {
     /// Whether the router starts with the program.
     pub router_on: bool,
     pub strategy: Strategy,
+    /// What `POST /v1/messages` asks for.
+    pub models: ModelMap,
     /// Requests go to `{base}/codex/responses`, usage to `{base}/wham/usage`.
     pub chatgpt_base_url: Url,
     pub openai_base_url: Url,
@@ -86,6 +89,10 @@ const STRATEGY: Key = Key {
     toml: "router.strategy",
     env: &["CODEX_ROUTER_STRATEGY", "CODEX_ROUTER_ROUTER_STRATEGY"],
 };
+const MODELS: Key = Key {
+    toml: "models.map",
+    env: &["CODEX_ROUTER_MODELS_MAP"],
+};
 const CHATGPT: Key = Key {
     toml: "upstream.chatgpt_base_url",
     env: &[
@@ -152,6 +159,7 @@ impl Default for Settings {
             listen: Listen::Localhost { port: DEFAULT_PORT },
             router_on: true,
             strategy: Strategy::default(),
+            models: ModelMap::default(),
             chatgpt_base_url: url("https://chatgpt.com/backend-api"),
             openai_base_url: url("https://api.openai.com/v1"),
             issuer: url("https://auth.openai.com"),
@@ -203,6 +211,7 @@ impl Settings {
             text.parse()
                 .map_err(|err: crate::pool::choose::UnknownStrategy| err.to_string())
         });
+        source.take(&MODELS, &mut settings.models, ModelMap::parse);
         source.take(&CHATGPT, &mut settings.chatgpt_base_url, parse_base_url);
         source.take(&OPENAI, &mut settings.openai_base_url, parse_base_url);
         source.take(&ISSUER, &mut settings.issuer, parse_base_url);
@@ -500,6 +509,20 @@ mod tests {
             Settings::default().token_url().as_str(),
             "https://auth.openai.com/oauth/token"
         );
+    }
+
+    #[test]
+    fn the_map_of_models_is_a_table_in_the_file_and_a_list_in_the_environment() {
+        let table = "[models.map]\n\"claude-*\" = \"gpt-a\"\n";
+        let (settings, bad) = read(table, &[]);
+        assert_eq!(
+            (settings.models.model_for("claude-opus"), bad),
+            ("gpt-a", vec![])
+        );
+        let (settings, _) = read(table, &[("CODEX_ROUTER_MODELS_MAP", "claude-*=gpt-b")]);
+        assert_eq!(settings.models.model_for("claude-opus"), "gpt-b");
+        let (settings, bad) = read("[models]\nmap = 7", &[]);
+        assert_eq!((settings.models, bad.len()), (ModelMap::default(), 1));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::body::Held;
 use super::headers::Client;
 use crate::translate::chat::ChatRequest;
 use crate::translate::images::ImageRequest;
+use crate::translate::messages::MessagesRequest;
 use crate::translate::responses::ResponsesRequest;
 use crate::translate::{RequestError, UpstreamKind, rules};
 use crate::upstream::Service;
@@ -46,15 +47,32 @@ pub(super) struct Prepared {
 
 impl Ask {
     pub(super) fn of_chat(request: &mut ChatRequest, client: Client, held: Held) -> Self {
-        let effort = request
-            .body
-            .get("reasoning")
-            .and_then(|it| it.get("effort"));
         Self {
             model: request.model.clone(),
             client,
             is_stream: request.stream,
-            is_long: effort.and_then(Value::as_str).is_some_and(is_high),
+            is_long: wants_much_reasoning(&request.body),
+            session_hint: Some(request.session_hint.clone()),
+            shape: Shape::Translated(std::mem::take(&mut request.body)),
+            dropped: std::mem::take(&mut request.dropped),
+            prepared: [None, None],
+            _held: held,
+        }
+    }
+
+    /// `model` is the one that is asked for, by the upstream's name.
+    pub(super) fn of_messages(
+        request: &mut MessagesRequest,
+        model: String,
+        client: Client,
+        held: Held,
+    ) -> Self {
+        request.for_model(&model);
+        Self {
+            model,
+            client,
+            is_stream: request.stream,
+            is_long: wants_much_reasoning(&request.body),
             session_hint: Some(request.session_hint.clone()),
             shape: Shape::Translated(std::mem::take(&mut request.body)),
             dropped: std::mem::take(&mut request.dropped),
@@ -112,6 +130,25 @@ impl Ask {
         }
     }
 
+    /// Takes out the reasoning of earlier turns, which only the account that made it can read. Whether there was any; never in
+    /// a body that is not ours to change.
+    pub(super) fn forget_reasoning(&mut self) -> bool {
+        let Shape::Translated(body) = &mut self.shape else {
+            return false;
+        };
+        let Some(Value::Array(input)) = body.get_mut("input") else {
+            return false;
+        };
+        let before = input.len();
+        input.retain(|item| item.get("type").and_then(Value::as_str) != Some("reasoning"));
+        if input.len() == before {
+            return false;
+        }
+        self.dropped.push("reasoning".to_owned());
+        self.prepared = [None, None];
+        true
+    }
+
     pub(super) fn is_responses(&self) -> bool {
         matches!(self.shape, Shape::Own(_))
     }
@@ -159,6 +196,11 @@ impl Ask {
         }
         Ok(prepared)
     }
+}
+
+fn wants_much_reasoning(body: &Map<String, Value>) -> bool {
+    let effort = body.get("reasoning").and_then(|it| it.get("effort"));
+    effort.and_then(Value::as_str).is_some_and(is_high)
 }
 
 fn is_high(effort: &str) -> bool {

@@ -331,6 +331,12 @@ impl Attempt {
                     }
                     record.note(|done| done.retries += 1);
                 }
+                // Another account's, or too old: the same request without it is as good as the client's first.
+                Err(Setback::ClientFault(said))
+                    if says_reasoning_is_foreign(&said) && ask.forget_reasoning() =>
+                {
+                    record.note(|done| done.retries += 1);
+                }
                 opened => {
                     return Ok(opened.map(|(content, headers)| (content, headers, service)));
                 }
@@ -448,6 +454,10 @@ fn web_page() -> Setback {
         what: "a web page came instead of an answer".into(),
         is_everywhere: true,
     }
+}
+
+fn says_reasoning_is_foreign(said: &Said) -> bool {
+    said.failure.code.as_deref() == Some("invalid_encrypted_content")
 }
 
 fn not_reached(err: &SendError) -> Setback {

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use http::StatusCode;
 
 use super::reply::ceil_secs;
-use super::setback::Setback;
+use super::setback::{OVERLOADED, Setback};
 use crate::pool::{Choice, WhyNot};
 use crate::profile::ProfileName;
 use crate::translate::ErrorBody;
@@ -20,6 +20,8 @@ pub(super) struct Exhausted {
     causes: Vec<Cause>,
     /// Whether we have tried more than once ourselves.
     has_retried: bool,
+    /// Whether somebody who was asked has too much to do.
+    is_overloaded: bool,
     now: SystemTime,
 }
 
@@ -76,6 +78,9 @@ impl Exhausted {
         Self {
             causes: tried_now.chain(left_out).collect(),
             has_retried: tried.len() > 1,
+            is_overloaded: tried.iter().any(
+                |(_, setback)| matches!(setback, Setback::Failing { what } if what == OVERLOADED),
+            ),
             now,
         }
     }
@@ -85,6 +90,11 @@ impl Exhausted {
             Kind::Quota | Kind::Throttle => StatusCode::TOO_MANY_REQUESTS,
             Kind::Trouble | Kind::User => StatusCode::SERVICE_UNAVAILABLE,
         }
+    }
+
+    /// Whether it is the service that cannot answer, for everybody.
+    pub(super) fn is_overload(&self) -> bool {
+        self.is_overloaded && self.kind() == Kind::Trouble
     }
 
     pub(super) fn body(&self) -> ErrorBody {

@@ -105,7 +105,11 @@ fn place_of(dialect: Dialect) -> Option<(&'static str, &'static str)> {
         Dialect::Speech => Some(("audio/speech", "spoken texts")),
         Dialect::Transcriptions => Some(("audio/transcriptions", "transcriptions")),
         Dialect::Translations => Some(("audio/translations", "translations of sound")),
-        Dialect::Chat | Dialect::Completions | Dialect::Responses => None,
+        Dialect::Chat
+        | Dialect::Completions
+        | Dialect::CountTokens
+        | Dialect::Messages
+        | Dialect::Responses => None,
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Limits {
     pub answer_head_reasoning: Duration,
     /// Between two events of a stream; long reasoning is silent for minutes.
     pub event_idle: Duration,
+    /// Between two signs of life for a client that knows one.
+    pub ping: Duration,
     /// How long a streaming client waits for the first real event before it is told that the answer has begun.
     pub handshake: Duration,
     pub handshake_bytes: usize,
@@ -69,6 +71,7 @@ impl Default for Limits {
             answer_head: Duration::from_secs(60),
             answer_head_reasoning: Duration::from_secs(600),
             event_idle: Duration::from_secs(300),
+            ping: Duration::from_secs(15),
             handshake: Duration::from_secs(10),
             handshake_bytes: 64 * KIB,
             handshake_events: 16,

@@ -1,7 +1,7 @@
 //! The local endpoint: what clients talk to, and how it finds a profile that answers.
 //!
 //! Reads in the order of a request: `accept` takes the connection, `guard` looks at the head, `routes` finds the dialect, `body`
-//! reads, a dialect (`chat`, `responses`, `models`) understands, `attempt` asks profiles until one answers, `stream` or `whole`
+//! reads, a dialect (`chat`, `messages`, `responses`, `models`) understands, `attempt` asks profiles until one answers, `stream` or `whole`
 //! carries the answer back, `reply` words every refusal.
 //!
 //! It listens on loopback only. Nothing is retried once a byte of an answer has gone to the client. What happened is told to the
@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::warn;
 
-use crate::desk::settings::Listen;
+use crate::desk::settings::{Listen, ModelMap};
 use crate::pool::Pool;
 use crate::upstream::Upstream;
 
@@ -41,6 +41,7 @@ mod holder;
 mod images;
 mod limits;
 mod listen;
+mod messages;
 mod models;
 mod offers;
 mod rate_limits;
@@ -71,6 +72,7 @@ pub use report::{AttemptOutcome, AttemptResult, Dialect, Report, RequestDone};
 pub struct RouterConfig {
     pub listen: Listen,
     pub limits: Limits,
+    pub models: ModelMap,
 }
 
 /// What the router is given to work with.
@@ -97,6 +99,7 @@ struct House {
     retries: retries::Retries,
     catalogue: models::Catalogue,
     offers: offers::Offers,
+    model_map: ModelMap,
     stage: watch::Receiver<Stage>,
 }
 
@@ -117,7 +120,11 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// # Errors
 /// When the port cannot be taken; see [`StartError`].
 pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, StartError> {
-    let RouterConfig { listen, limits } = config;
+    let RouterConfig {
+        listen,
+        limits,
+        models,
+    } = config;
     let listeners = listen::bind(listen).await?;
     let (stage, stage_of_house) = watch::channel(Stage::Serving);
     let slots = Arc::new(Semaphore::new(accept::affordable_connections(&limits)));
@@ -131,6 +138,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         retries: retries::Retries::new(Instant::now()),
         catalogue: models::Catalogue::default(),
         offers: offers::Offers::new(deps.offers),
+        model_map: models,
         stage: stage_of_house,
         limits,
     });

@@ -17,7 +17,9 @@ use super::answer::AnswerBody;
 use super::offers;
 use super::reply::{self, Refusal};
 use crate::pool::{Member, choose};
-use crate::translate::models::{ModelDocument, codex_list, openai_list, openai_model};
+use crate::translate::models::{
+    ModelDocument, Page, anthropic_list, anthropic_model, codex_list, openai_list, openai_model,
+};
 use crate::upstream::Service;
 
 /// What there is when nobody can be asked: the models that the Codex CLI listed in August 2026
@@ -81,19 +83,61 @@ pub(super) async fn list(house: &Arc<House>, uri: &Uri) -> Response<AnswerBody> 
     }
 }
 
+/// The list for a client of the Messages API: what there is, and in front of it the names that the user made up.
+pub(super) async fn anthropic(house: &Arc<House>, uri: &Uri) -> Response<AnswerBody> {
+    let known = offers::all(house).await;
+    let slugs = known.iter().flat_map(|listed| listed.document.listable());
+    let names = house.model_map.names();
+    let page = page(uri);
+    if known.is_empty() {
+        reply::json(anthropic_list(names.chain(BUILT_IN), &page))
+    } else {
+        reply::json(anthropic_list(names.chain(slugs), &page))
+    }
+}
+
 /// One model, hidden ones included.
 pub(super) async fn one(house: &Arc<House>, id: String) -> Result<Response<AnswerBody>, Refusal> {
+    if is_there(house, &id).await {
+        Ok(reply::json(openai_model(&id)))
+    } else {
+        Err(Refusal::NoSuchModel { id })
+    }
+}
+
+/// One model by the name that a Messages client has for it.
+pub(super) async fn one_of_anthropic(
+    house: &Arc<House>,
+    id: String,
+) -> Result<Response<AnswerBody>, Refusal> {
+    if is_there(house, house.model_map.model_for(&id)).await {
+        Ok(reply::json(anthropic_model(&id)))
+    } else {
+        Err(Refusal::NoSuchModel { id })
+    }
+}
+
+async fn is_there(house: &Arc<House>, id: &str) -> bool {
     let known = offers::all(house).await;
     let mut slugs = known
         .iter()
         .flat_map(|listed| &listed.document.models)
         .map(|model| model.slug.as_str());
-    let is_known = slugs.any(|slug| slug == id);
-    if is_known || (known.is_empty() && BUILT_IN.contains(&id.as_str())) {
-        Ok(reply::json(openai_model(&id)))
-    } else {
-        Err(Refusal::NoSuchModel { id })
+    slugs.any(|slug| slug == id) || (known.is_empty() && BUILT_IN.contains(&id))
+}
+
+/// What the query says of the part that is wanted; a number that is none counts as missing.
+fn page(uri: &Uri) -> Page {
+    let mut page = Page::default();
+    for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+        match &*name {
+            "limit" => page.limit = value.parse().ok(),
+            "after_id" => page.after_id = Some(value.into_owned()),
+            "before_id" => page.before_id = Some(value.into_owned()),
+            _ => {}
+        }
     }
+    page
 }
 
 /// `client_version` of the query, if it looks like one.

@@ -10,7 +10,9 @@ use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, RETR
 use http::{HeaderName, Response, StatusCode};
 
 use super::answer::AnswerBody;
+use super::codes::{is_model_fault, is_overload, says_model_not_supported};
 use super::exhausted::Exhausted;
+use crate::translate::messages::{error_body, kind_of_status};
 use crate::translate::{ErrorBody, Failure, RequestError};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -268,27 +270,80 @@ impl Refusal {
             Self::Upstream(refusal) => (told.body.to_bytes().into(), Some(JSON), refusal.headers),
             _ => (told.body.to_bytes().into(), Some(JSON), HeaderMap::new()),
         };
+        told.into_reply(body, content_type, headers)
+    }
+
+    /// The same in the shape and with the statuses of the Messages API.
+    pub(super) fn into_messages_reply(self, request_id: &str) -> Response<AnswerBody> {
+        let mut told = self.told();
+        told.status = self.messages_status(&told);
+        let kind = kind_of_status(told.status.as_u16());
+        let message = if told.body.code.as_deref() == Some("context_length_exceeded") {
+            // By these words Anthropic's clients know that they must shorten the conversation.
+            format!("prompt is too long: {}", told.body.message)
+        } else {
+            std::mem::take(&mut told.body.message)
+        };
+        let headers = match self {
+            Self::Upstream(refusal) => refusal.headers,
+            _ => HeaderMap::new(),
+        };
+        let body = error_body(kind, &message, Some(request_id));
+        told.into_reply(body.into(), Some(JSON), headers)
+    }
+
+    /// Anthropic has a status of its own for a service that has too much to do, and for a model that is not there.
+    fn messages_status(&self, told: &Told) -> StatusCode {
+        let code = told.body.code.as_deref().unwrap_or_default();
+        let is_overload = match self {
+            Self::Exhausted(exhausted) => exhausted.is_overload(),
+            Self::Busy | Self::NoRoom => true,
+            _ => is_overload(code),
+        };
+        if is_overload {
+            return StatusCode::from_u16(529).unwrap_or(told.status);
+        }
+        let is_model_missing = match self {
+            Self::Upstream(refusal) => {
+                is_model_fault(code) || says_model_not_supported(&refusal.failure.message)
+            }
+            _ => false,
+        };
+        if is_model_missing {
+            return StatusCode::NOT_FOUND;
+        }
+        told.status
+    }
+}
+
+impl Told {
+    fn into_reply(
+        self,
+        body: Bytes,
+        content_type: Option<HeaderValue>,
+        headers: HeaderMap,
+    ) -> Response<AnswerBody> {
         let mut reply = Response::new(AnswerBody::whole(body));
-        *reply.status_mut() = told.status;
+        *reply.status_mut() = self.status;
         let all = reply.headers_mut();
         *all = headers;
         if let Some(content_type) = content_type {
             all.insert(CONTENT_TYPE, content_type);
         }
-        if let Some((name, value)) = told.header {
+        if let Some((name, value)) = self.header {
             all.insert(name, value);
         }
-        if told.closes {
+        if self.closes {
             all.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        if let Some(after) = told.retry_after {
+        if let Some(after) = self.retry_after {
             let secs = ceil_secs(after);
             all.insert(RETRY_AFTER, secs.into());
             if secs > PATIENCE_SECS {
                 all.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
             }
         }
-        if let Some(should_retry) = told.should_retry {
+        if let Some(should_retry) = self.should_retry {
             let value = if should_retry { "true" } else { "false" };
             all.insert(SHOULD_RETRY, HeaderValue::from_static(value));
         }

@@ -107,6 +107,9 @@ pub enum Dialect {
     ImageEdits,
     Images,
     Moderations,
+    /// What a Messages client asks about its own request; nobody but the router answers.
+    CountTokens,
+    Messages,
     Responses,
     /// Text to sound.
     Speech,
@@ -125,6 +128,8 @@ impl Dialect {
             Self::ImageEdits => "image edits",
             Self::Images => "images",
             Self::Moderations => "moderations",
+            Self::CountTokens => "count_tokens",
+            Self::Messages => "messages",
             Self::Responses => "responses",
             Self::Speech => "speech",
             Self::Transcriptions => "transcriptions",

@@ -13,6 +13,8 @@ pub(super) enum Route {
     Chat,
     Completions,
     Images,
+    CountTokens,
+    Messages,
     Responses,
     /// Passed on to an API as it is.
     Forward(Dialect),
@@ -75,6 +77,8 @@ fn translated_or_forwarded(below: &str) -> Option<Route> {
         "/embeddings" => Route::Forward(Dialect::Embeddings),
         "/images/generations" => Route::Images,
         "/images/edits" => Route::Forward(Dialect::ImageEdits),
+        "/messages" => Route::Messages,
+        "/messages/count_tokens" => Route::CountTokens,
         "/moderations" => Route::Forward(Dialect::Moderations),
         "/audio/speech" => Route::Forward(Dialect::Speech),
         "/audio/transcriptions" => Route::Forward(Dialect::Transcriptions),
@@ -131,6 +135,8 @@ mod tests {
             for (path, route) in [
                 ("chat/completions", Route::Chat),
                 ("completions", Route::Completions),
+                ("messages", Route::Messages),
+                ("messages/count_tokens", Route::CountTokens),
                 ("embeddings", Route::Forward(Dialect::Embeddings)),
                 ("images/generations", Route::Images),
                 ("images/edits", Route::Forward(Dialect::ImageEdits)),
@@ -203,6 +209,8 @@ mod tests {
             "/v1/responses;x",
             "/v1/responses/compact",
             "/v1/models/",
+            "/v1/messages/batches",
+            "/backend-api/codex/messages",
             "/v2/responses",
             "/backend-api/responses",
         ] {

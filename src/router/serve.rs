@@ -24,7 +24,7 @@ use super::routes::{self, Route};
 use super::source::Source;
 use super::stream::EventBody;
 use super::voice::Voice;
-use super::{House, azure, body, chat, completions, forward, images, models, responses};
+use super::{House, azure, body, chat, completions, forward, images, messages, models, responses};
 use crate::translate::models::with_model;
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -62,6 +62,7 @@ pub(super) async fn serve(
 ) -> Response<AnswerBody> {
     let id = format!("req_{}", random_id());
     let is_azure = azure::is_azure(request.uri().path());
+    let speaks_messages = messages::is_spoken(request.uri().path(), request.headers());
     let answering = Unpanicked(Box::pin(answer(&house, &guard, &id, request)));
     let mut reply = match answering.await {
         Ok(reply) => reply,
@@ -75,6 +76,8 @@ pub(super) async fn serve(
             );
             if is_azure {
                 azure::reply(refusal)
+            } else if speaks_messages {
+                refusal.into_messages_reply(&id)
             } else {
                 refusal.into_reply()
             }
@@ -83,6 +86,9 @@ pub(super) async fn serve(
     let headers = reply.headers_mut();
     // Made of letters that a header carries.
     if let Ok(id) = HeaderValue::try_from(id) {
+        if speaks_messages {
+            headers.insert(messages::REQUEST_ID, id.clone());
+        }
         headers.insert(REQUEST_ID, id);
     }
     if *house.stage.borrow() > Stage::Serving {
@@ -100,12 +106,20 @@ async fn answer(
     let (head, incoming) = request.into_parts();
     match admit(guard, &head) {
         Ok(Route::Health) => Ok(reply::json(&b"{\"status\":\"ok\"}"[..])),
+        Ok(Route::Models) if messages::is_spoken(head.uri.path(), &head.headers) => {
+            Ok(models::anthropic(house, &head.uri).await)
+        }
         Ok(Route::Models) => Ok(models::list(house, &head.uri).await),
+        Ok(Route::Model(id)) if messages::is_spoken(head.uri.path(), &head.headers) => {
+            models::one_of_anthropic(house, id).await
+        }
         Ok(Route::Model(id)) => models::one(house, id).await,
         Ok(Route::Chat) => model(house, Dialect::Chat, id, &head, incoming).await,
         Ok(Route::Completions) => model(house, Dialect::Completions, id, &head, incoming).await,
         Ok(Route::Images) => model(house, Dialect::Images, id, &head, incoming).await,
         Ok(Route::Forward(dialect)) => model(house, dialect, id, &head, incoming).await,
+        Ok(Route::CountTokens) => model(house, Dialect::CountTokens, id, &head, incoming).await,
+        Ok(Route::Messages) => model(house, Dialect::Messages, id, &head, incoming).await,
         Ok(Route::Responses) => model(house, Dialect::Responses, id, &head, incoming).await,
         Err(refusal) => {
             turn_away(&head.headers, incoming).await;
@@ -129,7 +143,13 @@ fn admit(guard: &Guard, head: &Parts) -> Result<Route, Refusal> {
         Route::Forward(Dialect::ImageEdits | Dialect::Transcriptions | Dialect::Translations) => {
             guard::check_upload(&head.headers)?;
         }
-        Route::Chat | Route::Completions | Route::Images | Route::Responses | Route::Forward(_) => {
+        Route::Chat
+        | Route::Completions
+        | Route::CountTokens
+        | Route::Images
+        | Route::Messages
+        | Route::Responses
+        | Route::Forward(_) => {
             guard::check_json(&head.headers)?;
         }
         Route::Models | Route::Model(_) | Route::Health => {}
@@ -217,6 +237,8 @@ async fn answered(
     let answered = match dialect {
         Dialect::Chat => chat::answer(house, &head.headers, body, record).await?,
         Dialect::Completions => completions::answer(house, &head.headers, body, record).await?,
+        Dialect::CountTokens => messages::count(&head.headers, body, record).await?,
+        Dialect::Messages => messages::answer(house, &head.headers, body, record).await?,
         Dialect::Responses => responses::answer(house, &head.headers, body, record).await?,
         Dialect::Images => images::answer(house, &head.headers, body, record).await?,
         Dialect::Embeddings

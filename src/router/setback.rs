@@ -134,7 +134,7 @@ impl Setback {
         }
         if says(is_overload) || failure.message.contains("model is at capacity") {
             return Self::Failing {
-                what: "overloaded".to_owned(),
+                what: OVERLOADED.to_owned(),
             };
         }
         if says(|word| word == "rate_limit_exceeded") || status == Some(429) {
@@ -240,6 +240,9 @@ impl Said {
             .map_or(StatusCode::BAD_REQUEST, |(status, _, _)| *status)
     }
 }
+
+/// How a service that has too much to do is told.
+pub(super) const OVERLOADED: &str = "overloaded";
 
 /// What a reset may be at most and at least: a clock that is wrong must not shut an account out for good.
 const SHORTEST_REST: Duration = Duration::from_secs(1);

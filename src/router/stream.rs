@@ -4,11 +4,11 @@
 //! the upstream's stream at once.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::House;
 use super::accept::Stage;
@@ -31,6 +31,8 @@ pub(super) struct EventBody {
     house: std::sync::Arc<House>,
     /// Ready when streams must end because the router stops.
     ending: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Ready when the client has heard nothing for a while; only where it knows a sign of life.
+    ping: Option<Pin<Box<Sleep>>>,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -61,6 +63,7 @@ impl EventBody {
             // An error means that whoever could say so is gone, and everything ends with it.
             let _ended = stage.wait_for(|stage| *stage >= Stage::Ending).await;
         });
+        let ping = voice.has_ping().then(|| Box::pin(sleep(house.limits.ping)));
         Self {
             source,
             voice,
@@ -70,6 +73,7 @@ impl EventBody {
             model,
             house,
             ending,
+            ping,
             _slot: slot,
         }
     }
@@ -131,10 +135,25 @@ impl EventBody {
                     self.attempt.tell(AttemptResult::Abandoned);
                     self.finish(&stopping(), &mut out);
                 }
-                Poll::Pending if out.is_empty() => return Poll::Pending,
+                Poll::Pending if out.is_empty() => {
+                    if self.poll_ping(cx, &mut out).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
                 Poll::Pending => return Poll::Ready(Some(Ok(out.into()))),
             }
         }
+    }
+
+    /// Ready when a sign of life was written. Whether the upstream is silent for too long is the source's affair.
+    fn poll_ping(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<()> {
+        let Some(ping) = &mut self.ping else {
+            return Poll::Pending;
+        };
+        ready!(ping.as_mut().poll(cx));
+        ping.as_mut().reset(Instant::now() + self.house.limits.ping);
+        self.voice.ping(out);
+        Poll::Ready(())
     }
 
     /// The last event has come.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::translate::chat::ChunkWriter;
 use crate::translate::images::ImageWriter;
+use crate::translate::messages::MessageWriter;
 use crate::translate::responses::{
     OutputRecord, Terminal, TerminalEvent, TokenUsage, without_owner,
 };
@@ -16,6 +17,7 @@ pub(super) enum Voice {
     Sdk(Sdk),
     Chat(Box<ChunkWriter>),
     Image(Box<ImageWriter>),
+    Messages(Box<MessageWriter>),
 }
 
 /// A typed client of the Responses API: it knows the public events only, and reads the final answer from the last one.
@@ -65,6 +67,20 @@ impl Voice {
             Self::Sdk(sdk) => sdk.say(kind, frame),
             Self::Chat(writer) => say_chunk(writer, kind, &frame, out),
             Self::Image(writer) => say_image(writer, kind, &frame, out),
+            Self::Messages(writer) => say_message(writer, kind, &frame, out),
+        }
+    }
+
+    /// Whether this client wants to hear something while the upstream is silent.
+    pub(super) fn has_ping(&self) -> bool {
+        matches!(self, Self::Messages(_))
+    }
+
+    /// Writes a sign of life, for a client that knows one.
+    pub(super) fn ping(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Self::Codex | Self::Sdk(_) | Self::Chat(_) | Self::Image(_) => {}
+            Self::Messages(writer) => writer.ping(out),
         }
     }
 
@@ -83,6 +99,10 @@ impl Voice {
                 true
             }
             Self::Image(writer) => {
+                writer.fail(failure, out);
+                true
+            }
+            Self::Messages(writer) => {
                 writer.fail(failure, out);
                 true
             }
@@ -201,6 +221,33 @@ fn say_image(
         bytes: Bytes::new(),
         tokens: writer.usage(),
         failure,
+    }
+}
+
+fn say_message(
+    writer: &mut MessageWriter,
+    kind: EventKind,
+    frame: &Frame,
+    out: &mut Vec<u8>,
+) -> Spoken {
+    if !frame.has_data() {
+        // A keep-alive: a comment is one in every dialect.
+        out.extend_from_slice(&frame.raw);
+        return Spoken::Written;
+    }
+    let last = |writer: &MessageWriter, failure| Spoken::Last {
+        bytes: Bytes::new(),
+        tokens: writer.usage(),
+        failure,
+    };
+    match writer.push_kind(kind, &frame.data, out) {
+        Ok(Progress::Nothing) => Spoken::Nothing,
+        Ok(Progress::Output) => Spoken::Written,
+        Ok(Progress::Finished) => last(writer, None),
+        Err(failure) => {
+            writer.fail(&failure, out);
+            last(writer, Some(failure))
+        }
     }
 }
 

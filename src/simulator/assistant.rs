@@ -43,8 +43,7 @@ pub(super) fn answer(account: &str, model: &str, request: &Value) -> Answer {
 fn user_text(request: &Value) -> String {
     match request.get("input") {
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(items)) => items
-            .last()
+        Some(Value::Array(items)) => last_said(items)
             .filter(|item| item.get("role").is_some_and(|role| role == "user"))
             .and_then(|item| item.get("content"))
             .map(text_of)
@@ -54,10 +53,19 @@ fn user_text(request: &Value) -> String {
 }
 
 fn tool_output(request: &Value) -> Option<String> {
-    let last = request.get("input")?.as_array()?.last()?;
+    let last = last_said(request.get("input")?.as_array()?)?;
     let kind = last.get("type")?.as_str()?;
     matches!(kind, "function_call_output" | "custom_tool_call_output")
         .then(|| last.get("output").map(text_of).unwrap_or_default())
+}
+
+/// The last item that is no instruction: Claude Code ends a conversation with some.
+fn last_said(items: &[Value]) -> Option<&Value> {
+    let is_said = |item: &&Value| {
+        let role = item.get("role").and_then(Value::as_str);
+        !matches!(role, Some("developer" | "system"))
+    };
+    items.iter().rev().find(is_said)
 }
 
 /// A string, or the texts of an array of parts.
@@ -148,5 +156,15 @@ mod tests {
         ]);
         let request = json!({ "input": [{ "role": "user", "content": content }] });
         assert_eq!(user_text(&request), "one two");
+    }
+
+    #[test]
+    fn instructions_at_the_end_are_not_what_was_said() {
+        let instruction = json!({ "role": "developer", "content": "Be brief." });
+        let request = json!({ "input": [{ "role": "user", "content": "hi" }, instruction] });
+        assert_eq!(user_text(&request), "hi");
+        let output = json!({ "type": "function_call_output", "call_id": "c", "output": "sunny" });
+        let request = json!({ "input": [output, instruction] });
+        assert_eq!(tool_output(&request).as_deref(), Some("sunny"));
     }
 }

@@ -9,6 +9,7 @@
 //! - [`chat`]: Chat Completions requests to Responses requests, and Responses events to chunks or one answer
 //! - [`completions`]: the old `/v1/completions`, by way of a chat
 //! - [`images`]: pictures by the hosted tool
+//! - [`messages`]: Anthropic Messages requests to Responses requests, and Responses events to Messages events or one answer
 //! - [`rules`]: what each kind of upstream wants, applied last
 //! - [`models`]: model lists in both shapes
 //! - [`error`]: the OpenAI error body
@@ -19,6 +20,7 @@ pub mod chat;
 pub mod completions;
 pub mod error;
 pub mod images;
+pub mod messages;
 pub mod models;
 pub mod names;
 pub mod responses;

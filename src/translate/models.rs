@@ -143,6 +143,48 @@ pub fn openai_model(slug: &str) -> Vec<u8> {
     openai_value(slug).to_string().into_bytes()
 }
 
+/// Which part of a list an Anthropic client asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// At most so many; Anthropic's own default when missing.
+    pub limit: Option<usize>,
+    pub after_id: Option<String>,
+    pub before_id: Option<String>,
+}
+
+/// The body of `GET /v1/models` for Anthropic clients (anthropic-sdk-python `types/model_info.py`, `pagination.py`).
+pub fn anthropic_list<'a>(slugs: impl IntoIterator<Item = &'a str>, page: &Page) -> Vec<u8> {
+    const DEFAULT_LIMIT: usize = 20;
+    const MAX_LIMIT: usize = 1_000;
+    let limit = page.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+    let all: Vec<&str> = distinct(slugs).collect();
+    let place_of = |id: &String| all.iter().position(|slug| slug == id).unwrap_or(all.len());
+    let from = page.after_id.as_ref().map_or(0, |id| place_of(id) + 1);
+    let to = page.before_id.as_ref().map_or(all.len(), place_of);
+    let wanted = all.get(from..to).unwrap_or_default();
+    let rest = wanted.len().saturating_sub(limit);
+    let shown = if page.before_id.is_some() {
+        wanted.get(rest..)
+    } else {
+        wanted.get(..wanted.len() - rest)
+    };
+    let shown = shown.unwrap_or_default();
+    let data: Vec<Value> = shown.iter().map(|slug| anthropic_value(slug)).collect();
+    json!({
+        "data": data,
+        "has_more": rest > 0,
+        "first_id": shown.first(),
+        "last_id": shown.last(),
+    })
+    .to_string()
+    .into_bytes()
+}
+
+/// The body of `GET /v1/models/{id}` for Anthropic clients.
+pub fn anthropic_model(slug: &str) -> Vec<u8> {
+    anthropic_value(slug).to_string().into_bytes()
+}
+
 /// The body of `GET …/models?client_version=…` for the Codex CLI, when only names are known.
 ///
 /// Holds every field that the parser of early 2026 requires, with the values of a plain model: a client that knows the
@@ -180,6 +222,11 @@ fn distinct<'a>(slugs: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item 
 
 fn openai_value(slug: &str) -> Value {
     json!({"id": slug, "object": "model", "created": MODELS_CREATED, "owned_by": "openai"})
+}
+
+fn anthropic_value(slug: &str) -> Value {
+    // MODELS_CREATED, as this dialect writes it.
+    json!({"type": "model", "id": slug, "display_name": slug, "created_at": "2025-01-01T00:00:00Z"})
 }
 
 fn codex_value(place: usize, slug: &str) -> Value {
@@ -235,6 +282,45 @@ mod tests {
         );
         let one: Value = serde_json::from_slice(&openai_model("b")).unwrap();
         assert_eq!(one["object"], "model");
+    }
+
+    #[test]
+    fn an_anthropic_list_has_pages_in_both_directions() {
+        let page = |limit, after: Option<&str>, before: Option<&str>| {
+            let page = Page {
+                limit,
+                after_id: after.map(str::to_owned),
+                before_id: before.map(str::to_owned),
+            };
+            let list = anthropic_list(["a", "b", "c", "b", "d"], &page);
+            let list: Value = serde_json::from_slice(&list).unwrap();
+            let data = list["data"].as_array().unwrap();
+            let ids: String = data
+                .iter()
+                .map(|model| model["id"].as_str().unwrap())
+                .collect();
+            let end = |name: &str| list[name].as_str().unwrap_or("-").to_owned();
+            (
+                ids,
+                list["has_more"] == true,
+                end("first_id"),
+                end("last_id"),
+            )
+        };
+        let told = |ids: &str, has_more, first: &str, last: &str| {
+            (ids.to_owned(), has_more, first.to_owned(), last.to_owned())
+        };
+        assert_eq!(page(None, None, None), told("abcd", false, "a", "d"));
+        assert_eq!(page(Some(3), None, None), told("abc", true, "a", "c"));
+        assert_eq!(page(Some(3), Some("c"), None), told("d", false, "d", "d"));
+        assert_eq!(page(Some(2), None, Some("d")), told("bc", true, "b", "c"));
+        assert_eq!(page(Some(0), Some("d"), None), told("", false, "-", "-"));
+        assert_eq!(page(None, Some("x"), None), told("", false, "-", "-"));
+        let one: Value = serde_json::from_slice(&anthropic_model("a")).unwrap();
+        assert_eq!(
+            (&one["type"], &one["display_name"]),
+            (&json!("model"), &json!("a"))
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 
 use super::event::{Effect, Event, Reading};
 use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
-use crate::desk::settings::Listen;
+use crate::desk::settings::{Listen, ModelMap};
 use crate::pool::{Access, Pool};
 use crate::profile::{Fingerprint, ProfileName};
 use crate::router::{
@@ -37,6 +37,7 @@ pub struct Hands {
     events: mpsc::Sender<Event>,
     reports: mpsc::Sender<Report>,
     waiters: HashMap<ProfileName, Vec<Waiter>>,
+    models: ModelMap,
     router: Option<Running>,
     /// Polls, looks and reads: may be dropped at the end.
     tasks: JoinSet<()>,
@@ -113,11 +114,17 @@ impl Hands {
             events,
             reports,
             waiters: HashMap::new(),
+            models: ModelMap::default(),
             router: None,
             tasks: JoinSet::new(),
             precious: JoinSet::new(),
             last_switch: oneshot::channel().1,
         }
+    }
+
+    /// What the router asks for where a client names a model that is not ours.
+    pub fn with_models(self, models: ModelMap) -> Self {
+        Self { models, ..self }
     }
 
     pub fn wait_for_token(&mut self, name: ProfileName, waiter: Waiter) {
@@ -286,6 +293,7 @@ impl Hands {
             RouterConfig {
                 listen,
                 limits: Limits::default(),
+                models: self.models.clone(),
             },
             deps,
         )

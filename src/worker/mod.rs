@@ -138,7 +138,8 @@ async fn run(options: Options, back: DeskBack) {
         pool_receiver,
         event_sender,
         report_sender,
-    );
+    )
+    .with_models(options.settings.models.clone());
     let state = AppState::new(Arc::new(options.settings), options.polls);
     let mut worker = Loop {
         state,

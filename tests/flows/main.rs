@@ -17,6 +17,7 @@ mod support;
 mod bad_input;
 mod headless;
 mod refreshing;
+mod sdk_anthropic;
 mod sdk_python;
 mod switching;
 mod watching;

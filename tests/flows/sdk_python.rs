@@ -1,15 +1,14 @@
 //! The real `openai` package for Python against the router: the README's own example first.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     time::Duration,
 };
 
 use codex_router::simulator::{Account, Reply, Window};
 
-use crate::support::{Program, Rig, skip};
+use crate::support::{Program, Rig, python_with, run_python};
 
 /// Stands above the example in README.md.
 const MARKER: &str = "<!-- example: sdk -->";
@@ -120,10 +119,7 @@ impl Sdk {
 
     /// `None`: skipped, because there is no Python with the package.
     fn start(add_more: impl FnOnce(&Rig)) -> Option<Self> {
-        let Some(python) = python() else {
-            skip("there is no Python with the openai package (`make test` installs it)");
-            return None;
-        };
+        let python = python_with("openai")?;
         let rig = Rig::start();
         rig.add("empty", Account::chatgpt("empty"));
         let half_used = [Window::weekly(60.0, Duration::from_secs(3 * 24 * 3600))];
@@ -162,35 +158,9 @@ impl Sdk {
         assert_eq!(stdout, format!("{name}: ok\n"));
     }
 
-    /// Runs Python to its end, and gives what it printed.
     fn run(&self, arguments: &[&str]) -> String {
-        let output = Command::new(&self.python)
-            .args(arguments)
-            .env_clear()
-            .env("PATH", env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.rig.scratch().join("user"))
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let stdout = String::from_utf8(output.stdout).unwrap();
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{stdout}\n{stderr}");
-        stdout
+        run_python(&self.python, &self.rig, arguments)
     }
-}
-
-/// The one that `make test` made, or any that has the package.
-fn python() -> Option<PathBuf> {
-    let named = env::var_os("CODEX_ROUTER_TEST_PYTHON").map(PathBuf::from);
-    let python = named.unwrap_or_else(|| PathBuf::from("python3"));
-    let has_package = Command::new(&python)
-        .args(["-c", "import openai"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    has_package.then_some(python)
 }
 
 /// The fenced block under the marker.

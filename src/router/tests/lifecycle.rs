@@ -12,6 +12,7 @@ async fn localhost_is_served_on_both_addresses() {
     let config = RouterConfig {
         listen: Listen::Localhost { port: 0 },
         limits: Limits::default(),
+        models: ModelMap::default(),
     };
     let deps = RouterDeps {
         pool: rig.pool.subscribe(),
@@ -37,6 +38,7 @@ async fn a_taken_port_is_a_reason_not_to_start() {
             port: rig.address().port(),
         },
         limits: Limits::default(),
+        models: ModelMap::default(),
     };
     let deps = RouterDeps {
         pool: rig.pool.subscribe(),

@@ -24,6 +24,7 @@ mod forward;
 mod front;
 mod images;
 mod lifecycle;
+mod messages;
 mod models;
 mod passthrough;
 mod streams;
@@ -101,6 +102,7 @@ impl Rig {
         let config = RouterConfig {
             listen: Listen::parse("127.0.0.1:0").unwrap(),
             limits,
+            models: ModelMap::default(),
         };
         let deps = RouterDeps {
             pool: pool_of_router,

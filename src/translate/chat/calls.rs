@@ -7,14 +7,14 @@
 use super::sent::Sent;
 
 #[derive(Debug, Default)]
-pub(super) struct Calls {
+pub(in crate::translate) struct Calls {
     calls: Vec<Call>,
     announced: usize,
 }
 
 /// One call.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(in crate::translate) struct Call {
     item: u64,
     /// From a whole item; 0 until then.
     call: u64,
@@ -30,7 +30,7 @@ pub(super) struct Call {
 
 /// How an event names its call; ids as hashes, 0 for none.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct CallKey {
+pub(in crate::translate) struct CallKey {
     pub item: u64,
     pub call: u64,
     pub output_index: Option<u64>,

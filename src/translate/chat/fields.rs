@@ -8,7 +8,7 @@ use crate::translate::RequestError;
 
 /// Where in the request we are, written only when somebody asks: `messages[2].content[0]`.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Place<'p> {
+pub(in crate::translate) enum Place<'p> {
     Root,
     Field(&'p Self, &'p str),
     Element(&'p Self, usize),
@@ -32,7 +32,7 @@ impl fmt::Display for Place<'_> {
 }
 
 /// An object of the request. A field that is `null` counts as absent.
-pub(super) struct Fields<'p> {
+pub(in crate::translate) struct Fields<'p> {
     map: Map<String, Value>,
     pub place: &'p Place<'p>,
 }
@@ -52,6 +52,11 @@ impl<'p> Fields<'p> {
     /// Whether the field is there and says something.
     pub fn has(&self, name: &str) -> bool {
         self.map.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// Whether the field is exactly this text.
+    pub fn has_text(&self, name: &str, text: &str) -> bool {
+        self.map.get(name).and_then(Value::as_str) == Some(text)
     }
 
     pub fn string(&mut self, name: &str) -> Result<Option<String>, RequestError> {

@@ -8,18 +8,18 @@
 //! listed in [`ChatRequest::dropped`], and what would change the answer is refused with the name of the field.
 
 mod aggregate;
-mod calls;
+pub(super) mod calls;
 mod chunks;
-mod fields;
+pub(super) mod fields;
 mod messages;
 mod parts;
 mod reply;
-mod request;
-mod sent;
-mod stop;
+pub(super) mod request;
+pub(super) mod sent;
+pub(super) mod stop;
 mod stream;
-mod texts;
-mod tools;
+pub(super) mod texts;
+pub(super) mod tools;
 
 pub use aggregate::ChatAnswer;
 pub(crate) use reply::usage_value;

@@ -414,7 +414,7 @@ fn put_same_names(
 }
 
 /// A fingerprint of the model and of everything up to the first user message, which later turns only add to.
-fn opening_fingerprint(model: &str, input: &[Value]) -> String {
+pub(in crate::translate) fn opening_fingerprint(model: &str, input: &[Value]) -> String {
     let first_user = input
         .iter()
         .position(|item| item.get("role").and_then(Value::as_str) == Some("user"));

@@ -9,14 +9,14 @@ use crate::translate::raw;
 
 /// The text that went to the client in pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Sent {
+pub(in crate::translate) struct Sent {
     bytes: usize,
     hash: u64,
 }
 
 /// What a snapshot adds to what was sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Missing<'a> {
+pub(in crate::translate) enum Missing<'a> {
     Nothing,
     End(&'a str),
     /// The snapshot does not begin with what was sent: nothing can be put right by appending.
@@ -58,14 +58,14 @@ impl Sent {
 }
 
 /// An id of the upstream as a number; 0 for none or a blank one.
-pub(super) fn id_hash(id: Option<Cow<'_, str>>) -> u64 {
+pub(in crate::translate) fn id_hash(id: Option<Cow<'_, str>>) -> u64 {
     match id {
         Some(id) if !id.is_empty() => fnv(FNV_OFFSET, id.as_bytes()).max(1),
         _ => 0,
     }
 }
 
-pub(super) fn text_hash(text: &str) -> u64 {
+pub(in crate::translate) fn text_hash(text: &str) -> u64 {
     fnv(FNV_OFFSET, text.as_bytes())
 }
 

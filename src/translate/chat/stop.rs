@@ -4,15 +4,17 @@ use std::mem;
 
 /// Watches a text for the first of several stop sequences.
 #[derive(Debug)]
-pub(super) struct StopCutter {
+pub(in crate::translate) struct StopCutter {
     stops: Vec<String>,
     /// The end of what arrived, as long as it may be the beginning of a stop sequence.
     held: String,
+    /// Which one ended the text.
+    found: Option<usize>,
 }
 
 /// What may go to the client.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Passed {
+pub(in crate::translate) enum Passed {
     /// This much, and the text goes on.
     On(String),
     /// This much, and then the text ends.
@@ -27,13 +29,17 @@ impl StopCutter {
             .filter(|stop| !stop.is_empty())
             .cloned()
             .collect();
-        let held = String::new();
-        (!stops.is_empty()).then_some(Self { stops, held })
+        (!stops.is_empty()).then_some(Self {
+            stops,
+            held: String::new(),
+            found: None,
+        })
     }
 
     pub fn push(&mut self, text: &str) -> Passed {
         self.held.push_str(text);
-        if let Some(at) = first_stop(&self.held, &self.stops) {
+        if let Some((at, which)) = first_stop(&self.held, &self.stops) {
+            self.found = Some(which);
             self.held.truncate(at);
             return Passed::Cut(mem::take(&mut self.held));
         }
@@ -47,23 +53,29 @@ impl StopCutter {
         Passed::On(mem::replace(&mut self.held, rest))
     }
 
+    /// The stop sequence that ended the text.
+    pub fn found(&self) -> Option<&str> {
+        self.stops.get(self.found?).map(String::as_str)
+    }
+
     /// What was held back and turned out to be no stop sequence.
     pub fn take_held(&mut self) -> String {
         mem::take(&mut self.held)
     }
 }
 
-/// Where the text is to be cut: before the stop sequence that is complete first, and of two that are complete at once before
+/// Where the text is to be cut, and by which of the stop sequences: before the stop sequence that is complete first, and of two that are complete at once before
 /// the longer one. So the cut does not depend on the pieces in which the text arrives.
-fn first_stop(text: &str, stops: &[String]) -> Option<usize> {
+fn first_stop(text: &str, stops: &[String]) -> Option<(usize, usize)> {
     stops
         .iter()
-        .filter_map(|stop| {
+        .enumerate()
+        .filter_map(|(which, stop)| {
             let begin = text.find(stop.as_str())?;
-            Some((begin + stop.len(), begin))
+            Some((begin + stop.len(), begin, which))
         })
         .min()
-        .map(|(_end, begin)| begin)
+        .map(|(_end, begin, which)| (begin, which))
 }
 
 /// How many bytes at the end of `text` are the beginning of `stop`.
@@ -93,7 +105,9 @@ mod tests {
     fn a_stop_across_two_pieces_is_found() {
         let mut cutter = cutter(&["END"]);
         assert_eq!(cutter.push("text E"), Passed::On("text ".to_owned()));
+        assert_eq!(cutter.found(), None);
         assert_eq!(cutter.push("ND more"), Passed::Cut(String::new()));
+        assert_eq!(cutter.found(), Some("END"));
     }
 
     #[test]

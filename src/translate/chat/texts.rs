@@ -6,7 +6,7 @@ use crate::translate::responses::DeltaEvent;
 
 /// Which texts an answer is made of. They are numbered apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Family {
+pub(in crate::translate) enum Family {
     Text,
     Refusal,
     Summary,
@@ -33,7 +33,7 @@ pub(super) const REASONING: &str = "reasoning_content";
 
 /// Where a text stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PartPlace {
+pub(in crate::translate) struct PartPlace {
     /// The item id as a hash; 0 for none.
     pub item: u64,
     pub output_index: Option<u64>,
@@ -55,7 +55,7 @@ impl PartPlace {
     }
 
     /// Whether two events speak of one item. An event that names none may speak of any.
-    fn is_same_item(&self, other: &Self) -> bool {
+    pub fn is_same_item(&self, other: &Self) -> bool {
         let by_id = self.item != 0 && self.item == other.item;
         let by_index = self.output_index.is_some() && self.output_index == other.output_index;
         by_id || by_index || self.is_unnamed() || other.is_unnamed()
@@ -67,7 +67,7 @@ impl PartPlace {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Texts {
+pub(in crate::translate) struct Texts {
     parts: Vec<Part>,
 }
 
@@ -80,7 +80,7 @@ struct Part {
 
 /// Whether a text begins another paragraph of the reasoning, which wants an empty line before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Begins {
+pub(in crate::translate) enum Begins {
     Paragraph,
     Nothing,
 }

@@ -205,15 +205,7 @@ fn function_tool(
 ) -> Result<Value, RequestError> {
     let name = names.wire(function.required_string("name")?);
     let description = function.string("description")?;
-    let mut parameters = function.object("parameters")?.unwrap_or_default();
-    let is_object = parameters.get("type").is_none_or(|kind| kind == "object");
-    let has_shape = ["$ref", "anyOf", "oneOf", "allOf"]
-        .iter()
-        .any(|shape| parameters.contains_key(*shape));
-    if is_object && !has_shape {
-        parameters.entry("type").or_insert_with(|| json!("object"));
-        parameters.entry("properties").or_insert_with(|| json!({}));
-    }
+    let parameters = whole_schema(function.object("parameters")?.unwrap_or_default());
     // Responses is strict unless told otherwise, Chat is not.
     let strict = function.boolean("strict")?.unwrap_or(false);
     function.drop_rest(dropped);
@@ -226,6 +218,19 @@ fn function_tool(
     made.insert("parameters".to_owned(), Value::Object(parameters));
     made.insert("strict".to_owned(), Value::Bool(strict));
     Ok(Value::Object(made))
+}
+
+/// A schema of arguments with what upstreams insist on: that it is an object, and its properties.
+pub(in crate::translate) fn whole_schema(mut parameters: Map<String, Value>) -> Map<String, Value> {
+    let is_object = parameters.get("type").is_none_or(|kind| kind == "object");
+    let has_shape = ["$ref", "anyOf", "oneOf", "allOf"]
+        .iter()
+        .any(|shape| parameters.contains_key(*shape));
+    if is_object && !has_shape {
+        parameters.entry("type").or_insert_with(|| json!("object"));
+        parameters.entry("properties").or_insert_with(|| json!({}));
+    }
+    parameters
 }
 
 fn custom_tool(

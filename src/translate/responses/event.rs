@@ -236,6 +236,9 @@ pub(crate) struct Item<'a> {
     content: Option<&'a RawValue>,
     #[serde(borrow)]
     summary: Option<&'a RawValue>,
+    /// The reasoning itself, for nobody but the upstream that made it.
+    #[serde(borrow)]
+    pub encrypted_content: Option<&'a RawValue>,
     /// The base64 of a generated image.
     #[serde(borrow)]
     pub result: Option<&'a RawValue>,

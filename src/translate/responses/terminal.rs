@@ -15,11 +15,13 @@ pub enum Terminal {
     Failed(Box<Failure>),
 }
 
-/// Tokens of one answer. Cached tokens are part of the input, reasoning tokens part of the output.
+/// Tokens of one answer. Cached and newly cached tokens are part of the input, reasoning tokens part of the output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TokenUsage {
     pub input: u64,
     pub cached: u64,
+    /// Put into the cache by this request.
+    pub cache_write: u64,
     pub output: u64,
     pub reasoning: u64,
     pub total: u64,
@@ -71,9 +73,10 @@ struct WireUsage {
     total_tokens: Option<u64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct WireInputDetails {
     cached_tokens: Option<u64>,
+    cache_write_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -137,12 +140,11 @@ impl<'a> TerminalEvent<'a> {
 impl TokenUsage {
     fn read(json: &RawValue) -> Option<Self> {
         let wire: WireUsage = serde_json::from_str(json.get()).ok()?; // null or another shape: nothing is known
+        let input = wire.input_tokens_details.unwrap_or_default();
         Some(Self {
             input: wire.input_tokens,
-            cached: wire
-                .input_tokens_details
-                .and_then(|details| details.cached_tokens)
-                .unwrap_or(0),
+            cached: input.cached_tokens.unwrap_or(0),
+            cache_write: input.cache_write_tokens.unwrap_or(0),
             output: wire.output_tokens,
             reasoning: wire
                 .output_tokens_details
@@ -174,12 +176,13 @@ mod tests {
     #[test]
     fn a_completed_answer_tells_its_tokens() {
         let event = read(
-            r#"{"type":"response.completed","response":{"id":"resp_1","usage":{"input_tokens":10,"input_tokens_details":{"cached_tokens":4},"output_tokens":3,"output_tokens_details":{"reasoning_tokens":1},"total_tokens":13}}}"#,
+            r#"{"type":"response.completed","response":{"id":"resp_1","usage":{"input_tokens":10,"input_tokens_details":{"cached_tokens":4,"cache_write_tokens":2},"output_tokens":3,"output_tokens_details":{"reasoning_tokens":1},"total_tokens":13}}}"#,
         );
         assert_eq!(event.terminal, Terminal::Completed);
         let usage = TokenUsage {
             input: 10,
             cached: 4,
+            cache_write: 2,
             output: 3,
             reasoning: 1,
             total: 13,

@@ -4,6 +4,7 @@
 //! user's home, changes this process's environment or leaves 127.0.0.1.
 
 mod program;
+mod python;
 mod rig;
 mod skip;
 mod wait;
@@ -18,6 +19,7 @@ mod screen;
 mod tray_host;
 
 pub use program::{Ended, Program};
+pub use python::{python_with, run_python};
 pub use rig::{Answer, Rig, write_private};
 pub use skip::{binary, has_tool, skip};
 pub use wait::until;
