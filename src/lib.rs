@@ -18,7 +18,7 @@
 //! - [`simulator`]: a pretend upstream on loopback, for `demo` and tests
 //!
 //! Floor 3, services:
-//! - [`router`]: accept, guard, route, attempt, reply
+//! - [`router`]: accept, guard, route, search, attempt, reply
 //! - [`worker`]: the thread that owns the truth: refresher, poller, watcher, publisher
 //!
 //! Floor 4, faces:

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use memchr::memmem;
 use serde_json::{Map, Value};
 
-use super::attempt::Asker;
 use super::body::Held;
 use super::headers::Client;
+use super::search::Asker;
 use crate::translate::chat::ChatRequest;
 use crate::translate::images::ImageRequest;
 use crate::translate::messages::MessagesRequest;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::ask::Ask;
-use super::attempt::{self, Content};
+use super::attempt::Content;
 use super::body::{Held, RequestBody};
 use super::headers::Client;
 use super::reply::{self, Refusal};
 use super::report::Record;
 use super::serve::{Answered, Streamed, random_id, unix_secs};
 use super::voice::Voice;
-use super::{House, whole};
+use super::{House, search, whole};
 use crate::translate::Failure;
 use crate::translate::chat::{
     ChatAnswer, ChatReplyHead, ChatRequest, ChunkWriter, responses_from_chat,
@@ -60,7 +60,7 @@ pub(super) async fn ask(
 ) -> Result<Asked, Refusal> {
     // What Codex says of itself belongs to its own dialect; here everybody is a plain client.
     let mut ask = Ask::of_chat(&mut request, Client::plain(head), held);
-    let mut opening = attempt::first_good(house, &mut ask, record).await?;
+    let mut opening = search::first_good(house, &mut ask, record).await?;
     let headers = ask.client.reply_headers(&opening.headers);
     let source = match opening.content {
         Content::Events(source) => source,

@@ -4,6 +4,7 @@
 //! Nothing is translated: the base64 of an embedding, the bytes of a sound and fields that nobody here knows stay untouched.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -11,23 +12,26 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use memchr::memmem;
 use serde::Deserialize;
 
-use super::House;
-use super::attempt::{self, Asker};
+use super::access::bearer_of;
 use super::body::{Held, RequestBody};
 use super::headers::Client;
 use super::reply::{self, Refusal};
 use super::report::{AttemptResult, Dialect, Record};
+use super::search::{self, Asker};
 use super::serve::{Answered, Relayed};
+use super::setback::Setback;
+use super::{House, arrival};
+use crate::pool::Access;
 use crate::translate::responses::TokenUsage;
 
 /// A request that is passed on as it is.
 pub(super) struct Parcel {
     /// Below the base of the API.
-    pub(super) path: &'static str,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    path: &'static str,
+    headers: HeaderMap,
+    body: Bytes,
     /// Whether the answer may take minutes to begin.
-    pub(super) is_long: bool,
+    is_long: bool,
     model: String,
     client: Client,
     what: &'static str,
@@ -72,7 +76,7 @@ pub(super) async fn answer(
         _held: body.held,
     };
     let (mut attempt, of_reply, forwarded) =
-        attempt::first_forwarded(house, &parcel, record).await?;
+        search::first_forwarded(house, &parcel, record).await?;
     let mut headers = parcel.client.reply_headers(&of_reply);
     if let Some(content_type) = of_reply.get(CONTENT_TYPE) {
         headers.insert(CONTENT_TYPE, content_type.clone());
@@ -121,6 +125,35 @@ impl Parcel {
             is_responses: false,
             api_only: Some(self.what),
         }
+    }
+
+    /// Sends it as it is. Only API keys are asked, and those do not run out.
+    pub(super) async fn send(
+        &self,
+        house: &House,
+        access: &Access,
+    ) -> Result<(HeaderMap, Forwarded), Setback> {
+        let limits = &house.limits;
+        let patience = if self.is_long {
+            limits.answer_head_reasoning
+        } else {
+            limits.answer_head
+        };
+        let bearer = bearer_of(access);
+        let (headers, body) = (self.headers.clone(), self.body.clone());
+        let sending = house.upstream.forward(self.path, &bearer, headers, body);
+        let reply = arrival::head(sending, patience).await?;
+        let reply = arrival::good(reply, SystemTime::now()).await?;
+        let is_json = reply
+            .headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+        let forwarded = if is_json {
+            Forwarded::Whole(arrival::whole(reply.body, limits.event_idle).await?)
+        } else {
+            Forwarded::Bytes(reply.body)
+        };
+        Ok((reply.headers, forwarded))
     }
 }
 

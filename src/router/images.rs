@@ -7,12 +7,13 @@ use http::HeaderMap;
 
 use super::House;
 use super::ask::Ask;
-use super::attempt::{self, Content};
+use super::attempt::Content;
 use super::body::RequestBody;
 use super::forward;
 use super::headers::Client;
 use super::reply::{self, Refusal};
 use super::report::{Dialect, Record};
+use super::search;
 use super::serve::{Answered, Streamed, unix_secs};
 use super::voice::Voice;
 use super::whole;
@@ -49,7 +50,7 @@ pub(super) async fn answer(
             client,
             body.held.none(),
         );
-        let mut opening = attempt::first_good(house, &mut ask, record).await?;
+        let mut opening = search::first_good(house, &mut ask, record).await?;
         headers = ask.client.reply_headers(&opening.headers);
         let source = match opening.content {
             Content::Events(source) => source,

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName};
 
 use super::ask::Ask;
-use super::attempt::{self, Content};
+use super::attempt::Content;
 use super::body::RequestBody;
 use super::headers::Client;
 use super::reply::{self, Refusal};
 use super::report::Record;
 use super::serve::{Answered, Streamed, random_id};
 use super::voice::Voice;
-use super::{House, whole};
+use super::{House, search, whole};
 use crate::translate::Failure;
 use crate::translate::messages::{
     MessageAnswer, MessageWriter, count_tokens, responses_from_messages,
@@ -48,7 +48,7 @@ pub(super) async fn answer(
     let reply_head = request.reply_head(format!("msg_{}", random_id()));
     let model = house.model_map.model_for(&request.model).to_owned();
     let mut ask = Ask::of_messages(&mut request, model, Client::plain(head), body.held);
-    let mut opening = attempt::first_good(house, &mut ask, record).await?;
+    let mut opening = search::first_good(house, &mut ask, record).await?;
     let headers = ask.client.reply_headers(&opening.headers);
     let source = match opening.content {
         Content::Events(source) => source,

@@ -1,8 +1,8 @@
 //! The local endpoint: what clients talk to, and how it finds a profile that answers.
 //!
 //! Reads in the order of a request: `accept` takes the connection, `guard` looks at the head, `routes` finds the dialect, `body`
-//! reads, a dialect (`chat`, `messages`, `responses`, `models`) understands, `attempt` asks profiles until one answers, `stream` or `whole`
-//! carries the answer back, `reply` words every refusal.
+//! reads, a dialect (`chat`, `messages`, `responses`, `models`) understands, `search` asks profiles until one answers, each by
+//! an `attempt`, `stream` or `whole` carries the answer back, `reply` words every refusal.
 //!
 //! It listens on loopback only. Nothing is retried once a byte of an answer has gone to the client. What happened is told to the
 //! worker as [`Report`]s. Never enters: files, refresh tokens, prompts in a log.
@@ -22,6 +22,7 @@ use crate::upstream::Upstream;
 mod accept;
 mod access;
 mod answer;
+mod arrival;
 mod ask;
 mod attempt;
 mod azure;
@@ -51,6 +52,7 @@ mod report;
 mod responses;
 mod retries;
 mod routes;
+mod search;
 mod serve;
 mod setback;
 mod source;

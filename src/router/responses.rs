@@ -6,14 +6,14 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use super::ask::Ask;
-use super::attempt::{self, Content};
+use super::attempt::Content;
 use super::body::RequestBody;
 use super::headers::Client;
 use super::reply::{self, Refusal};
 use super::report::{AttemptResult, Record};
 use super::serve::{Answered, Streamed, unix_secs};
 use super::voice::Voice;
-use super::{House, whole};
+use super::{House, search, whole};
 use crate::translate::responses::{
     OutputRecord, ResponsesAnswer, ResponsesRequest, TokenUsage, without_owner,
 };
@@ -28,7 +28,7 @@ pub(super) async fn answer(
     let request = ResponsesRequest::read(&body.bytes)?;
     record.note(|done| done.model.clone_from(&request.model));
     let mut ask = Ask::of_responses(request, body.bytes, Client::of(head), body.held);
-    let mut opening = attempt::first_good(house, &mut ask, record).await?;
+    let mut opening = search::first_good(house, &mut ask, record).await?;
     let headers = ask.client.reply_headers(&opening.headers);
     let source = match opening.content {
         Content::Events(source) => source,

@@ -1,0 +1,233 @@
+//! The loop that finds a profile which answers: choose, lease, let it try, and on to the next.
+//!
+//! Nothing is retried once a byte of an answer has gone to the client; the loop ends before the first one can.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::HeaderMap;
+use tokio::time::Instant;
+use tracing::debug;
+
+use super::House;
+use super::ask::Ask;
+use super::attempt::{Attempt, Opening};
+use super::exhausted::Exhausted;
+use super::forward::{Forwarded, Parcel};
+use super::headers::Client;
+use super::reply::{Refusal, UpstreamRefusal};
+use super::report::Record;
+use super::setback::{NextStep, Said, Setback};
+use crate::pool::{Choice, Lease, Need, choose_for};
+use crate::profile::ProfileName;
+
+/// Asks profiles until one answers.
+///
+/// # Errors
+/// The reply for the client when none does.
+pub(super) async fn first_good(
+    house: &Arc<House>,
+    ask: &mut Ask,
+    record: &mut Record,
+) -> Result<Opening, Refusal> {
+    let mut search = Search::begin(house);
+    loop {
+        let mut attempt = search.next(ask.asker(), record)?;
+        let outcome = attempt.run(ask, record, search.tried.is_empty()).await;
+        match outcome.inspect_err(|_nothing_was_sent| attempt.forget())? {
+            Ok((content, headers, service)) => {
+                return Ok(Opening {
+                    attempt,
+                    headers,
+                    service,
+                    content,
+                });
+            }
+            Err(setback) => search.note(attempt, setback, ask.asker())?,
+        }
+    }
+}
+
+/// Asks API keys until one answers a request that is passed on as it is.
+///
+/// # Errors
+/// As [`first_good`].
+pub(super) async fn first_forwarded(
+    house: &Arc<House>,
+    parcel: &Parcel,
+    record: &mut Record,
+) -> Result<(Attempt, HeaderMap, Forwarded), Refusal> {
+    let mut search = Search::begin(house);
+    loop {
+        let attempt = search.next(parcel.asker(), record)?;
+        match parcel.send(house, &attempt.member().access).await {
+            Ok((headers, forwarded)) => return Ok((attempt, headers, forwarded)),
+            Err(setback) => search.note(attempt, setback, parcel.asker())?,
+        }
+    }
+}
+
+/// Who wants to know, as far as it changes who is asked and how a refusal is told.
+#[derive(Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub(super) client: &'a Client,
+    pub(super) model: &'a str,
+    /// Whether the client speaks the upstreams' own dialect.
+    pub(super) is_responses: bool,
+    /// What is asked for, when only an API key opens it.
+    pub(super) api_only: Option<&'static str>,
+}
+
+/// One request's way through the pool.
+struct Search<'h> {
+    house: &'h Arc<House>,
+    end: Instant,
+    tried: Vec<(ProfileName, Setback)>,
+    /// The last one.
+    choice: Choice,
+    now: SystemTime,
+}
+
+impl<'h> Search<'h> {
+    fn begin(house: &'h Arc<House>) -> Self {
+        house.retries.earn(std::time::Instant::now());
+        Self {
+            house,
+            end: Instant::now() + house.limits.first_byte,
+            tried: Vec::new(),
+            choice: Choice::default(),
+            now: SystemTime::now(),
+        }
+    }
+
+    /// An attempt with the next profile, not yet sent.
+    fn next(&mut self, asker: Asker<'_>, record: &mut Record) -> Result<Attempt, Refusal> {
+        let (house, tried) = (self.house, &self.tried);
+        let pool = house.pool.borrow().clone();
+        let need = Need {
+            model: asker.model,
+            is_api_only: asker.api_only.is_some(),
+        };
+        self.now = SystemTime::now();
+        self.choice = choose_for(&pool, need, self.now);
+        let may_try =
+            tried.len() < house.limits.profiles && (tried.is_empty() || Instant::now() < self.end);
+        let next = self
+            .choice
+            .candidates
+            .iter()
+            .filter(|_| may_try)
+            .find(|candidate| tried.iter().all(|(name, _)| *name != candidate.member.name))
+            .filter(|_| may_afford(house, tried));
+        let Some(candidate) = next else {
+            return Err(self.give_up(asker));
+        };
+        record.note(|done| {
+            done.profile = Some(candidate.member.name.clone());
+            done.reason = Some(candidate.reason);
+            done.retries += u32::from(!tried.is_empty());
+        });
+        let lease = Lease::take(candidate.member.clone());
+        Ok(Attempt::new(house.clone(), lease))
+    }
+
+    /// Notes why an attempt gave nothing; an error when no other profile would mend it.
+    fn note(
+        &mut self,
+        mut attempt: Attempt,
+        setback: Setback,
+        asker: Asker<'_>,
+    ) -> Result<(), Refusal> {
+        let name = attempt.member().name.clone();
+        debug!(profile = %name, result = ?setback.result(""), "attempt failed");
+        match setback.result(asker.model) {
+            Some(result) => attempt.tell(result),
+            None => attempt.forget(),
+        }
+        match setback.next_step() {
+            NextStep::GiveUp => Err(self.refusal_of(name, setback, asker)),
+            NextStep::RefreshThenRetry | NextStep::TryNextProfile { .. } => {
+                self.tried.push((name, setback));
+                Ok(())
+            }
+        }
+    }
+
+    /// No profile is left: the client's answer.
+    fn give_up(&mut self, asker: Asker<'_>) -> Refusal {
+        let is_waiting = || {
+            self.choice
+                .left_out
+                .iter()
+                .any(|out| out.why.ends_by_itself())
+        };
+        if let Some(what) = asker.api_only
+            && self.tried.is_empty()
+            && self.choice.candidates.is_empty()
+            && !is_waiting()
+        {
+            return Refusal::NeedsKey { what };
+        }
+        let is_model = |(_, setback): &(ProfileName, Setback)| {
+            matches!(setback, Setback::ModelNotSupported(_))
+        };
+        // Everybody who was asked says the same about the model: then it is the request.
+        if !self.tried.is_empty()
+            && self.tried.iter().all(is_model)
+            && let Some((_, Setback::ModelNotSupported(said))) = self.tried.pop()
+        {
+            return said_by_upstream(*said, asker);
+        }
+        self.exhausted()
+    }
+
+    /// The client's answer after a setback that no other profile would mend.
+    fn refusal_of(&mut self, name: ProfileName, setback: Setback, asker: Asker<'_>) -> Refusal {
+        match setback {
+            Setback::ClientFault(said) | Setback::ModelNotSupported(said) => {
+                said_by_upstream(*said, asker)
+            }
+            Setback::TimedOut(after) => Refusal::TimedOut(after),
+            Setback::Spoiled(failure) => Refusal::Failed(failure),
+            setback @ (Setback::UsageLimit { .. }
+            | Setback::Throttled { .. }
+            | Setback::Unauthorized
+            | Setback::NoToken(_)
+            | Setback::Failing { .. }
+            | Setback::Unreachable { .. }
+            | Setback::Cut) => {
+                self.tried.push((name, setback));
+                self.exhausted()
+            }
+        }
+    }
+
+    fn exhausted(&self) -> Refusal {
+        let exhausted = Exhausted::new(&self.choice, &self.tried, self.now);
+        Refusal::Exhausted(Box::new(exhausted))
+    }
+}
+
+/// Whether the last setback allows another try. One that the next profile may meet as well is paid from the common budget.
+fn may_afford(house: &House, tried: &[(ProfileName, Setback)]) -> bool {
+    match tried.last().map(|(_, setback)| setback.next_step()) {
+        None | Some(NextStep::RefreshThenRetry) => true,
+        Some(NextStep::TryNextProfile { costs }) => {
+            !costs || house.retries.spend(std::time::Instant::now())
+        }
+        Some(NextStep::GiveUp) => false,
+    }
+}
+
+fn said_by_upstream(said: Said, asker: Asker<'_>) -> Refusal {
+    match said.reply {
+        None => Refusal::Failed(Box::new(said.failure)),
+        Some((status, headers, body)) => Refusal::Upstream(Box::new(UpstreamRefusal {
+            status,
+            headers: asker.client.reply_headers(&headers),
+            body,
+            failure: said.failure,
+            is_for_codex: asker.client.is_codex && asker.is_responses,
+        })),
+    }
+}
