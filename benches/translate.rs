@@ -7,6 +7,7 @@
 use std::hint::black_box;
 
 use bytes::Bytes;
+use codex_router::translate::EventWriter;
 use codex_router::translate::chat::{ChatReplyHead, ChunkWriter, responses_from_chat};
 use codex_router::translate::messages::{MessageHead, MessageWriter};
 use codex_router::translate::sse::Frames;

@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
+use super::House;
 use super::ask::Ask;
-use super::attempt::Content;
 use super::body::{Held, RequestBody};
 use super::headers::Client;
-use super::reply::{self, Refusal};
+use super::reply::Refusal;
 use super::report::Record;
-use super::serve::{Answered, Streamed, random_id, unix_secs};
+use super::serve::{Answered, random_id, unix_secs};
+use super::translated::{self, Made, Wanted};
 use super::voice::Voice;
-use super::{House, search, whole};
-use crate::translate::Failure;
 use crate::translate::chat::{
     ChatAnswer, ChatReplyHead, ChatRequest, ChunkWriter, responses_from_chat,
 };
@@ -27,23 +26,8 @@ pub(super) async fn answer(
     let request = responses_from_chat(&body.bytes)?;
     record.note(|done| done.model.clone_from(&request.model));
     let reply_head = request.reply_head(format!("chatcmpl-{}", random_id()), unix_secs());
-    match ask(house, head, request, reply_head, body.held, record).await? {
-        Asked::Events(streamed) => Ok(Answered::Events(streamed)),
-        Asked::Whole(answer, headers) => {
-            record.note(|done| done.tokens = answer.usage());
-            let body = answer.finish().map_err(Refusal::Failed)?;
-            let mut reply = reply::json(body);
-            reply.headers_mut().extend(headers);
-            Ok(Answered::Whole(reply))
-        }
-    }
-}
-
-/// What an upstream made of a chat.
-pub(super) enum Asked {
-    Events(Box<Streamed>),
-    /// A complete answer, and the headers that go with it.
-    Whole(Box<ChatAnswer>, HeaderMap),
+    let made = ask(house, head, request, reply_head, body.held, record).await?;
+    made.into_answered(record, ChatAnswer::finish)
 }
 
 /// Asks upstreams for the answer to a chat.
@@ -57,38 +41,13 @@ pub(super) async fn ask(
     reply_head: ChatReplyHead,
     held: Held,
     record: &mut Record,
-) -> Result<Asked, Refusal> {
-    // What Codex says of itself belongs to its own dialect; here everybody is a plain client.
-    let mut ask = Ask::of_chat(&mut request, Client::plain(head), held);
-    let mut opening = search::first_good(house, &mut ask, record).await?;
-    let headers = ask.client.reply_headers(&opening.headers);
-    let source = match opening.content {
-        Content::Events(source) => source,
-        // Every body that we translate asks for a stream, so this is no answer to it.
-        Content::Whole(body) => {
-            return Err(Refusal::Failed(Box::new(Failure::from_body(&body))));
-        }
+) -> Result<Made<ChatAnswer>, Refusal> {
+    let wanted = if request.stream {
+        Wanted::Events(Voice::Chat(Box::new(ChunkWriter::new(reply_head))))
+    } else {
+        Wanted::Whole(ChatAnswer::new(reply_head))
     };
-    if ask.is_stream {
-        return Ok(Asked::Events(Box::new(Streamed {
-            source,
-            voice: Voice::Chat(Box::new(ChunkWriter::new(reply_head))),
-            attempt: opening.attempt,
-            model: ask.model,
-            headers,
-        })));
-    }
-    let mut answer = ChatAnswer::new(reply_head);
-    let model = std::mem::take(&mut ask.model);
-    drop(ask);
-    let collected = whole::collect(
-        house,
-        &model,
-        source,
-        &mut opening.attempt,
-        record,
-        |kind, data| answer.push_kind(kind, data),
-    );
-    collected.await?;
-    Ok(Asked::Whole(Box::new(answer), headers))
+    // What Codex says of itself belongs to its own dialect; here everybody is a plain client.
+    let ask = Ask::of_chat(&mut request, Client::plain(head), held);
+    translated::ask(house, ask, wanted, record).await
 }

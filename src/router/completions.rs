@@ -6,10 +6,11 @@ use http::HeaderMap;
 
 use super::House;
 use super::body::RequestBody;
-use super::chat::{self, Asked};
-use super::reply::{self, Refusal};
+use super::chat;
+use super::reply::Refusal;
 use super::report::Record;
 use super::serve::{Answered, random_id, unix_secs};
+use super::translated::{self, Made};
 use crate::translate::completions::{CompletionAnswer, responses_from_completion};
 
 pub(super) async fn answer(
@@ -29,17 +30,15 @@ pub(super) async fn answer(
         let whole = whole.get_or_insert_with(|| CompletionAnswer::new(&reply_head));
         // The body's room is held here, for all of its prompts.
         match chat::ask(house, head, chat, reply_head, body.held.none(), record).await? {
-            Asked::Events(streamed) => return Ok(Answered::Events(streamed)),
-            Asked::Whole(answer, of_reply) => {
+            Made::Events(streamed) => return Ok(Answered::Events(streamed)),
+            Made::Whole(answer, of_reply) => {
                 headers = of_reply;
-                whole.add(*answer).map_err(Refusal::Failed)?;
+                whole.add(answer).map_err(Refusal::Failed)?;
             }
         }
     }
     let usage = whole.as_ref().and_then(CompletionAnswer::usage);
     record.note(|done| done.tokens = usage);
     let body = whole.map(CompletionAnswer::finish).unwrap_or_default();
-    let mut reply = reply::json(body);
-    reply.headers_mut().extend(headers);
-    Ok(Answered::Whole(reply))
+    Ok(translated::document(body, headers))
 }

@@ -7,18 +7,15 @@ use http::HeaderMap;
 
 use super::House;
 use super::ask::Ask;
-use super::attempt::Content;
 use super::body::RequestBody;
 use super::forward;
 use super::headers::Client;
-use super::reply::{self, Refusal};
+use super::reply::Refusal;
 use super::report::{Dialect, Record};
-use super::search;
-use super::serve::{Answered, Streamed, unix_secs};
+use super::serve::{Answered, unix_secs};
+use super::translated::{self, Made, Wanted};
 use super::voice::Voice;
-use super::whole;
 use crate::pool::{Access, choose};
-use crate::translate::Failure;
 use crate::translate::images::{ImageAnswer, ImageRequest, ImageWriter, is_hosted};
 use crate::translate::responses::ResponsesAnswer;
 
@@ -43,47 +40,23 @@ pub(super) async fn answer(
     // One after the other: ten pictures at once would look like ten clients.
     for _ in 0..request.count {
         let client = Client::plain(head);
-        let mut ask = Ask::of_image(
-            &request,
-            dropped.clone(),
-            HOST_MODEL,
-            client,
-            body.held.none(),
-        );
-        let mut opening = search::first_good(house, &mut ask, record).await?;
-        headers = ask.client.reply_headers(&opening.headers);
-        let source = match opening.content {
-            Content::Events(source) => source,
-            // Every body that we translate asks for a stream, so this is no answer to it.
-            Content::Whole(body) => {
-                return Err(Refusal::Failed(Box::new(Failure::from_body(&body))));
-            }
+        let held = body.held.none();
+        let ask = Ask::of_image(&request, dropped.clone(), HOST_MODEL, client, held);
+        let wanted = if request.stream {
+            Wanted::Events(Voice::Image(Box::new(ImageWriter::new(&request, created))))
+        } else {
+            Wanted::Whole(ResponsesAnswer::new(HOST_MODEL, created))
         };
-        if request.stream {
-            return Ok(Answered::Events(Box::new(Streamed {
-                source,
-                voice: Voice::Image(Box::new(ImageWriter::new(&request, created))),
-                attempt: opening.attempt,
-                model: ask.model,
-                headers,
-            })));
+        match translated::ask(house, ask, wanted, record).await? {
+            Made::Events(streamed) => return Ok(Answered::Events(streamed)),
+            Made::Whole(answer, of_reply) => {
+                headers = of_reply;
+                all.add(answer).map_err(Refusal::Failed)?;
+            }
         }
-        let mut answer = ResponsesAnswer::new(HOST_MODEL, created);
-        let collected = whole::collect(
-            house,
-            HOST_MODEL,
-            source,
-            &mut opening.attempt,
-            record,
-            |kind, data| answer.push_kind(kind, data),
-        );
-        collected.await?;
-        all.add(answer).map_err(Refusal::Failed)?;
     }
     record.note(|done| done.tokens = all.usage());
-    let mut reply = reply::json(all.finish());
-    reply.headers_mut().extend(headers);
-    Ok(Answered::Whole(reply))
+    Ok(translated::document(all.finish(), headers))
 }
 
 /// Whether the pool would ask an API key first: that has the endpoint itself.

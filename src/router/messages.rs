@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 
+use super::House;
 use super::ask::Ask;
-use super::attempt::Content;
 use super::body::RequestBody;
 use super::headers::Client;
 use super::reply::{self, Refusal};
 use super::report::Record;
-use super::serve::{Answered, Streamed, random_id};
+use super::serve::{Answered, random_id};
+use super::translated::{self, Wanted};
 use super::voice::Voice;
-use super::{House, search, whole};
-use crate::translate::Failure;
 use crate::translate::messages::{
     MessageAnswer, MessageWriter, count_tokens, responses_from_messages,
 };
@@ -47,42 +46,14 @@ pub(super) async fn answer(
     record.note(|done| done.model.clone_from(&request.model));
     let reply_head = request.reply_head(format!("msg_{}", random_id()));
     let model = house.model_map.model_for(&request.model).to_owned();
-    let mut ask = Ask::of_messages(&mut request, model, Client::plain(head), body.held);
-    let mut opening = search::first_good(house, &mut ask, record).await?;
-    let headers = ask.client.reply_headers(&opening.headers);
-    let source = match opening.content {
-        Content::Events(source) => source,
-        // Every body that we translate asks for a stream, so this is no answer to it.
-        Content::Whole(body) => {
-            return Err(Refusal::Failed(Box::new(Failure::from_body(&body))));
-        }
+    let wanted = if request.stream {
+        Wanted::Events(Voice::Messages(Box::new(MessageWriter::new(reply_head))))
+    } else {
+        Wanted::Whole(MessageAnswer::new(reply_head))
     };
-    if ask.is_stream {
-        return Ok(Answered::Events(Box::new(Streamed {
-            source,
-            voice: Voice::Messages(Box::new(MessageWriter::new(reply_head))),
-            attempt: opening.attempt,
-            model: ask.model,
-            headers,
-        })));
-    }
-    let mut answer = MessageAnswer::new(reply_head);
-    let model = std::mem::take(&mut ask.model);
-    drop(ask);
-    let collected = whole::collect(
-        house,
-        &model,
-        source,
-        &mut opening.attempt,
-        record,
-        |kind, data| answer.push_kind(kind, data),
-    );
-    collected.await?;
-    record.note(|done| done.tokens = answer.usage());
-    let body = answer.finish().map_err(Refusal::Failed)?;
-    let mut reply = reply::json(body);
-    reply.headers_mut().extend(headers);
-    Ok(Answered::Whole(reply))
+    let ask = Ask::of_messages(&mut request, model, Client::plain(head), body.held);
+    let made = translated::ask(house, ask, wanted, record).await?;
+    made.into_answered(record, MessageAnswer::finish)
 }
 
 /// Counts what a request would cost. No profile is asked, so an empty pool can count as well.

@@ -2,7 +2,8 @@
 //!
 //! Reads in the order of a request: `accept` takes the connection, `guard` looks at the head, `routes` finds the dialect, `body`
 //! reads, a dialect (`chat`, `messages`, `responses`, `models`) understands, `search` asks profiles until one answers, each by
-//! an `attempt`, `stream` or `whole` carries the answer back, `reply` words every refusal.
+//! an `attempt` (and for a dialect that no upstream speaks by way of `translated`), `stream` or `whole` carries the answer back,
+//! `reply` words every refusal.
 //!
 //! It listens on loopback only. Nothing is retried once a byte of an answer has gone to the client. What happened is told to the
 //! worker as [`Report`]s. Never enters: files, refresh tokens, prompts in a log.
@@ -57,6 +58,7 @@ mod serve;
 mod setback;
 mod source;
 mod stream;
+mod translated;
 mod voice;
 mod whole;
 

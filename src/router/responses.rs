@@ -9,11 +9,13 @@ use super::ask::Ask;
 use super::attempt::Content;
 use super::body::RequestBody;
 use super::headers::Client;
-use super::reply::{self, Refusal};
+use super::reply::Refusal;
 use super::report::{AttemptResult, Record};
 use super::serve::{Answered, Streamed, unix_secs};
+use super::translated;
 use super::voice::Voice;
 use super::{House, search, whole};
+use crate::translate::AnswerCollector;
 use crate::translate::responses::{
     OutputRecord, ResponsesAnswer, ResponsesRequest, TokenUsage, without_owner,
 };
@@ -36,9 +38,7 @@ pub(super) async fn answer(
             record.note_first_token();
             record.note(|done| done.tokens = tokens_of(&body));
             opening.attempt.tell(AttemptResult::Served);
-            let mut reply = reply::json(body);
-            reply.headers_mut().extend(headers);
-            return Ok(Answered::Whole(reply));
+            return Ok(translated::document(body, headers));
         }
     };
     if ask.is_stream {
@@ -74,9 +74,7 @@ pub(super) async fn answer(
     collected.await?;
     record.note(|done| done.tokens = answer.usage());
     let body = answer.finish().map_err(Refusal::Failed)?;
-    let mut reply = reply::json(body);
-    reply.headers_mut().extend(headers);
-    Ok(Answered::Whole(reply))
+    Ok(translated::document(body, headers))
 }
 
 /// The cost that a whole document tells. It has the fields of the `response` object in a last event.

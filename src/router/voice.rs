@@ -9,7 +9,7 @@ use crate::translate::responses::{
     OutputRecord, Terminal, TerminalEvent, TokenUsage, without_owner,
 };
 use crate::translate::sse::{Frame, write_frame};
-use crate::translate::{ErrorBody, EventKind, Failure, Progress};
+use crate::translate::{ErrorBody, EventKind, EventWriter, Failure, Progress};
 
 pub(super) enum Voice {
     /// Codex reads everything that its backend says, byte for byte.
@@ -65,9 +65,9 @@ impl Voice {
                 },
             },
             Self::Sdk(sdk) => sdk.say(kind, frame),
-            Self::Chat(writer) => say_chunk(writer, kind, &frame, out),
-            Self::Image(writer) => say_image(writer, kind, &frame, out),
-            Self::Messages(writer) => say_message(writer, kind, &frame, out),
+            Self::Chat(writer) => say_translated(&mut **writer, kind, &frame, out),
+            Self::Image(writer) => say_translated(&mut **writer, kind, &frame, out),
+            Self::Messages(writer) => say_translated(&mut **writer, kind, &frame, out),
         }
     }
 
@@ -168,43 +168,14 @@ fn anonymous(kind: EventKind, frame: Frame) -> Frame {
     }
 }
 
-fn say_chunk(
-    writer: &mut ChunkWriter,
+fn say_translated(
+    writer: &mut impl EventWriter,
     kind: EventKind,
     frame: &Frame,
     out: &mut Vec<u8>,
 ) -> Spoken {
     if !frame.has_data() {
         // A keep-alive: a comment is one in every dialect.
-        out.extend_from_slice(&frame.raw);
-        return Spoken::Written;
-    }
-    match writer.push_kind(kind, &frame.data, out) {
-        Ok(Progress::Nothing) => Spoken::Nothing,
-        Ok(Progress::Output) => Spoken::Written,
-        Ok(Progress::Finished) => Spoken::Last {
-            bytes: Bytes::new(),
-            tokens: writer.usage(),
-            failure: None,
-        },
-        Err(failure) => {
-            writer.fail(&failure, out);
-            Spoken::Last {
-                bytes: Bytes::new(),
-                tokens: writer.usage(),
-                failure: Some(failure),
-            }
-        }
-    }
-}
-
-fn say_image(
-    writer: &mut ImageWriter,
-    kind: EventKind,
-    frame: &Frame,
-    out: &mut Vec<u8>,
-) -> Spoken {
-    if !frame.has_data() {
         out.extend_from_slice(&frame.raw);
         return Spoken::Written;
     }
@@ -221,33 +192,6 @@ fn say_image(
         bytes: Bytes::new(),
         tokens: writer.usage(),
         failure,
-    }
-}
-
-fn say_message(
-    writer: &mut MessageWriter,
-    kind: EventKind,
-    frame: &Frame,
-    out: &mut Vec<u8>,
-) -> Spoken {
-    if !frame.has_data() {
-        // A keep-alive: a comment is one in every dialect.
-        out.extend_from_slice(&frame.raw);
-        return Spoken::Written;
-    }
-    let last = |writer: &MessageWriter, failure| Spoken::Last {
-        bytes: Bytes::new(),
-        tokens: writer.usage(),
-        failure,
-    };
-    match writer.push_kind(kind, &frame.data, out) {
-        Ok(Progress::Nothing) => Spoken::Nothing,
-        Ok(Progress::Output) => Spoken::Written,
-        Ok(Progress::Finished) => last(writer, None),
-        Err(failure) => {
-            writer.fail(&failure, out);
-            last(writer, Some(failure))
-        }
     }
 }
 

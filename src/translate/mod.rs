@@ -33,6 +33,8 @@ pub use error::{ErrorBody, RequestError};
 pub use responses::{EventKind, Failure};
 pub use rules::UpstreamKind;
 
+use responses::TokenUsage;
+
 /// What one upstream event meant for the client's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -42,6 +44,55 @@ pub enum Progress {
     Output,
     /// The answer is complete; whatever follows is ignored.
     Finished,
+}
+
+/// Writes an upstream's events as those of another dialect.
+pub trait EventWriter {
+    /// Takes one event whose kind is already known, and appends whole events of the dialect to `out`.
+    ///
+    /// # Errors
+    /// When the upstream reports a failure, sends an event that cannot be read, or an answer that cannot be told. If the client
+    /// has seen nothing yet, the failure can still become an HTTP status or another attempt; else [`fail`](Self::fail) writes it.
+    fn push_kind(
+        &mut self,
+        kind: EventKind,
+        data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, Box<Failure>>;
+
+    /// Takes one event by the type in its data.
+    ///
+    /// # Errors
+    /// As [`push_kind`](Self::push_kind).
+    fn push(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<Progress, Box<Failure>> {
+        self.push_kind(EventKind::of_data(data), data, out)
+    }
+
+    /// Ends the stream with an error that no client takes for a clean end. After a complete answer it writes nothing.
+    fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>);
+
+    /// What the answer cost, if the upstream has said so, whether the client asked or not.
+    fn usage(&self) -> Option<TokenUsage>;
+}
+
+/// Collects an upstream's events until the answer is complete.
+pub trait AnswerCollector {
+    /// Takes one event whose kind is already known.
+    ///
+    /// # Errors
+    /// When the upstream reports a failure, sends an event that cannot be read, or an answer beyond [`MAX_ANSWER_BYTES`].
+    fn push_kind(&mut self, kind: EventKind, data: &[u8]) -> Result<Progress, Box<Failure>>;
+
+    /// Takes one event by the type in its data.
+    ///
+    /// # Errors
+    /// As [`push_kind`](Self::push_kind).
+    fn push(&mut self, data: &[u8]) -> Result<Progress, Box<Failure>> {
+        self.push_kind(EventKind::of_data(data), data)
+    }
+
+    /// What the answer cost, once it is complete (or failed).
+    fn usage(&self) -> Option<TokenUsage>;
 }
 
 /// The most bytes that we collect to build one answer for a client that does not stream.

@@ -8,11 +8,11 @@ use super::reply::{
     CallForm, ChatReplyHead, ReplyForm, chat_annotation, finish_reason, image_value, usage_value,
 };
 use super::stop::{Passed, StopCutter};
-use crate::translate::Progress;
 use crate::translate::raw;
 use crate::translate::responses::{
     EventKind, Failure, Item, ResponsesAnswer, Terminal, TokenUsage, elements,
 };
+use crate::translate::{AnswerCollector, Progress};
 
 /// Collects events until the answer is complete.
 #[derive(Debug)]
@@ -25,32 +25,6 @@ impl ChatAnswer {
     pub fn new(head: ChatReplyHead) -> Self {
         let answer = ResponsesAnswer::new(head.model.as_str(), head.created);
         Self { head, answer }
-    }
-
-    /// Takes one event by the type in its data.
-    ///
-    /// # Errors
-    /// As [`push_kind`](Self::push_kind).
-    pub fn push(&mut self, event_data: &[u8]) -> Result<Progress, Box<Failure>> {
-        self.answer.push(event_data)
-    }
-
-    /// Takes one event whose kind is already known.
-    ///
-    /// # Errors
-    /// When the upstream reports a failure, sends an event that cannot be read, or an answer beyond
-    /// [`MAX_ANSWER_BYTES`](crate::translate::MAX_ANSWER_BYTES).
-    pub fn push_kind(
-        &mut self,
-        kind: EventKind,
-        event_data: &[u8],
-    ) -> Result<Progress, Box<Failure>> {
-        self.answer.push_kind(kind, event_data)
-    }
-
-    /// What the answer cost, once it is complete (or failed).
-    pub fn usage(&self) -> Option<TokenUsage> {
-        self.answer.usage()
     }
 
     /// The `chat.completion` object.
@@ -111,6 +85,16 @@ impl ChatAnswer {
         text.push_str(&message.text);
         text.push_str(&message.refusal);
         Ok((text, reason))
+    }
+}
+
+impl AnswerCollector for ChatAnswer {
+    fn push_kind(&mut self, kind: EventKind, data: &[u8]) -> Result<Progress, Box<Failure>> {
+        self.answer.push_kind(kind, data)
+    }
+
+    fn usage(&self) -> Option<TokenUsage> {
+        self.answer.usage()
     }
 }
 

@@ -13,12 +13,12 @@ use super::reply::{CallForm, ChatReplyHead, chat_annotation, finish_reason, imag
 use super::sent::{Missing, id_hash, text_hash};
 use super::stop::{Passed, StopCutter};
 use super::texts::{Begins, Family, PartPlace, Texts};
-use crate::translate::Progress;
 use crate::translate::raw::{self, inner, push_escaped};
 use crate::translate::responses::{
     DeltaEvent, EventKind, Failure, Item, ItemEvent, Terminal, TerminalEvent, TokenUsage, elements,
     read_event,
 };
+use crate::translate::{EventWriter, Progress};
 
 mod call_events;
 
@@ -61,98 +61,9 @@ impl ChunkWriter {
         }
     }
 
-    /// Takes one event by the type in its data, and appends whole frames to `out`.
-    ///
-    /// # Errors
-    /// As [`push_kind`](Self::push_kind).
-    pub fn push(&mut self, event_data: &[u8], out: &mut Vec<u8>) -> Result<Progress, Box<Failure>> {
-        self.push_kind(EventKind::of_data(event_data), event_data, out)
-    }
-
-    /// Takes one event whose kind is already known, and appends whole frames to `out`.
-    ///
-    /// # Errors
-    /// When the upstream reports a failure or sends an event that cannot be read. If the client has seen nothing yet,
-    /// the failure can still become an HTTP status or another attempt; else [`fail`](Self::fail) writes it.
-    pub fn push_kind(
-        &mut self,
-        kind: EventKind,
-        data: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<Progress, Box<Failure>> {
-        if let Some(terminal) = self.terminal_of(kind, data) {
-            return self.finish(&terminal, out);
-        }
-        match self.state {
-            State::Open => {}
-            State::AwaitingUsage => return Ok(Progress::Nothing),
-            State::Ended => return Ok(Progress::Finished),
-        }
-        let before = out.len();
-        match kind {
-            EventKind::OutputTextDelta => self.delta(Family::Text, data, out)?,
-            EventKind::RefusalDelta => self.delta(Family::Refusal, data, out)?,
-            EventKind::ReasoningSummaryDelta => self.delta(Family::Summary, data, out)?,
-            EventKind::ReasoningTextDelta => self.delta(Family::Reasoning, data, out)?,
-            EventKind::OutputTextDone => self.text_done(Family::Text, data, out)?,
-            EventKind::RefusalDone => self.text_done(Family::Refusal, data, out)?,
-            EventKind::ReasoningSummaryDone => self.text_done(Family::Summary, data, out)?,
-            EventKind::ReasoningTextDone => self.text_done(Family::Reasoning, data, out)?,
-            EventKind::ContentPartDone => self.part_done(data, out)?,
-            EventKind::AnnotationAdded => self.annotation(data, out)?,
-            EventKind::FunctionArgumentsDelta | EventKind::CustomInputDelta => {
-                self.call_delta(data, out)?
-            }
-            EventKind::FunctionArgumentsDone | EventKind::CustomInputDone => {
-                self.call_text_done(data, out)?
-            }
-            EventKind::OutputItemAdded => self.item_added(data, out)?,
-            EventKind::OutputItemDone => self.item_done(data, out)?,
-            EventKind::PartialImage => self.partial_image(data, out)?,
-            EventKind::Created
-            | EventKind::Queued
-            | EventKind::InProgress
-            | EventKind::CodexRateLimits
-            | EventKind::Vendor
-            | EventKind::Completed
-            | EventKind::Done
-            | EventKind::Incomplete
-            | EventKind::Failed
-            | EventKind::Error
-            | EventKind::Other => {}
-        }
-        Ok(match self.state {
-            State::Ended => Progress::Finished,
-            State::Open | State::AwaitingUsage if out.len() > before => Progress::Output,
-            State::Open | State::AwaitingUsage => Progress::Nothing,
-        })
-    }
-
-    /// Ends the stream with an error. After a complete answer it writes nothing.
-    ///
-    /// The OpenAI SDKs raise on any frame with a top-level `error`; a made-up `finish_reason` would hide the failure, and
-    /// so would a `[DONE]`: there are clients that look at nothing else.
-    pub fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
-        match self.state {
-            State::Open => {
-                self.flush_held(out);
-                self.frames.error(failure, out);
-                self.state = State::Ended;
-            }
-            // The text was complete; only its price is missing.
-            State::AwaitingUsage => self.write_done(out),
-            State::Ended => {}
-        }
-    }
-
     /// Ends the stream for an upstream that stopped in the middle: never a clean stop.
     pub fn cut(&mut self, out: &mut Vec<u8>) {
         self.fail(&Failure::truncated(), out);
-    }
-
-    /// What the answer cost, if the upstream has said so, whether the client asked or not.
-    pub fn usage(&self) -> Option<TokenUsage> {
-        self.usage
     }
 
     /// How often a snapshot did not begin with what had been sent, and how many calls had arguments but never a name.
@@ -451,6 +362,81 @@ impl ChunkWriter {
     fn write_done(&mut self, out: &mut Vec<u8>) {
         self.state = State::Ended;
         self.frames.done(out);
+    }
+}
+
+impl EventWriter for ChunkWriter {
+    fn push_kind(
+        &mut self,
+        kind: EventKind,
+        data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, Box<Failure>> {
+        if let Some(terminal) = self.terminal_of(kind, data) {
+            return self.finish(&terminal, out);
+        }
+        match self.state {
+            State::Open => {}
+            State::AwaitingUsage => return Ok(Progress::Nothing),
+            State::Ended => return Ok(Progress::Finished),
+        }
+        let before = out.len();
+        match kind {
+            EventKind::OutputTextDelta => self.delta(Family::Text, data, out)?,
+            EventKind::RefusalDelta => self.delta(Family::Refusal, data, out)?,
+            EventKind::ReasoningSummaryDelta => self.delta(Family::Summary, data, out)?,
+            EventKind::ReasoningTextDelta => self.delta(Family::Reasoning, data, out)?,
+            EventKind::OutputTextDone => self.text_done(Family::Text, data, out)?,
+            EventKind::RefusalDone => self.text_done(Family::Refusal, data, out)?,
+            EventKind::ReasoningSummaryDone => self.text_done(Family::Summary, data, out)?,
+            EventKind::ReasoningTextDone => self.text_done(Family::Reasoning, data, out)?,
+            EventKind::ContentPartDone => self.part_done(data, out)?,
+            EventKind::AnnotationAdded => self.annotation(data, out)?,
+            EventKind::FunctionArgumentsDelta | EventKind::CustomInputDelta => {
+                self.call_delta(data, out)?
+            }
+            EventKind::FunctionArgumentsDone | EventKind::CustomInputDone => {
+                self.call_text_done(data, out)?
+            }
+            EventKind::OutputItemAdded => self.item_added(data, out)?,
+            EventKind::OutputItemDone => self.item_done(data, out)?,
+            EventKind::PartialImage => self.partial_image(data, out)?,
+            EventKind::Created
+            | EventKind::Queued
+            | EventKind::InProgress
+            | EventKind::CodexRateLimits
+            | EventKind::Vendor
+            | EventKind::Completed
+            | EventKind::Done
+            | EventKind::Incomplete
+            | EventKind::Failed
+            | EventKind::Error
+            | EventKind::Other => {}
+        }
+        Ok(match self.state {
+            State::Ended => Progress::Finished,
+            State::Open | State::AwaitingUsage if out.len() > before => Progress::Output,
+            State::Open | State::AwaitingUsage => Progress::Nothing,
+        })
+    }
+
+    // The OpenAI SDKs raise on any frame with a top-level `error`; a made-up `finish_reason` would hide the failure, and so would a
+    // `[DONE]`: there are clients that look at nothing else.
+    fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
+        match self.state {
+            State::Open => {
+                self.flush_held(out);
+                self.frames.error(failure, out);
+                self.state = State::Ended;
+            }
+            // The text was complete; only its price is missing.
+            State::AwaitingUsage => self.write_done(out),
+            State::Ended => {}
+        }
+    }
+
+    fn usage(&self) -> Option<TokenUsage> {
+        self.usage
     }
 }
 

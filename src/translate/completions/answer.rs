@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::translate::AnswerCollector;
 use crate::translate::chat::{ChatAnswer, ChatReplyHead, usage_value};
 use crate::translate::responses::{Failure, TokenUsage};
 
@@ -71,6 +72,7 @@ impl CompletionAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::translate::EventWriter;
     use crate::translate::chat::{ChunkWriter, ReplyForm};
     use crate::translate::completions::responses_from_completion;
 

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::request::ImageRequest;
 use super::{no_image, settings_of, usage_value};
+use crate::translate::AnswerCollector;
 use crate::translate::responses::{Failure, ResponsesAnswer, TokenUsage};
 
 /// Collects the pictures of one request.

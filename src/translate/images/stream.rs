@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 use super::answer::image_of;
 use super::request::ImageRequest;
 use super::{no_image, settings_of, usage_value};
-use crate::translate::Progress;
 use crate::translate::error::ErrorBody;
 use crate::translate::responses::{
     EventKind, Failure, Terminal, TerminalEvent, TokenUsage, read_event,
 };
 use crate::translate::sse::write_frame;
+use crate::translate::{EventWriter, Progress};
 
 /// Writes the events of one picture: what it looks like so far, and the whole of it.
 #[derive(Debug)]
@@ -33,59 +33,6 @@ impl ImageWriter {
             usage: None,
             is_over: false,
         }
-    }
-
-    /// Takes one event whose kind is already known, and appends whole frames to `out`.
-    ///
-    /// # Errors
-    /// When the upstream reports a failure, sends an event that cannot be read, or ends without a picture. If the client has
-    /// seen nothing yet, the failure can still become an HTTP status; else [`fail`](Self::fail) writes it.
-    pub fn push_kind(
-        &mut self,
-        kind: EventKind,
-        data: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<Progress, Box<Failure>> {
-        if self.is_over {
-            return Ok(Progress::Finished);
-        }
-        if let Some(end) = TerminalEvent::read(kind, data) {
-            self.usage = end.usage;
-            if let Terminal::Failed(failure) = end.terminal {
-                return Err(failure);
-            }
-            if self.image.is_none() {
-                let output = end.output.map(|output| serde_json::from_str(output.get()));
-                let items: Vec<Value> = output.and_then(Result::ok).unwrap_or_default();
-                self.image = items.into_iter().find(|item| image_of(item).is_some());
-            }
-            return self.finish(out);
-        }
-        match kind {
-            EventKind::PartialImage => self.partial(data, out),
-            EventKind::OutputItemDone => {
-                let event: Option<Value> = read_event(data)?;
-                let item = event.and_then(|mut event| Some(event.get_mut("item")?.take()));
-                if let Some(item) = item.filter(|item| image_of(item).is_some()) {
-                    self.image = Some(item);
-                }
-                Ok(Progress::Nothing)
-            }
-            _ => Ok(Progress::Nothing),
-        }
-    }
-
-    /// Ends the stream with an error; after the whole picture it writes nothing.
-    pub fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
-        if !self.is_over {
-            self.is_over = true;
-            write_frame(Some(b"error"), &ErrorBody::from(failure).to_bytes(), out);
-        }
-    }
-
-    /// What the picture cost, if the upstream has said so.
-    pub fn usage(&self) -> Option<TokenUsage> {
-        self.usage
     }
 
     fn partial(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<Progress, Box<Failure>> {
@@ -125,6 +72,54 @@ impl ImageWriter {
         event.extend(settings_of(told, &self.wishes));
         let event = Value::Object(event).to_string();
         write_frame(Some(kind.as_bytes()), event.as_bytes(), out);
+    }
+}
+
+impl EventWriter for ImageWriter {
+    fn push_kind(
+        &mut self,
+        kind: EventKind,
+        data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, Box<Failure>> {
+        if self.is_over {
+            return Ok(Progress::Finished);
+        }
+        if let Some(end) = TerminalEvent::read(kind, data) {
+            self.usage = end.usage;
+            if let Terminal::Failed(failure) = end.terminal {
+                return Err(failure);
+            }
+            if self.image.is_none() {
+                let output = end.output.map(|output| serde_json::from_str(output.get()));
+                let items: Vec<Value> = output.and_then(Result::ok).unwrap_or_default();
+                self.image = items.into_iter().find(|item| image_of(item).is_some());
+            }
+            return self.finish(out);
+        }
+        match kind {
+            EventKind::PartialImage => self.partial(data, out),
+            EventKind::OutputItemDone => {
+                let event: Option<Value> = read_event(data)?;
+                let item = event.and_then(|mut event| Some(event.get_mut("item")?.take()));
+                if let Some(item) = item.filter(|item| image_of(item).is_some()) {
+                    self.image = Some(item);
+                }
+                Ok(Progress::Nothing)
+            }
+            _ => Ok(Progress::Nothing),
+        }
+    }
+
+    fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
+        if !self.is_over {
+            self.is_over = true;
+            write_frame(Some(b"error"), &ErrorBody::from(failure).to_bytes(), out);
+        }
+    }
+
+    fn usage(&self) -> Option<TokenUsage> {
+        self.usage
     }
 }
 

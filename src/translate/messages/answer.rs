@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::ids::{client_call_id, signature_of};
 use super::reply::{Made, MessageHead, Thoughts, stop_reason, usage_value};
-use crate::translate::Progress;
 use crate::translate::chat::stop::{Passed, StopCutter};
 use crate::translate::raw;
 use crate::translate::responses::{
     EventKind, Failure, Item, ResponsesAnswer, Terminal, TokenUsage, elements,
 };
+use crate::translate::{AnswerCollector, Progress};
 
 /// Collects events until the answer is complete.
 #[derive(Debug)]
@@ -25,24 +25,6 @@ impl MessageAnswer {
         // Neither of the two stands in a message.
         let answer = ResponsesAnswer::new(head.model.as_str(), 0);
         Self { head, answer }
-    }
-
-    /// Takes one event whose kind is already known.
-    ///
-    /// # Errors
-    /// When the upstream reports a failure, sends an event that cannot be read, or an answer beyond
-    /// [`MAX_ANSWER_BYTES`](crate::translate::MAX_ANSWER_BYTES).
-    pub fn push_kind(
-        &mut self,
-        kind: EventKind,
-        event_data: &[u8],
-    ) -> Result<Progress, Box<Failure>> {
-        self.answer.push_kind(kind, event_data)
-    }
-
-    /// What the answer cost, once it is complete (or failed).
-    pub fn usage(&self) -> Option<TokenUsage> {
-        self.answer.usage()
     }
 
     /// The `message` object.
@@ -91,6 +73,16 @@ impl MessageAnswer {
             "usage": usage_value(usage.unwrap_or_default()),
         });
         Ok(answer.to_string().into_bytes())
+    }
+}
+
+impl AnswerCollector for MessageAnswer {
+    fn push_kind(&mut self, kind: EventKind, data: &[u8]) -> Result<Progress, Box<Failure>> {
+        self.answer.push_kind(kind, data)
+    }
+
+    fn usage(&self) -> Option<TokenUsage> {
+        self.answer.usage()
     }
 }
 

@@ -19,7 +19,7 @@ use crate::translate::responses::{
     DeltaEvent, EventKind, Failure, Item, ItemEvent, Terminal, TerminalEvent, TokenUsage, elements,
     read_event,
 };
-use crate::translate::{MAX_ANSWER_BYTES, Progress};
+use crate::translate::{EventWriter, MAX_ANSWER_BYTES, Progress};
 
 mod call_events;
 
@@ -73,102 +73,12 @@ impl MessageWriter {
         }
     }
 
-    /// Takes one event by the type in its data, and appends whole events to `out`.
-    ///
-    /// # Errors
-    /// As [`push_kind`](Self::push_kind).
-    pub fn push(&mut self, event_data: &[u8], out: &mut Vec<u8>) -> Result<Progress, Box<Failure>> {
-        self.push_kind(EventKind::of_data(event_data), event_data, out)
-    }
-
-    /// Takes one event whose kind is already known, and appends whole events to `out`.
-    ///
-    /// # Errors
-    /// When the upstream reports a failure, sends an event that cannot be read, or lets more wait for its turn than
-    /// [`MAX_ANSWER_BYTES`]. [`fail`](Self::fail) writes it.
-    pub fn push_kind(
-        &mut self,
-        kind: EventKind,
-        data: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<Progress, Box<Failure>> {
-        if self.state == State::Ended {
-            return Ok(Progress::Finished);
-        }
-        if let Some(terminal) = TerminalEvent::read(kind, data) {
-            self.usage = terminal.usage.or(self.usage);
-            return self.finish(&terminal, out);
-        }
-        if self.state == State::AwaitingUsage {
-            return Ok(Progress::Nothing);
-        }
-        let before = out.len();
-        match kind {
-            EventKind::Created | EventKind::InProgress => self.begin(out),
-            EventKind::OutputTextDelta => self.delta(Family::Text, data, out)?,
-            EventKind::RefusalDelta => self.delta(Family::Refusal, data, out)?,
-            EventKind::ReasoningSummaryDelta => self.delta(Family::Summary, data, out)?,
-            EventKind::ReasoningTextDelta => self.delta(Family::Reasoning, data, out)?,
-            EventKind::OutputTextDone => self.text_done(Family::Text, data, out)?,
-            EventKind::RefusalDone => self.text_done(Family::Refusal, data, out)?,
-            EventKind::ReasoningSummaryDone => self.text_done(Family::Summary, data, out)?,
-            EventKind::ReasoningTextDone => self.text_done(Family::Reasoning, data, out)?,
-            EventKind::ContentPartDone => self.part_done(data, out)?,
-            EventKind::FunctionArgumentsDelta => self.call_delta(data, out)?,
-            EventKind::FunctionArgumentsDone => self.call_text_done(data, out)?,
-            EventKind::OutputItemAdded => self.item_added(data, out)?,
-            EventKind::OutputItemDone => self.item_done(data, out)?,
-            // No request of this dialect asks for custom tools or images, and a citation has no place in a stream of text.
-            EventKind::CustomInputDelta
-            | EventKind::CustomInputDone
-            | EventKind::AnnotationAdded
-            | EventKind::PartialImage
-            | EventKind::Queued
-            | EventKind::CodexRateLimits
-            | EventKind::Vendor
-            | EventKind::Completed
-            | EventKind::Done
-            | EventKind::Incomplete
-            | EventKind::Failed
-            | EventKind::Error
-            | EventKind::Other => {}
-        }
-        if self.blocks.waiting_bytes() > MAX_ANSWER_BYTES {
-            return Err(Box::new(Failure::too_large(MAX_ANSWER_BYTES)));
-        }
-        Ok(if out.len() > before {
-            Progress::Output
-        } else {
-            Progress::Nothing
-        })
-    }
-
     /// Says that the answer is still being made. Nothing once it is over.
     pub fn ping(&mut self, out: &mut Vec<u8>) {
         if self.state != State::Ended {
             self.begin(out);
             frames::ping(out);
         }
-    }
-
-    /// Ends the stream with an error. After a complete answer it writes nothing.
-    ///
-    /// The Anthropic SDKs raise on `event: error`; a made-up `stop_reason` would hide the failure.
-    pub fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
-        match self.state {
-            State::Open => {
-                self.state = State::Ended;
-                frames::error(failure, out);
-            }
-            // The text was complete; only its price is missing.
-            State::AwaitingUsage => self.end("stop_sequence", out),
-            State::Ended => {}
-        }
-    }
-
-    /// What the answer cost, if the upstream has said so.
-    pub fn usage(&self) -> Option<TokenUsage> {
-        self.usage
     }
 
     /// How often a snapshot did not begin with what had been sent, and how many calls had arguments but never a name.
@@ -472,6 +382,82 @@ impl MessageWriter {
         let sequence = self.stop.as_ref().and_then(StopCutter::found);
         let sequence = sequence.filter(|_| reason == "stop_sequence");
         frames::message_end(reason, sequence, self.usage, out);
+    }
+}
+
+impl EventWriter for MessageWriter {
+    fn push_kind(
+        &mut self,
+        kind: EventKind,
+        data: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Progress, Box<Failure>> {
+        if self.state == State::Ended {
+            return Ok(Progress::Finished);
+        }
+        if let Some(terminal) = TerminalEvent::read(kind, data) {
+            self.usage = terminal.usage.or(self.usage);
+            return self.finish(&terminal, out);
+        }
+        if self.state == State::AwaitingUsage {
+            return Ok(Progress::Nothing);
+        }
+        let before = out.len();
+        match kind {
+            EventKind::Created | EventKind::InProgress => self.begin(out),
+            EventKind::OutputTextDelta => self.delta(Family::Text, data, out)?,
+            EventKind::RefusalDelta => self.delta(Family::Refusal, data, out)?,
+            EventKind::ReasoningSummaryDelta => self.delta(Family::Summary, data, out)?,
+            EventKind::ReasoningTextDelta => self.delta(Family::Reasoning, data, out)?,
+            EventKind::OutputTextDone => self.text_done(Family::Text, data, out)?,
+            EventKind::RefusalDone => self.text_done(Family::Refusal, data, out)?,
+            EventKind::ReasoningSummaryDone => self.text_done(Family::Summary, data, out)?,
+            EventKind::ReasoningTextDone => self.text_done(Family::Reasoning, data, out)?,
+            EventKind::ContentPartDone => self.part_done(data, out)?,
+            EventKind::FunctionArgumentsDelta => self.call_delta(data, out)?,
+            EventKind::FunctionArgumentsDone => self.call_text_done(data, out)?,
+            EventKind::OutputItemAdded => self.item_added(data, out)?,
+            EventKind::OutputItemDone => self.item_done(data, out)?,
+            // No request of this dialect asks for custom tools or images, and a citation has no place in a stream of text.
+            EventKind::CustomInputDelta
+            | EventKind::CustomInputDone
+            | EventKind::AnnotationAdded
+            | EventKind::PartialImage
+            | EventKind::Queued
+            | EventKind::CodexRateLimits
+            | EventKind::Vendor
+            | EventKind::Completed
+            | EventKind::Done
+            | EventKind::Incomplete
+            | EventKind::Failed
+            | EventKind::Error
+            | EventKind::Other => {}
+        }
+        if self.blocks.waiting_bytes() > MAX_ANSWER_BYTES {
+            return Err(Box::new(Failure::too_large(MAX_ANSWER_BYTES)));
+        }
+        Ok(if out.len() > before {
+            Progress::Output
+        } else {
+            Progress::Nothing
+        })
+    }
+
+    // The Anthropic SDKs raise on `event: error`; a made-up `stop_reason` would hide the failure.
+    fn fail(&mut self, failure: &Failure, out: &mut Vec<u8>) {
+        match self.state {
+            State::Open => {
+                self.state = State::Ended;
+                frames::error(failure, out);
+            }
+            // The text was complete; only its price is missing.
+            State::AwaitingUsage => self.end("stop_sequence", out),
+            State::Ended => {}
+        }
+    }
+
+    fn usage(&self) -> Option<TokenUsage> {
+        self.usage
     }
 }
 

@@ -1,7 +1,7 @@
 //! One `response` object out of a stream, for a client that did not ask for a stream.
 
 use super::{EventKind, Failure, OutputRecord, Terminal, TerminalEvent, TokenUsage};
-use crate::translate::{MAX_ANSWER_BYTES, Progress};
+use crate::translate::{AnswerCollector, MAX_ANSWER_BYTES, Progress};
 
 /// Collects events until the answer is complete.
 #[derive(Debug)]
@@ -23,24 +23,24 @@ impl ResponsesAnswer {
         }
     }
 
-    /// Takes one event by the type in its data.
+    /// The `response` object.
     ///
     /// # Errors
-    /// As [`push_kind`](Self::push_kind).
-    pub fn push(&mut self, event_data: &[u8]) -> Result<Progress, Box<Failure>> {
-        self.push_kind(EventKind::of_data(event_data), event_data)
+    /// When the stream ended before the answer was complete.
+    pub fn finish(self) -> Result<Vec<u8>, Box<Failure>> {
+        self.complete().map(|(_, response)| response.into_bytes())
     }
 
-    /// Takes one event whose kind is already known.
-    ///
-    /// # Errors
-    /// When the upstream reports a failure, sends an event that cannot be read, or an answer beyond
-    /// [`MAX_ANSWER_BYTES`].
-    pub fn push_kind(
-        &mut self,
-        kind: EventKind,
-        event_data: &[u8],
-    ) -> Result<Progress, Box<Failure>> {
+    /// How the answer ended, and the `response` object.
+    pub(crate) fn complete(self) -> Result<(Terminal, String), Box<Failure>> {
+        self.terminal
+            .zip(self.response)
+            .ok_or_else(|| Box::new(Failure::truncated()))
+    }
+}
+
+impl AnswerCollector for ResponsesAnswer {
+    fn push_kind(&mut self, kind: EventKind, event_data: &[u8]) -> Result<Progress, Box<Failure>> {
         if self.terminal.is_some() {
             return Ok(Progress::Finished);
         }
@@ -66,24 +66,8 @@ impl ResponsesAnswer {
         Ok(Progress::Finished)
     }
 
-    /// What the answer cost, once it is complete (or failed).
-    pub fn usage(&self) -> Option<TokenUsage> {
+    fn usage(&self) -> Option<TokenUsage> {
         self.usage
-    }
-
-    /// The `response` object.
-    ///
-    /// # Errors
-    /// When the stream ended before the answer was complete.
-    pub fn finish(self) -> Result<Vec<u8>, Box<Failure>> {
-        self.complete().map(|(_, response)| response.into_bytes())
-    }
-
-    /// How the answer ended, and the `response` object.
-    pub(crate) fn complete(self) -> Result<(Terminal, String), Box<Failure>> {
-        self.terminal
-            .zip(self.response)
-            .ok_or_else(|| Box::new(Failure::truncated()))
     }
 }
 
