@@ -10,6 +10,7 @@
 //! - [`completions`]: the old `/v1/completions`, by way of a chat
 //! - [`images`]: pictures by the hosted tool
 //! - [`messages`]: Anthropic Messages requests to Responses requests, and Responses events to Messages events or one answer
+//! - `pieces`: what upstream events add to an answer, which streams of `chat` and `messages` are written from
 //! - [`rules`]: what each kind of upstream wants, applied last
 //! - [`models`]: model lists in both shapes
 //! - [`error`]: the OpenAI error body
@@ -27,6 +28,7 @@ pub mod responses;
 pub mod rules;
 pub mod sse;
 
+mod pieces;
 mod raw;
 
 pub use error::{ErrorBody, RequestError};

@@ -187,6 +187,13 @@ pub(crate) fn push_escaped(out: &mut impl JsonOut, text: &str) {
     out.put(text.get(from..).unwrap_or_default());
 }
 
+/// The inside of a JSON string, without quotes.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    push_escaped(&mut escaped, text);
+    escaped
+}
+
 /// Where JSON text is written to. Unlike `std::io::Write` it cannot fail.
 pub(crate) trait JsonOut {
     fn put(&mut self, text: &str);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::reply::{
     CallForm, ChatReplyHead, ReplyForm, chat_annotation, finish_reason, image_value, usage_value,
 };
-use super::stop::{Passed, StopCutter};
+use crate::translate::pieces::stop::{Passed, StopCutter};
 use crate::translate::raw;
 use crate::translate::responses::{
     EventKind, Failure, Item, ResponsesAnswer, Terminal, TokenUsage, elements,
@@ -145,9 +145,8 @@ impl Message {
                 }
             }
             "reasoning" => {
-                let (summary, content) = (item.summary(), item.content());
-                let parts = if summary.is_empty() { content } else { summary };
-                let texts = parts
+                let texts = item
+                    .thoughts()
                     .into_iter()
                     .filter_map(|part| raw::filled_text(Item::read(part)?.text));
                 self.reasoning.extend(texts.map(|text| text.into_owned()));
@@ -182,8 +181,7 @@ impl Message {
     }
 
     fn add_call(&mut self, item: &Item<'_>, head: &ChatReplyHead, is_custom: bool) {
-        let id = raw::filled_text(item.call_id).or_else(|| raw::filled_text(item.id));
-        let id = id.map_or_else(
+        let id = item.any_call_id().map_or_else(
             || format!("call_{}", self.calls.len()),
             |id| id.into_owned(),
         );

@@ -4,10 +4,12 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::reply::{ChatReplyHead, ReplyForm, usage_value};
-use super::texts::REASONING;
 use crate::translate::ErrorBody;
 use crate::translate::raw::{JsonOut, push_string};
 use crate::translate::responses::{Failure, TokenUsage};
+
+/// What a model thought has no name in the official dialect; this one is what clients look for.
+pub(super) const REASONING: &str = "reasoning_content";
 
 /// The envelope of one answer, written once and copied into every chunk.
 #[derive(Debug)]

@@ -8,17 +8,13 @@
 //! listed in [`ChatRequest::dropped`], and what would change the answer is refused with the name of the field.
 
 mod aggregate;
-pub(super) mod calls;
 mod chunks;
 pub(super) mod fields;
 mod messages;
 mod parts;
 mod reply;
 pub(super) mod request;
-pub(super) mod sent;
-pub(super) mod stop;
 mod stream;
-pub(super) mod texts;
 pub(super) mod tools;
 
 pub use aggregate::ChatAnswer;

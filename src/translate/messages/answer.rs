@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::ids::{client_call_id, signature_of};
 use super::reply::{Made, MessageHead, Thoughts, stop_reason, usage_value};
-use crate::translate::chat::stop::{Passed, StopCutter};
+use crate::translate::pieces::stop::{Passed, StopCutter};
 use crate::translate::raw;
 use crate::translate::responses::{
     EventKind, Failure, Item, ResponsesAnswer, Terminal, TokenUsage, elements,
@@ -146,9 +146,8 @@ impl Message<'_> {
         if self.head.thoughts == Thoughts::Hidden {
             return;
         }
-        let (summary, content) = (item.summary(), item.content());
-        let parts = if summary.is_empty() { content } else { summary };
-        let texts: Vec<String> = parts
+        let texts: Vec<String> = item
+            .thoughts()
             .into_iter()
             .filter(|_| self.head.thoughts == Thoughts::Shown)
             .filter_map(|part| Some(raw::filled_text(Item::read(part)?.text)?.into_owned()))
@@ -176,8 +175,7 @@ impl Message<'_> {
                 _ => return Err(Box::new(unreadable_arguments())),
             },
         };
-        let upstream_id = raw::filled_text(item.call_id).or_else(|| raw::filled_text(item.id));
-        let id = match &upstream_id {
+        let id = match &item.any_call_id() {
             Some(id) => client_call_id(id).into_owned(),
             None => format!("{}_{}", self.head.id, self.content.len()),
         };

@@ -1,7 +1,7 @@
 //! The blocks of one answer in the order in which they began, of which one is open at a time.
 
 use super::frames::{self, Delta, Opening};
-use crate::translate::chat::texts::PartPlace;
+use crate::translate::pieces::PartPlace;
 
 #[derive(Debug, Default)]
 pub(super) struct Blocks {

@@ -268,8 +268,19 @@ impl<'a> Item<'a> {
         elements(self.content)
     }
 
-    pub fn summary(&self) -> Vec<&'a RawValue> {
-        elements(self.summary)
+    /// What the model thought, as far as it is told: the summary, or else the reasoning itself.
+    pub fn thoughts(&self) -> Vec<&'a RawValue> {
+        let summary = elements(self.summary);
+        if summary.is_empty() {
+            self.content()
+        } else {
+            summary
+        }
+    }
+
+    /// The id of a call, or else of its item.
+    pub fn any_call_id(&self) -> Option<Cow<'a, str>> {
+        raw::filled_text(self.call_id).or_else(|| raw::filled_text(self.id))
     }
 
     pub fn annotations(&self) -> Vec<&'a RawValue> {

@@ -2,7 +2,7 @@
 
 use super::sent::{Missing, Sent, id_hash};
 use crate::translate::raw;
-use crate::translate::responses::DeltaEvent;
+use crate::translate::responses::{DeltaEvent, Item};
 
 /// Which texts an answer is made of. They are numbered apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,22 +14,10 @@ pub(in crate::translate) enum Family {
 }
 
 impl Family {
-    /// The key of the delta.
-    pub fn field(self) -> &'static str {
-        match self {
-            Self::Text => "content",
-            Self::Refusal => "refusal",
-            Self::Summary | Self::Reasoning => REASONING,
-        }
-    }
-
     fn is_reasoning(self) -> bool {
         matches!(self, Self::Summary | Self::Reasoning)
     }
 }
-
-/// What a model thought has no name in the official dialect; this one is what clients look for.
-pub(super) const REASONING: &str = "reasoning_content";
 
 /// Where a text stands.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +39,15 @@ impl PartPlace {
             item: id_hash(raw::text(event.item_id)),
             output_index: event.output_index,
             index: index.unwrap_or(0),
+        }
+    }
+
+    /// The first text of an item.
+    pub fn of_item(item: &Item<'_>, output_index: Option<u64>) -> Self {
+        Self {
+            item: id_hash(raw::text(item.id)),
+            output_index,
+            index: 0,
         }
     }
 

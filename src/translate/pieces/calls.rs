@@ -4,7 +4,9 @@
 //! or change them from event to event. Getting this wrong swaps or doubles arguments (Soju06/codex-lb#284, #542), so
 //! every call is known by all three.
 
-use super::sent::Sent;
+use super::sent::{Sent, id_hash};
+use crate::translate::raw;
+use crate::translate::responses::{DeltaEvent, Item};
 
 #[derive(Debug, Default)]
 pub(in crate::translate) struct Calls {
@@ -34,6 +36,24 @@ pub(in crate::translate) struct CallKey {
     pub item: u64,
     pub call: u64,
     pub output_index: Option<u64>,
+}
+
+impl CallKey {
+    pub fn of_item(item: &Item<'_>, output_index: Option<u64>) -> Self {
+        Self {
+            item: id_hash(raw::text(item.id)),
+            call: id_hash(raw::text(item.call_id)),
+            output_index,
+        }
+    }
+
+    pub fn of_delta(event: &DeltaEvent<'_>) -> Self {
+        Self {
+            item: id_hash(raw::text(event.item_id)),
+            call: id_hash(raw::text(event.call_id)),
+            output_index: event.output_index,
+        }
+    }
 }
 
 impl Calls {
@@ -91,8 +111,11 @@ impl Calls {
         index
     }
 
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Call> {
-        self.calls.iter_mut()
+    /// The calls of functions that the client has heard of, and of no argument.
+    pub fn without_arguments(&self) -> impl Iterator<Item = usize> {
+        let calls = self.calls.iter();
+        let empty = calls.filter(|call| call.sent.is_nothing() && !call.is_custom);
+        empty.filter_map(|call| call.index)
     }
 
     fn find(&self, key: CallKey) -> Option<usize> {
