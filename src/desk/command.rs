@@ -12,6 +12,8 @@ pub enum Command {
     RefreshUsage(ProfileName),
     /// Read all files again and ask for the usage of every profile.
     RefreshAll,
+    /// Look which Codex programs run: somebody may be about to switch.
+    FindCodex,
     /// Redeem the refresh token of one profile now, by the usual rules.
     RefreshToken(ProfileName),
     TurnRouterOn,

@@ -41,6 +41,7 @@ pub struct App {
     seen: u64,
     raises: u64,
     uses_keyboard: bool,
+    has_focus: bool,
     logo: TextureHandle,
 }
 
@@ -100,6 +101,7 @@ impl App {
             seen,
             raises: snapshot.raises,
             uses_keyboard: false,
+            has_focus: false,
             logo: super::logo::texture(ctx),
         }
     }
@@ -120,6 +122,18 @@ impl App {
             ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
             ctx.send_viewport_cmd(ViewportCommand::Focus);
         }
+    }
+
+    /// Whoever comes back from a terminal may have started Codex there, which the next switch should know.
+    fn notice_focus(&mut self, ctx: &Context) {
+        let has_focus = ctx.input(|input| input.focused);
+        if has_focus && !self.has_focus {
+            // A busy worker looks by itself before it switches.
+            if let Err(err) = self.desk.ask(Command::FindCodex) {
+                tracing::debug!(error = %err, "Codex programs not looked for");
+            }
+        }
+        self.has_focus = has_focus;
     }
 
     fn page(&self, snapshot: &Snapshot, now: SystemTime) -> Page {
@@ -254,6 +268,7 @@ impl eframe::App for App {
         let ctx = ui.ctx().clone();
         let snapshot = self.desk.snapshot();
         self.catch_up(&ctx, &snapshot);
+        self.notice_focus(&ctx);
         self.uses_keyboard = keys::uses_keyboard(&ctx, self.uses_keyboard);
         self.memory.geometry = Geometry::of(&ctx).or(self.memory.geometry);
 

@@ -115,11 +115,13 @@ fn rig_with(snapshot: Snapshot, theme: egui::Theme, on_close: OnClose, memory: M
         .with_max_steps(12)
         .build_eframe(move |creation| App::new(&creation.egui_ctx, parts));
     harness.run_ok();
-    Rig {
+    let mut rig = Rig {
         harness,
         back,
         farewells,
-    }
+    };
+    assert_eq!(rig.asked(), [Command::FindCodex], "a window that opens");
+    rig
 }
 
 fn rig(snapshot: Snapshot) -> Rig {
@@ -276,6 +278,20 @@ fn while_codex_runs_a_switch_is_confirmed_first() {
     rig.click("Switch");
     assert_eq!(rig.asked(), [Command::Use(name("spare"))]);
     assert!(!rig.shows("Cancel"));
+}
+
+#[test]
+fn coming_back_to_the_window_has_codex_looked_for_once() {
+    let mut rig = rig(three());
+    rig.run();
+    assert_eq!(rig.asked(), []);
+    for has_focus in [false, true] {
+        let input = rig.harness.input_mut();
+        input.focused = has_focus;
+        input.events.push(egui::Event::WindowFocused(has_focus));
+        rig.run();
+    }
+    assert_eq!(rig.asked(), [Command::FindCodex]);
 }
 
 #[test]

@@ -54,7 +54,8 @@ pub struct AppState {
     /// Nothing begins any more; what is under way is seen to its end.
     is_ending: bool,
     codex_looked_at: Option<SystemTime>,
-    is_usage_unkept: bool,
+    /// When numbers that are only in memory go to the disk.
+    keep_usage_at: Option<SystemTime>,
 }
 
 /// Whether usage is polled by itself, or only when asked (for one-shot commands).
@@ -79,8 +80,13 @@ pub struct Router {
 const TAKE_HOME_AGAIN: Duration = Duration::from_secs(30);
 /// A face shows the last few; more would only grow.
 const MAX_HAPPENINGS: usize = 16;
-/// Processes come and go without telling; looking costs some milliseconds.
-const CODEX_LOOK_INTERVAL: Duration = Duration::from_secs(30);
+/// Processes come and go without telling, and a look costs 20 ms. Whoever may be about to switch asks for one
+/// ([`Command::FindCodex`]).
+const CODEX_LOOK_INTERVAL: Duration = Duration::from_secs(300);
+/// One look serves everybody who asks within this time.
+const CODEX_LOOK_GAP: Duration = Duration::from_secs(2);
+/// What a kill may cost of the usage numbers; they are asked for again anyway.
+const KEEP_USAGE_AFTER: Duration = Duration::from_secs(30);
 
 impl AppState {
     pub fn new(settings: Arc<Settings>, polls: Polls) -> Self {
@@ -115,7 +121,7 @@ impl AppState {
             oldest_reading: 0,
             is_ending: false,
             codex_looked_at: None,
-            is_usage_unkept: false,
+            keep_usage_at: None,
         }
     }
 
@@ -136,6 +142,7 @@ impl AppState {
                     .chain(polls)
                     .collect()
             }
+            Command::FindCodex => self.find_codex_when_asked(now).into_iter().collect(),
             Command::RefreshToken(name) => self.refresh_when_asked(name, now),
             Command::TurnRouterOn => self.turn_router_on(self.router.listen),
             Command::TurnRouterOff => {
@@ -153,7 +160,7 @@ impl AppState {
                 let unsaved = self.kept.iter().filter_map(|(name, kept)| {
                     Some(save_token(name, kept.refresh.unsaved.as_ref()?))
                 });
-                let keep = self.is_usage_unkept.then_some(Effect::KeepUsage);
+                let keep = self.keep_usage_at.map(|_due| Effect::KeepUsage);
                 unsaved.chain([Effect::StopRouter]).chain(keep).collect()
             }
         }
@@ -291,6 +298,7 @@ impl AppState {
                 codex
                     .into_iter()
                     .chain(self.take_home_again_at)
+                    .chain(self.keep_usage_at)
                     .filter(|_| self.polls == Polls::ByThemselves),
             )
             .min()
@@ -328,6 +336,16 @@ impl AppState {
             .iter()
             .filter_map(|(name, kept)| Some((name.clone(), kept.usage.clone()?)))
             .collect()
+    }
+
+    fn find_codex_when_asked(&mut self, now: SystemTime) -> Option<Effect> {
+        // A clock that was set back makes the last look one of the future.
+        let is_recent = |at| now.duration_since(at).is_ok_and(|age| age < CODEX_LOOK_GAP);
+        if self.codex_looked_at.is_some_and(is_recent) {
+            return None;
+        }
+        self.codex_looked_at = Some(now);
+        Some(Effect::FindCodex)
     }
 
     /// The profile whose login the Codex CLI uses, computed from the live file and from nothing else.
@@ -381,9 +399,10 @@ impl AppState {
         {
             self.codex_looked_at = Some(now);
             effects.push(Effect::FindCodex);
-            if std::mem::take(&mut self.is_usage_unkept) {
-                effects.push(Effect::KeepUsage);
-            }
+        }
+        if self.keep_usage_at.is_some_and(|at| at <= now) {
+            self.keep_usage_at = None;
+            effects.push(Effect::KeepUsage);
         }
         for (name, kept) in &mut self.kept {
             let is_due = |at: Option<SystemTime>| at.is_some_and(|at| at <= now);

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use super::super::event::Effect;
 use super::super::kept::Kept;
 use super::super::schedule;
-use super::AppState;
 use super::refreshing::may_refresh;
+use super::{AppState, KEEP_USAGE_AFTER};
 use crate::desk::Outcome;
 use crate::profile::ProfileName;
 use crate::upstream::UsageError;
@@ -66,7 +66,7 @@ impl AppState {
                 kept.poll.next_at = Some(schedule::next_poll(name, &usage, interval, now));
                 kept.note_usage(usage);
                 self.offline_since = None;
-                self.is_usage_unkept = true;
+                self.keep_usage_at.get_or_insert(now + KEEP_USAGE_AFTER);
                 Outcome::UsageRefreshed { name: name.clone() }
             }
             Err(err) => {

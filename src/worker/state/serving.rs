@@ -7,7 +7,7 @@ use tracing::debug;
 
 use super::super::event::Effect;
 use super::super::schedule;
-use super::AppState;
+use super::{AppState, KEEP_USAGE_AFTER};
 use crate::desk::settings::Listen;
 use crate::desk::{LastRequest, RouterState};
 use crate::profile::ProfileName;
@@ -102,7 +102,7 @@ impl AppState {
         };
         if let Some(usage) = outcome.usage {
             kept.note_usage(usage);
-            self.is_usage_unkept = true;
+            self.keep_usage_at.get_or_insert(now + KEEP_USAGE_AFTER);
         }
         match outcome.result {
             AttemptResult::Served => kept.note_served(),

@@ -1150,3 +1150,52 @@ fn what_profiles_offer_is_kept_and_given_to_the_next_router() {
     };
     assert_eq!(*offers, expected);
 }
+
+fn looks(effects: &[Effect]) -> usize {
+    effects
+        .iter()
+        .filter(|effect| matches!(effect, Effect::FindCodex))
+        .count()
+}
+
+#[test]
+fn codex_is_looked_for_when_somebody_may_switch_and_rarely_otherwise() {
+    let mut state = AppState::new(Arc::new(Settings::default()), Polls::ByThemselves);
+    assert_eq!(looks(&state.note(Event::TimePassed, noon())), 1);
+    let later = |secs| noon() + Duration::from_secs(secs);
+    assert_eq!(looks(&state.obey(Command::FindCodex, later(1))), 0);
+    assert_eq!(looks(&state.obey(Command::FindCodex, later(30))), 1);
+    assert_eq!(looks(&state.note(Event::TimePassed, later(120))), 0);
+    let due = state.next_due().unwrap();
+    assert!(due >= later(300), "the last look was a moment ago");
+    assert_eq!(looks(&state.note(Event::TimePassed, due)), 1);
+    // A clock that was set back.
+    assert_eq!(looks(&state.obey(Command::FindCodex, noon())), 1);
+}
+
+#[test]
+fn usage_numbers_are_kept_half_a_minute_after_they_came_and_once() {
+    let keeps = |effects: &[Effect]| {
+        effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::KeepUsage))
+            .count()
+    };
+    let mut state = AppState::new(Arc::new(Settings::default()), Polls::ByThemselves);
+    state.note(
+        reading(vec![profile("work", fresh("ana"))], Live::Missing),
+        noon(),
+    );
+    state.note(Event::TimePassed, noon());
+    state.note(
+        Event::UsageArrived {
+            name: name("work"),
+            result: Ok(usage(40.0, noon())),
+        },
+        noon(),
+    );
+    let due = noon() + Duration::from_secs(30);
+    assert_eq!(state.next_due(), Some(due));
+    assert_eq!(keeps(&state.note(Event::TimePassed, due)), 1);
+    assert_eq!(keeps(&state.note(Event::TimePassed, due)), 0);
+}
