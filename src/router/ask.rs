@@ -8,6 +8,7 @@ use super::body::Held;
 use super::headers::Client;
 use super::search::Asker;
 use crate::translate::chat::ChatRequest;
+use crate::translate::dropped::{OwnNames, once_each};
 use crate::translate::images::ImageRequest;
 use crate::translate::messages::MessagesRequest;
 use crate::translate::responses::ResponsesRequest;
@@ -26,6 +27,8 @@ pub(super) struct Ask {
     shape: Shape,
     /// What the translation itself had no place for.
     dropped: Vec<String>,
+    /// What the client calls the fields of a translated body.
+    own_names: OwnNames,
     prepared: [Option<Prepared>; 2],
     /// The room that the body takes; given back when no further profile can be asked.
     _held: Held,
@@ -55,6 +58,7 @@ impl Ask {
             session_hint: Some(request.session_hint.clone()),
             shape: Shape::Translated(std::mem::take(&mut request.body)),
             dropped: std::mem::take(&mut request.dropped),
+            own_names: std::mem::take(&mut request.own_names),
             prepared: [None, None],
             _held: held,
         }
@@ -76,6 +80,7 @@ impl Ask {
             session_hint: Some(request.session_hint.clone()),
             shape: Shape::Translated(std::mem::take(&mut request.body)),
             dropped: std::mem::take(&mut request.dropped),
+            own_names: std::mem::take(&mut request.own_names),
             prepared: [None, None],
             _held: held,
         }
@@ -97,6 +102,7 @@ impl Ask {
             session_hint: None,
             shape: Shape::Translated(request.body.clone()),
             dropped,
+            own_names: OwnNames::default(),
             prepared: [None, None],
             _held: held,
         }
@@ -116,6 +122,7 @@ impl Ask {
             session_hint: request.prompt_cache_key,
             shape: Shape::Own(body),
             dropped: Vec::new(),
+            own_names: OwnNames::default(),
             prepared: [None, None],
             _held: held,
         }
@@ -144,7 +151,8 @@ impl Ask {
         if input.len() == before {
             return false;
         }
-        self.dropped.push("reasoning".to_owned());
+        self.dropped
+            .push(self.own_names.of("input[].reasoning").to_owned());
         self.prepared = [None, None];
         true
     }
@@ -189,8 +197,13 @@ impl Ask {
                 (Bytes::from(Value::Object(map).to_string()), dropped)
             }
         };
-        let dropped = self.dropped.iter().cloned().chain(adapted).collect();
-        let prepared = Prepared { body, dropped };
+        let adapted = adapted
+            .iter()
+            .map(|name| self.own_names.of(name).to_owned());
+        let prepared = Prepared {
+            body,
+            dropped: once_each(self.dropped.iter().cloned().chain(adapted).collect()),
+        };
         if let Some(slot) = self.prepared.get_mut(place) {
             *slot = Some(prepared.clone());
         }

@@ -253,20 +253,31 @@ async fn answered(
     Ok((answered, slot))
 }
 
-/// Names what of the request had no place upstream, so that nothing is lost in silence.
+/// Names what of the request had no place upstream, so that nothing is lost in silence. `+2` at the end stands for two more whose
+/// names a header cannot hold.
 fn say_dropped(dropped: &[String], headers: &mut HeaderMap) {
     let mut text = String::new();
-    for name in dropped {
-        let is_plain = name
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b',');
-        if !is_plain || text.len() + name.len() > MAX_DROPPED_BYTES {
-            continue;
-        }
+    let mut unnamed = 0_usize;
+    let mut say = |name: &str| {
         if !text.is_empty() {
             text.push_str(", ");
         }
         text.push_str(name);
+        text.len()
+    };
+    let mut length = 0;
+    for name in dropped {
+        let is_plain = name
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b',');
+        if is_plain && length + name.len() <= MAX_DROPPED_BYTES {
+            length = say(name);
+        } else {
+            unnamed += 1;
+        }
+    }
+    if unnamed > 0 {
+        say(&format!("+{unnamed}"));
     }
     if let (false, Ok(value)) = (text.is_empty(), HeaderValue::try_from(text)) {
         headers.insert(DROPPED, value);
@@ -320,7 +331,14 @@ mod tests {
         let mut headers = HeaderMap::new();
         let dropped = ["temperature", "a\nb", "a,b", "user"].map(str::to_owned);
         say_dropped(&dropped, &mut headers);
-        assert_eq!(headers[DROPPED], "temperature, user");
+        assert_eq!(headers[DROPPED], "temperature, user, +2");
+        let many: Vec<String> = (0..200).map(|number| format!("field_{number}")).collect();
+        say_dropped(&many, &mut headers);
+        let said = headers[DROPPED].to_str().unwrap();
+        let (named, more) = said.rsplit_once(", +").unwrap();
+        let more: usize = more.parse().unwrap();
+        assert_eq!(named.split(", ").count() + more, many.len());
+        assert!(more > 0 && said.len() <= MAX_DROPPED_BYTES + 16, "{said}");
         let mut none = HeaderMap::new();
         say_dropped(&[], &mut none);
         assert!(none.is_empty());

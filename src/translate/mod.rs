@@ -11,6 +11,7 @@
 //! - [`images`]: pictures by the hosted tool
 //! - [`messages`]: Anthropic Messages requests to Responses requests, and Responses events to Messages events or one answer
 //! - `pieces`: what upstream events add to an answer, which streams of `chat` and `messages` are written from
+//! - [`dropped`]: how a field that no upstream sees is named
 //! - [`rules`]: what each kind of upstream wants, applied last
 //! - [`models`]: model lists in both shapes
 //! - [`error`]: the OpenAI error body
@@ -19,6 +20,7 @@
 
 pub mod chat;
 pub mod completions;
+pub mod dropped;
 pub mod error;
 pub mod images;
 pub mod messages;
@@ -28,6 +30,7 @@ pub mod responses;
 pub mod rules;
 pub mod sse;
 
+mod effort;
 mod pieces;
 mod raw;
 

@@ -192,6 +192,10 @@ impl Adapting {
         }
         for (name, value) in rules.forced {
             let wanted = Value::Bool(*value);
+            // A stream is collected for a client that wants none, but nobody stores in the upstream's place.
+            if *name == "store" && body.get(*name) == Some(&Value::Bool(true)) {
+                self.dropped.push((*name).to_owned());
+            }
             if body.get(*name) != Some(&wanted) {
                 body.insert((*name).to_owned(), wanted);
                 self.touch(name);
@@ -344,7 +348,7 @@ fn spell_input(input: &mut Value, dropped: &mut Vec<String>) -> bool {
                 .map(remove_breakpoints)
                 .fold(false, BitOr::bitor)
             {
-                dropped.push("input.prompt_cache_breakpoint".to_owned());
+                dropped.push("prompt_cache_breakpoint".to_owned());
                 is_spelled = true;
             }
             is_spelled

@@ -29,7 +29,7 @@ async fn a_prompt_is_completed_as_text() {
     .await;
     assert_eq!(
         header(&reply, "x-codex-router-dropped").unwrap(),
-        "max_output_tokens"
+        "max_tokens"
     );
     let body: Value = serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap();
     assert_eq!(body["object"], "text_completion");

@@ -45,7 +45,7 @@ async fn a_question_is_answered_as_one_message_under_the_name_that_was_asked_for
     let reply = ask(&rig, &request("hi")).await;
     assert_eq!(
         header(&reply, "x-codex-router-dropped").unwrap(),
-        "max_output_tokens"
+        "max_tokens"
     );
     assert_eq!(header(&reply, "request-id"), header(&reply, "x-request-id"));
     let body = json_of(reply).await;
@@ -237,7 +237,7 @@ async fn reasoning_of_another_account_is_forgotten_and_the_same_account_asked_on
     assert_eq!(reply.status(), 200);
     assert_eq!(
         header(&reply, "x-codex-router-dropped").unwrap(),
-        "reasoning, max_output_tokens"
+        "messages[].content[].thinking, max_tokens"
     );
     assert_eq!(rig.asked(), ["work", "work"]);
     let (attempts, done) = rig.told().await;

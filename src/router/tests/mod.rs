@@ -19,6 +19,7 @@ mod azure;
 mod bodies;
 mod chat;
 mod completions;
+mod dropped;
 mod failover;
 mod forward;
 mod front;

@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::translate::RequestError;
+use crate::translate::dropped::is_hint;
 
 /// Where in the request we are, written only when somebody asks: `messages[2].content[0]`.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +18,15 @@ pub(in crate::translate) enum Place<'p> {
 impl Place<'_> {
     pub fn error(&self, problem: impl fmt::Display) -> RequestError {
         RequestError::at(self.to_string(), format!("`{self}` {problem}"))
+    }
+
+    /// The same for every element of a list: `messages[].name`.
+    fn without_numbers(&self) -> String {
+        match self {
+            Self::Root | Self::Field(Self::Root, _) => self.to_string(),
+            Self::Field(parent, name) => format!("{}.{name}", parent.without_numbers()),
+            Self::Element(parent, _) => format!("{}[]", parent.without_numbers()),
+        }
     }
 }
 
@@ -52,6 +62,17 @@ impl<'p> Fields<'p> {
     /// Whether the field is there and says something.
     pub fn has(&self, name: &str) -> bool {
         self.map.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// The field, left where it is.
+    pub fn field(&self, name: &str) -> Option<&Value> {
+        self.map.get(name)
+    }
+
+    pub fn is_empty_list(&self, name: &str) -> bool {
+        self.field(name)
+            .and_then(Value::as_array)
+            .is_some_and(Vec::is_empty)
     }
 
     /// Whether the field is exactly this text.
@@ -122,10 +143,16 @@ impl<'p> Fields<'p> {
         Place::Field(self.place, name).error(problem)
     }
 
-    /// Notes every field that nobody took.
+    /// Notes every field that nobody took, by the rule of [`dropped`](crate::translate::dropped).
     pub fn drop_rest(self, dropped: &mut Vec<String>) {
         let rest = self.map.iter().filter(|(_, value)| !value.is_null());
-        dropped.extend(rest.map(|(name, _)| Place::Field(self.place, name).to_string()));
+        dropped.extend(rest.map(|(name, _)| {
+            if is_hint(name) {
+                name.clone()
+            } else {
+                Place::Field(self.place, name).without_numbers()
+            }
+        }));
     }
 
     /// The fields that nobody took, for an object that travels on with all of them.
@@ -168,5 +195,26 @@ mod tests {
         let mut dropped = Vec::new();
         fields.drop_rest(&mut dropped);
         assert_eq!(dropped, ["a"]);
+    }
+
+    #[test]
+    fn what_is_dropped_inside_a_list_is_named_without_its_number() {
+        let messages = Place::Field(&Place::Root, "messages");
+        let message = Place::Element(&messages, 2);
+        let content = Place::Field(&message, "content");
+        let mut dropped = Vec::new();
+        for place in [message, Place::Element(&content, 7)] {
+            let fields = Fields::new(json!({"x": 1, "cache_control": {}}), &place).unwrap();
+            fields.drop_rest(&mut dropped);
+        }
+        assert_eq!(
+            dropped,
+            [
+                "messages[].x",
+                "cache_control",
+                "messages[].content[].x",
+                "cache_control"
+            ]
+        );
     }
 }

@@ -8,6 +8,8 @@ use super::messages::items_from_messages;
 use super::reply::{ChatReplyHead, ReplyForm};
 use super::tools::{tool_choice_from_chat, tools_from_chat, web_search_tool};
 use crate::translate::RequestError;
+use crate::translate::dropped::{OwnNames, once_each};
+use crate::translate::effort::{LEAST, effort_of_budget};
 use crate::translate::models::checked_name;
 use crate::translate::names::{MAX_NAME_BYTES, ToolNames, is_name_byte};
 use crate::translate::responses::not_an_object;
@@ -32,8 +34,9 @@ pub struct ChatRequest {
     pub names: ToolNames,
     /// How the answer is told.
     pub form: ReplyForm,
-    /// What the client sent and no upstream will see, as paths.
+    /// What the client sent and no upstream will see.
     pub dropped: Vec<String>,
+    pub own_names: OwnNames,
     /// The same for every turn of one conversation: the client's `prompt_cache_key`, or a fingerprint of how the
     /// conversation begins.
     pub session_hint: String,
@@ -58,8 +61,8 @@ impl ChatRequest {
 
 /// Reads a chat request.
 ///
-/// A Responses body on this path (`input` and no `messages`) is refused by name: its sender expects an answer in the
-/// other dialect.
+/// A Responses body on this path (`input` and no `messages`) is what Cursor sends, which reads the answer as a chat all the same
+/// (`diegosouzapw/OmniRoute#1002`, `Soju06/codex-lb#833`): its fields go on as they are.
 ///
 /// # Errors
 /// When it is no JSON object, when a field has the wrong type, or when it asks for what would silently become
@@ -91,8 +94,12 @@ pub(crate) fn responses_from_chat_value(value: Value) -> Result<ChatRequest, Req
         tools.push(web_search_tool(options, &mut dropped)?);
     }
 
-    let messages = messages_of(&mut fields)?;
-    let input = items_from_messages(messages, &mut names, &mut dropped)?;
+    let is_chat = !is_responses_shaped(&fields);
+    let input = if is_chat {
+        items_from_messages(messages_of(&mut fields)?, &mut names, &mut dropped)?
+    } else {
+        own_items(&mut fields, &mut names)?
+    };
     let opening_hint = opening_fingerprint(&model, &input);
     made.insert("input".to_owned(), Value::Array(input));
 
@@ -104,14 +111,19 @@ pub(crate) fn responses_from_chat_value(value: Value) -> Result<ChatRequest, Req
         &mut names,
         &mut dropped,
     )?;
-    put_reasoning(&mut fields, &mut made)?;
+    let mut own_names = OwnNames::default();
+    put_reasoning(&mut fields, &mut made, &mut dropped)?;
     put_text(&mut fields, &mut made, &mut dropped)?;
-    let logprobs = put_sampling(&mut fields, &mut made)?;
+    let logprobs = put_sampling(&mut fields, &mut made, &mut own_names, &mut dropped)?;
     let stop = stop_of(&mut fields)?;
-    let (stream, include_usage) = put_stream(&mut fields, &mut made, &mut dropped)?;
-    let cache_key = put_same_names(&mut fields, &mut made)?;
+    let (stream, include_usage) = put_stream(&mut fields, &mut made, &mut own_names, &mut dropped)?;
+    let cache_key = put_same_names(&mut fields, &mut made, &mut dropped)?;
 
-    fields.drop_rest(&mut dropped);
+    if is_chat {
+        fields.drop_rest(&mut dropped);
+    } else {
+        put_rest(fields, &mut made, &mut dropped);
+    }
     Ok(ChatRequest {
         model,
         stream,
@@ -122,7 +134,8 @@ pub(crate) fn responses_from_chat_value(value: Value) -> Result<ChatRequest, Req
         body: made,
         names,
         form: ReplyForm::Chat,
-        dropped,
+        dropped: once_each(dropped),
+        own_names,
         session_hint: cache_key.unwrap_or(opening_hint),
     })
 }
@@ -149,11 +162,62 @@ fn messages_of(fields: &mut Fields<'_>) -> Result<Vec<Value>, RequestError> {
     match fields.array("messages")? {
         Some(messages) if !messages.is_empty() => Ok(messages),
         Some(_) => Err(fields.wrong("messages", "is empty: a chat needs at least one message")),
-        None if fields.has("input") => {
-            let problem = "is missing: a request with `input` belongs to /v1/responses";
-            Err(fields.wrong("messages", problem))
-        }
         None => Err(fields.wrong("messages", "is missing")),
+    }
+}
+
+/// Whether this is a Responses body on the chat path.
+fn is_responses_shaped(fields: &Fields<'_>) -> bool {
+    fields.has("input") && (!fields.has("messages") || fields.is_empty_list("messages"))
+}
+
+/// The items of a Responses body, in which tools go by the names that the upstream hears.
+fn own_items(fields: &mut Fields<'_>, names: &mut ToolNames) -> Result<Vec<Value>, RequestError> {
+    fields.take("messages");
+    let mut items = match fields.take("input") {
+        Some(Value::Array(items)) if !items.is_empty() => items,
+        Some(Value::String(text)) => {
+            let content = json!([{"type": "input_text", "text": text}]);
+            vec![json!({"type": "message", "role": "user", "content": content})]
+        }
+        _ => return Err(fields.wrong("input", "must be a string or an array of items")),
+    };
+    for item in &mut items {
+        let kind = item.get("type").and_then(Value::as_str);
+        if matches!(kind, Some("function_call" | "custom_tool_call"))
+            && let Some(Value::String(name)) = item.get_mut("name")
+        {
+            *name = names.wire(std::mem::take(name));
+        }
+    }
+    Ok(items)
+}
+
+/// What else a Responses body says, for the upstream to judge; only what no Responses body has is left out.
+fn put_rest(fields: Fields<'_>, made: &mut Map<String, Value>, dropped: &mut Vec<String>) {
+    const OF_CHATS: [&str; 6] = [
+        "audio",
+        "frequency_penalty",
+        "logit_bias",
+        "prediction",
+        "presence_penalty",
+        "seed",
+    ];
+    for (name, value) in fields.into_rest() {
+        if value.is_null() {
+            continue;
+        }
+        if OF_CHATS.contains(&name.as_str()) {
+            dropped.push(name);
+            continue;
+        }
+        match (made.get_mut(&name), value) {
+            // Asked for by `logprobs` and by its own name.
+            (Some(Value::Array(made)), Value::Array(more)) => made.extend(more),
+            (_, value) => {
+                made.insert(name, value);
+            }
+        }
     }
 }
 
@@ -176,6 +240,9 @@ fn put_tools(
         return Ok(()); // a choice among no tools is an error upstream and means nothing
     }
     made.insert("tools".to_owned(), Value::Array(tools));
+    if choice.is_some() && old_choice.is_some() {
+        dropped.push("function_call".to_owned());
+    }
     if let Some((field, choice)) = choice.or(old_choice) {
         made.insert(
             "tool_choice".to_owned(),
@@ -183,6 +250,9 @@ fn put_tools(
         );
     }
     // The old form has room for one call.
+    if legacy_functions && parallel == Some(true) {
+        dropped.push("parallel_tool_calls".to_owned());
+    }
     if let Some(parallel) = if legacy_functions {
         Some(false)
     } else {
@@ -193,26 +263,74 @@ fn put_tools(
     Ok(())
 }
 
-/// Effort and summary, also by the names that SDKs of other houses give them.
+/// Effort and summary, also by the names that SDKs of other houses give them. Of several the official one counts.
+///
+/// No effort of ours: a model has its own idea of how much is usual. No summary either: it is asked for by name.
 fn put_reasoning(
     fields: &mut Fields<'_>,
     made: &mut Map<String, Value>,
+    dropped: &mut Vec<String>,
 ) -> Result<(), RequestError> {
-    let mut reasoning = fields.object("reasoning")?.unwrap_or_default();
-    for (field, name) in [
-        ("reasoningEffort", "effort"),
-        ("reasoning_effort", "effort"),
-        ("reasoningSummary", "summary"),
-        ("reasoning_summary", "summary"),
+    let mut reasoning = Map::new();
+    for (name, official_name, other_name) in [
+        ("effort", "reasoning_effort", "reasoningEffort"),
+        ("summary", "reasoning_summary", "reasoningSummary"),
     ] {
-        if let Some(word) = fields.string(field)? {
-            reasoning.insert(name.to_owned(), Value::String(word));
+        let (word, other) = (fields.string(official_name)?, fields.string(other_name)?);
+        let word = official(word, other, other_name, dropped);
+        reasoning.extend(word.map(|word| (name.to_owned(), Value::String(word))));
+    }
+    for (name, value) in fields.object("reasoning")?.unwrap_or_default() {
+        if *reasoning.entry(&name).or_insert_with(|| value.clone()) != value {
+            dropped.push(format!("reasoning.{name}"));
         }
+    }
+    if let Some(effort) = other_houses_effort(fields)
+        && !reasoning.contains_key("effort")
+    {
+        reasoning.insert("effort".to_owned(), json!(effort));
     }
     if !reasoning.is_empty() {
         made.insert("reasoning".to_owned(), Value::Object(reasoning));
     }
     Ok(())
+}
+
+/// How Anthropic's and Qwen's clients say how much to think. What they merely switch on is on by itself; what is not understood
+/// stays where it is, and is named as dropped.
+fn other_houses_effort(fields: &mut Fields<'_>) -> Option<&'static str> {
+    let thinking = fields.field("thinking").and_then(Value::as_object);
+    let by_thinking = thinking.and_then(|thinking| {
+        let budget = thinking.get("budget_tokens").and_then(Value::as_u64);
+        match thinking.get("type").and_then(Value::as_str)? {
+            "disabled" => Some(Some(LEAST)),
+            "enabled" => Some(budget.map(effort_of_budget)),
+            "adaptive" => Some(None),
+            _ => None,
+        }
+    });
+    if by_thinking.is_some() {
+        fields.take("thinking");
+    }
+    let is_enabled = fields.field("enable_thinking").and_then(Value::as_bool);
+    if is_enabled.is_some() {
+        fields.take("enable_thinking");
+    }
+    let by_switch = (is_enabled == Some(false)).then_some(LEAST);
+    by_thinking.flatten().or(by_switch)
+}
+
+/// Of two names for one thing the official one counts; where they say different things, the other is named as dropped.
+fn official<T: PartialEq>(
+    official: Option<T>,
+    other: Option<T>,
+    other_name: &str,
+    dropped: &mut Vec<String>,
+) -> Option<T> {
+    if official.is_some() && other.is_some() && official != other {
+        dropped.push(other_name.to_owned());
+    }
+    official.or(other)
 }
 
 /// `text`: the format of the answer and how wordy it is.
@@ -222,9 +340,12 @@ fn put_text(
     dropped: &mut Vec<String>,
 ) -> Result<(), RequestError> {
     let mut text = fields.object("text")?.unwrap_or_default();
-    for field in ["textVerbosity", "verbosity"] {
-        if let Some(verbosity) = fields.string(field)? {
-            text.insert("verbosity".to_owned(), Value::String(verbosity));
+    let other = fields.string("textVerbosity")?;
+    let verbosity = official(fields.string("verbosity")?, other, "textVerbosity", dropped);
+    if let Some(verbosity) = verbosity.map(Value::String) {
+        let other = text.insert("verbosity".to_owned(), verbosity.clone());
+        if other.is_some_and(|other| other != verbosity) {
+            dropped.push("text.verbosity".to_owned());
         }
     }
     if let Some(format) = fields.take("response_format") {
@@ -302,9 +423,19 @@ fn format_name(name: &str) -> String {
 fn put_sampling(
     fields: &mut Fields<'_>,
     made: &mut Map<String, Value>,
+    own_names: &mut OwnNames,
+    dropped: &mut Vec<String>,
 ) -> Result<bool, RequestError> {
-    let old_limit = fields.count("max_tokens")?;
-    if let Some(limit) = fields.count("max_completion_tokens")?.or(old_limit) {
+    let (limit, old_limit) = (
+        fields.count("max_completion_tokens")?,
+        fields.count("max_tokens")?,
+    );
+    let own_name = match limit {
+        Some(_) => "max_completion_tokens",
+        None => "max_tokens",
+    };
+    if let Some(limit) = official(limit, old_limit, "max_tokens", dropped) {
+        own_names.note("max_output_tokens", own_name);
         made.insert("max_output_tokens".to_owned(), json!(limit));
     }
     for name in ["temperature", "top_p"] {
@@ -314,6 +445,7 @@ fn put_sampling(
     }
     let logprobs = fields.boolean("logprobs")?.unwrap_or(false);
     if logprobs {
+        own_names.note("include.message.output_text.logprobs", "logprobs");
         made.insert(
             "include".to_owned(),
             json!(["message.output_text.logprobs"]),
@@ -357,6 +489,7 @@ fn stop_of(fields: &mut Fields<'_>) -> Result<Vec<String>, RequestError> {
 fn put_stream(
     fields: &mut Fields<'_>,
     made: &mut Map<String, Value>,
+    own_names: &mut OwnNames,
     dropped: &mut Vec<String>,
 ) -> Result<(bool, bool), RequestError> {
     let stream = fields.boolean("stream")?.unwrap_or(false);
@@ -368,6 +501,7 @@ fn put_stream(
     let mut options = Fields::new(options, &place)?;
     let include_usage = options.boolean("include_usage")?.unwrap_or(false);
     if let Some(include_obfuscation) = options.boolean("include_obfuscation")? {
+        own_names.note("stream_options", "stream_options.include_obfuscation");
         made.insert(
             "stream_options".to_owned(),
             json!({ "include_obfuscation": include_obfuscation }),
@@ -381,17 +515,17 @@ fn put_stream(
 fn put_same_names(
     fields: &mut Fields<'_>,
     made: &mut Map<String, Value>,
+    dropped: &mut Vec<String>,
 ) -> Result<Option<String>, RequestError> {
     // Chat stores nothing unless asked, Responses stores everything unless told not to.
     made.insert(
         "store".to_owned(),
         Value::Bool(fields.boolean("store")?.unwrap_or(false)),
     );
-    let other_name = fields.string("promptCacheKey")?;
-    let cache_key = fields
-        .string("prompt_cache_key")?
-        .or(other_name)
-        .filter(|key| !key.is_empty());
+    let other = fields.string("promptCacheKey")?;
+    let cache_key = fields.string("prompt_cache_key")?;
+    let cache_key = official(cache_key, other, "promptCacheKey", dropped);
+    let cache_key = cache_key.filter(|key| !key.is_empty());
     if let Some(key) = &cache_key {
         made.insert("prompt_cache_key".to_owned(), json!(key));
     }

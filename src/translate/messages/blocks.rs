@@ -5,16 +5,6 @@ use serde_json::{Value, json};
 use crate::translate::RequestError;
 use crate::translate::chat::fields::{Fields, Place};
 
-/// Takes out what says nothing about the answer: where Anthropic's cache may begin, when a tool is loaded.
-pub(super) fn ignore_hints(fields: &mut Fields<'_>, dropped: &mut Vec<String>) {
-    for hint in ["cache_control", "defer_loading"] {
-        // One word for all of them: a coding agent marks dozens of blocks.
-        if fields.take(hint).is_some() && !dropped.iter().any(|name| name == hint) {
-            dropped.push(hint.to_owned());
-        }
-    }
-}
-
 /// The blocks of a content, which may also be a plain string.
 ///
 /// # Errors
@@ -110,7 +100,6 @@ fn document(block: &mut Fields<'_>, dropped: &mut Vec<String>) -> Result<Vec<Val
             for (index, block) in blocks_of(content, &place)?.into_iter().enumerate() {
                 let place = Place::Element(&place, index);
                 let mut block = Fields::new(block, &place)?;
-                ignore_hints(&mut block, dropped);
                 let kind = block.required_string("type")?;
                 parts.extend(input_parts(&kind, &mut block, dropped)?);
                 block.drop_rest(dropped);

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::blocks::{blocks_of, ignore_hints, input_parts, input_text, is_input, text_of};
+use super::blocks::{blocks_of, input_parts, input_text, is_input, text_of};
 use super::ids::{own_call_id, reasoning_behind};
 use crate::translate::RequestError;
 use crate::translate::chat::fields::{Fields, Place};
@@ -90,7 +90,6 @@ impl History<'_> {
         for (index, block) in blocks_of(content, place)?.into_iter().enumerate() {
             let place = Place::Element(place, index);
             let mut block = Fields::new(block, &place)?;
-            ignore_hints(&mut block, self.dropped);
             let kind = block.required_string("type")?;
             if kind != "text" {
                 return Err(block.wrong("type", format_args!("is {kind:?}; it must be text")));
@@ -114,7 +113,6 @@ impl History<'_> {
         for (index, block) in blocks_of(content, place)?.into_iter().enumerate() {
             let place = Place::Element(place, index);
             let mut block = Fields::new(block, &place)?;
-            ignore_hints(&mut block, self.dropped);
             let kind = block.required_string("type")?;
             if kind == "tool_result" {
                 self.add_message("user", std::mem::take(&mut parts));
@@ -133,7 +131,6 @@ impl History<'_> {
         for (index, block) in blocks_of(content, place)?.into_iter().enumerate() {
             let place = Place::Element(place, index);
             let mut block = Fields::new(block, &place)?;
-            ignore_hints(&mut block, self.dropped);
             let kind = block.required_string("type")?;
             match kind.as_str() {
                 "text" => {
@@ -257,7 +254,6 @@ impl History<'_> {
             };
             let mut block = Fields::new(block, &place)?;
             block.take("type");
-            ignore_hints(&mut block, self.dropped);
             parts.extend(input_parts(&kind, &mut block, self.dropped)?);
             block.drop_rest(self.dropped);
         }

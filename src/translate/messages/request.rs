@@ -10,6 +10,7 @@ use super::tools::put_tools;
 use crate::translate::RequestError;
 use crate::translate::chat::fields::{Fields, Place};
 use crate::translate::chat::request::opening_fingerprint;
+use crate::translate::dropped::{OwnNames, once_each};
 use crate::translate::names::ToolNames;
 use crate::translate::responses::not_an_object;
 
@@ -27,8 +28,9 @@ pub struct MessagesRequest {
     /// The Responses body, before [`rules::adapt`](crate::translate::rules::adapt).
     pub body: Map<String, Value>,
     pub names: ToolNames,
-    /// What the client sent and no upstream will see, as paths.
+    /// What the client sent and no upstream will see.
     pub dropped: Vec<String>,
+    pub own_names: OwnNames,
     /// The same for every turn of one conversation.
     pub session_hint: String,
 }
@@ -112,6 +114,9 @@ pub fn responses_from_messages(
         None => opening,
     };
     fields.drop_rest(&mut dropped);
+    let mut own_names = OwnNames::default();
+    own_names.note("max_output_tokens", "max_tokens");
+    own_names.note("input[].reasoning", "messages[].content[].thinking");
     Ok(MessagesRequest {
         model,
         stream,
@@ -119,7 +124,8 @@ pub fn responses_from_messages(
         stop,
         body: made,
         names,
-        dropped,
+        dropped: once_each(dropped),
+        own_names,
         session_hint,
     })
 }

@@ -5,10 +5,7 @@ use serde_json::{Map, Value, json};
 use super::reply::Thoughts;
 use crate::translate::RequestError;
 use crate::translate::chat::fields::{Fields, Place};
-
-/// The least and the most that every model of the Codex list has.
-const LEAST: &str = "low";
-const MOST: &str = "xhigh";
+use crate::translate::effort::{LEAST, MOST, effort_of_budget};
 
 /// Puts `reasoning` and `text.format` into the body, from `thinking`, `output_config` and `output_format`. Returns how much
 /// of the reasoning the client wants to see.
@@ -77,16 +74,6 @@ fn thinking_of(
     };
     thinking.drop_rest(dropped);
     Ok(understood)
-}
-
-/// The steps of `router-for-me/CLIProxyAPI: internal/thinking/convert.go`. Anthropic's own least budget is 1,024.
-fn effort_of_budget(tokens: u64) -> &'static str {
-    match tokens {
-        0..=1_024 => "low",
-        1_025..=8_192 => "medium",
-        8_193..=24_576 => "high",
-        _ => MOST,
-    }
 }
 
 fn output_config_of(

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::blocks::ignore_hints;
 use crate::translate::RequestError;
 use crate::translate::chat::fields::{Fields, Place};
 use crate::translate::chat::tools::whole_schema;
@@ -88,7 +87,6 @@ fn tool_of(
         dropped.push(tool.place.to_string());
         return Ok(None);
     }
-    ignore_hints(&mut tool, dropped);
     match tool.string("type")?.as_deref() {
         None | Some("custom") => function_tool(tool, names, dropped).map(Some),
         Some(kind) if kind.starts_with("web_search_") => web_search(tool, dropped).map(Some),

@@ -33,7 +33,7 @@ fn one_body_becomes_two_for_two_upstreams() {
             "include": ["reasoning.encrypted_content"],
         })
     );
-    assert_eq!(dropped, ["max_output_tokens", "temperature"]);
+    assert_eq!(dropped, ["max_output_tokens", "temperature", "store"]);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn input_is_spelled_as_the_backend_wants() {
     );
     assert_eq!(body["input"][2]["call_id"], body["input"][3]["call_id"]);
     assert_eq!(body["input"][2]["call_id"].as_str().map(str::len), Some(64));
-    assert_eq!(dropped, ["input.prompt_cache_breakpoint"]);
+    assert_eq!(dropped, ["prompt_cache_breakpoint"]);
     let (body, _) = adapted(UpstreamKind::ChatGpt, json!({"input": "hi"}));
     assert_eq!(
         body["input"],

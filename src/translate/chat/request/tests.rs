@@ -502,10 +502,11 @@ fn limits_have_one_name_upstream_and_the_newer_one_wins() {
         read_with(json!({"max_tokens": 0})).body["max_output_tokens"],
         0
     );
-    assert_eq!(
-        read_with(json!({"max_tokens": 5, "max_completion_tokens": 9})).body["max_output_tokens"],
-        9
-    );
+    let both = read_with(json!({"max_tokens": 5, "max_completion_tokens": 9}));
+    assert_eq!(both.body["max_output_tokens"], 9);
+    assert_eq!(both.dropped, ["max_tokens"]);
+    let same = read_with(json!({"max_tokens": 9, "max_completion_tokens": 9}));
+    assert_eq!(same.dropped, [""; 0]);
 }
 
 #[test]
@@ -545,6 +546,65 @@ fn effort_and_verbosity_have_several_names() {
     );
     assert_eq!(request.body["text"], json!({"verbosity": "low"}));
     assert_eq!(read_with(json!({})).body.get("reasoning"), None);
+
+    let request = read_with(json!({
+        "reasoning": {"effort": "low", "summary": "auto"}, "reasoningEffort": "medium", "reasoning_effort": "high",
+        "text": {"verbosity": "low"}, "verbosity": "high", "textVerbosity": "high", "promptCacheKey": "k", "prompt_cache_key": "k",
+    }));
+    assert_eq!(
+        request.body["reasoning"],
+        json!({"effort": "high", "summary": "auto"})
+    );
+    assert_eq!(request.body["text"], json!({"verbosity": "high"}));
+    assert_eq!(request.body["prompt_cache_key"], "k");
+    assert_eq!(
+        request.dropped,
+        ["reasoningEffort", "reasoning.effort", "text.verbosity"],
+        "the official name counts, and what it beats is named"
+    );
+}
+
+#[test]
+fn the_switches_of_other_houses_become_an_effort() {
+    for (fields, effort, dropped) in [
+        (
+            json!({"thinking": {"type": "disabled"}}),
+            json!("low"),
+            vec![],
+        ),
+        (
+            json!({"thinking": {"type": "enabled", "budget_tokens": 4096}}),
+            json!("medium"),
+            vec![],
+        ),
+        (
+            json!({"thinking": {"type": "enabled"}}),
+            Value::Null,
+            vec![],
+        ),
+        (
+            json!({"thinking": {"type": "adaptive"}}),
+            Value::Null,
+            vec![],
+        ),
+        (json!({"enable_thinking": false}), json!("low"), vec![]),
+        (json!({"enable_thinking": true}), Value::Null, vec![]),
+        (
+            json!({"enable_thinking": false, "reasoning_effort": "high"}),
+            json!("high"),
+            vec![],
+        ),
+        (
+            json!({"thinking": "much", "enable_thinking": "yes"}),
+            Value::Null,
+            vec!["thinking", "enable_thinking"],
+        ),
+    ] {
+        let request = read_with(fields.clone());
+        let told = request.body.get("reasoning").map(|it| it["effort"].clone());
+        assert_eq!(told.unwrap_or_default(), effort, "{fields}");
+        assert_eq!(request.dropped, dropped, "{fields}");
+    }
 }
 
 #[test]
@@ -605,7 +665,7 @@ fn fields_without_a_place_are_noted_and_not_refused() {
     let request = read_with(json!({
         "logit_bias": {"1": 2}, "seed": 7, "presence_penalty": 0.1, "frequency_penalty": 0.2, "top_k": 3,
         "prediction": {"type": "content", "content": "x"}, "audio": {"voice": "x", "format": "mp3"},
-        "enable_thinking": true, "stream_options": {"other": 1},
+        "stream_options": {"other": 1},
     }));
     let mut dropped = request.dropped;
     dropped.sort();
@@ -613,7 +673,6 @@ fn fields_without_a_place_are_noted_and_not_refused() {
         dropped,
         [
             "audio",
-            "enable_thinking",
             "frequency_penalty",
             "logit_bias",
             "prediction",
@@ -626,10 +685,7 @@ fn fields_without_a_place_are_noted_and_not_refused() {
     let (_, dropped) = input_of(json!([{
         "role": "user", "name": "bob", "content": [{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}],
     }]));
-    assert_eq!(
-        dropped,
-        ["messages[0].content[0].cache_control", "messages[0].name"]
-    );
+    assert_eq!(dropped, ["cache_control", "messages[].name"]);
 }
 
 #[test]
@@ -661,15 +717,62 @@ fn wrong_types_are_refused_by_name() {
 }
 
 #[test]
-fn a_responses_body_is_sent_to_its_own_path() {
-    let (param, message) = refusal(&json!({"model": "m1", "input": "hi"}));
-    assert_eq!(param, "messages");
-    assert!(message.contains("/v1/responses"), "{message}");
+fn a_responses_body_goes_on_as_it_is_and_is_answered_as_a_chat() {
+    let long = "t".repeat(70);
+    let request = read(&json!({
+        "model": "m1", "stream": true, "stream_options": {"include_usage": true}, "max_output_tokens": 9, "instructions": "be brief",
+        "input": [
+            {"role": "system", "content": "s"},
+            {"role": "user", "content": [{"type": "input_text", "text": "hi"}]},
+            {"type": "function_call", "call_id": "c1", "name": long, "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c1", "output": "r"},
+        ],
+        "tools": [{"type": "function", "name": long, "parameters": {}}, {"type": "web_search"}],
+        "include": ["x"], "logprobs": true, "truncation": null, "seed": 7, "field_of_tomorrow": 1,
+    }));
+    let wire = request.body["tools"][0]["name"].as_str().unwrap();
+    assert!(wire.len() <= 64);
+    assert_eq!(request.names.client(wire), long);
+    assert_eq!(request.body["input"][2]["name"], wire);
+    assert_eq!(request.body["input"][0]["role"], "system");
+    assert_eq!(request.body["tools"][1], json!({"type": "web_search"}));
     assert_eq!(
-        refusal(&json!({"model": "m1", "messages": []})).0,
-        "messages"
+        request.body["include"],
+        json!(["message.output_text.logprobs", "x"])
     );
-    assert_eq!(refusal(&json!({"model": "m1"})).0, "messages");
+    for (name, value) in [
+        ("max_output_tokens", json!(9)),
+        ("instructions", json!("be brief")),
+        ("field_of_tomorrow", json!(1)),
+        ("store", json!(false)),
+    ] {
+        assert_eq!(request.body.get(name), Some(&value), "{name}");
+    }
+    assert_eq!(request.body.get("truncation"), None);
+    assert!(request.stream && request.include_usage);
+    assert_eq!(request.dropped, ["seed"]);
+    assert_eq!(request.form, ReplyForm::Chat);
+}
+
+#[test]
+fn a_responses_body_may_be_one_text_and_have_an_empty_list_of_messages() {
+    let request = read(&json!({"model": "m1", "input": "hi", "messages": []}));
+    assert_eq!(request.body["input"], json!([user("hi")]));
+    let with_both = read_with(json!({"input": "ignored"}));
+    assert_eq!(with_both.body["input"], json!([user("hi")]));
+    assert_eq!(with_both.dropped, ["input"]);
+    assert_eq!(refusal(&json!({"model": "m1", "input": 7})).0, "input");
+    assert_eq!(refusal(&json!({"model": "m1", "input": []})).0, "input");
+}
+
+#[test]
+fn a_chat_without_messages_is_refused_by_name() {
+    for body in [
+        json!({"model": "m1", "messages": []}),
+        json!({"model": "m1"}),
+    ] {
+        assert_eq!(refusal(&body).0, "messages");
+    }
     assert_eq!(refusal(&json!({"messages": []})).0, "model");
 }
 

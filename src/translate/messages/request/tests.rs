@@ -484,8 +484,8 @@ fn tools_lose_what_upstreams_do_not_know() {
         [
             "cache_control",
             "defer_loading",
-            "tools[1].eager_input_streaming",
-            "tools[2].max_uses",
+            "tools[].eager_input_streaming",
+            "tools[].max_uses",
             "tools[3]"
         ]
     );
