@@ -509,6 +509,49 @@ fn a_limit_that_only_guessed_its_end_is_lifted_by_a_poll_that_shows_room() {
 }
 
 #[test]
+fn a_limit_ends_early_when_a_poll_shows_room_whatever_end_was_told() {
+    let mut state = state();
+    let resets_at = Some(noon() + 30 * MINUTE);
+    let rest = |state: &AppState| state.kept[&name("work")].rest.clone();
+    let poll = |state: &mut AppState, used_percent| {
+        let result = Ok(usage(used_percent, noon() + MINUTE));
+        let name = name("work");
+        state.note(Event::UsageArrived { name, result }, noon() + MINUTE);
+    };
+    let limit = AttemptResult::UsageLimit { resets_at };
+    state.note(attempt("work", limit), noon());
+    poll(&mut state, 100.0);
+    assert!(rest(&state).is_some(), "there is still no room");
+    poll(&mut state, 40.0);
+    assert_eq!(rest(&state), None);
+}
+
+#[test]
+fn a_used_up_account_still_has_its_token_renewed() {
+    let mut state = state();
+    let resets_at = Some(noon() + 10 * DAY);
+    state.note(
+        attempt("work", AttemptResult::UsageLimit { resets_at }),
+        noon(),
+    );
+    let due = refreshes(&state.note(Event::TimePassed, noon() + 9 * DAY - 15 * MINUTE));
+    assert!(due.contains(&"work".to_owned()), "{due:?}");
+}
+
+#[test]
+fn a_throttled_account_rests_for_its_own_time_and_no_other_with_it() {
+    let mut state = state();
+    let retry_after = Some(Duration::from_secs(7));
+    state.note(
+        attempt("work", AttemptResult::Throttled { retry_after }),
+        noon(),
+    );
+    let rest = |text: &str| state.kept[&name(text)].rest.as_ref().map(|rest| rest.until);
+    assert_eq!(rest("work"), Some(noon() + Duration::from_secs(7)));
+    assert_eq!(rest("spare"), None);
+}
+
+#[test]
 fn five_failures_in_half_a_minute_rest_a_profile_and_the_clients_faults_never_do() {
     let mut state = state();
     for _ in 0..9 {
