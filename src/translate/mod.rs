@@ -104,3 +104,6 @@ pub trait AnswerCollector {
 ///
 /// Holds several generated images; a runaway upstream still cannot fill the memory.
 pub const MAX_ANSWER_BYTES: usize = 128 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

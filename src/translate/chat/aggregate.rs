@@ -1,7 +1,5 @@
 //! One `chat.completion` out of a stream, for a client that did not ask for a stream.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::reply::{
@@ -10,7 +8,7 @@ use super::reply::{
 use crate::translate::pieces::stop::{Passed, StopCutter};
 use crate::translate::raw;
 use crate::translate::responses::{
-    EventKind, Failure, Item, ResponsesAnswer, Terminal, TokenUsage, elements,
+    EventKind, Failure, Item, ResponsesAnswer, Terminal, TokenUsage, elements, output_items,
 };
 use crate::translate::{AnswerCollector, Progress};
 
@@ -103,20 +101,10 @@ fn message_of(
     answer: ResponsesAnswer,
     head: &ChatReplyHead,
 ) -> Result<(Terminal, Message), Box<Failure>> {
-    #[derive(Deserialize)]
-    struct Output<'a> {
-        #[serde(borrow)]
-        output: Option<&'a RawValue>,
-    }
-
     let (terminal, response) = answer.complete()?;
-    let output: Output<'_> = serde_json::from_str(&response)
-        .map_err(|_no_object| Box::new(Failure::unreadable_event()))?;
     let mut message = Message::default();
-    for item in elements(output.output) {
-        if let Some(item) = Item::read(item) {
-            message.add(&item, head);
-        }
+    for item in output_items(&response)? {
+        message.add(&item, head);
     }
     Ok((terminal, message))
 }

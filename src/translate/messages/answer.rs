@@ -1,7 +1,5 @@
 //! One `message` out of a stream, for a client that did not ask for a stream.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::ids::{client_call_id, signature_of};
@@ -9,7 +7,7 @@ use super::reply::{Made, MessageHead, Thoughts, stop_reason, usage_value};
 use crate::translate::pieces::stop::{Passed, StopCutter};
 use crate::translate::raw;
 use crate::translate::responses::{
-    EventKind, Failure, Item, ResponsesAnswer, Terminal, TokenUsage, elements,
+    EventKind, Failure, Item, ResponsesAnswer, Terminal, TokenUsage, output_items,
 };
 use crate::translate::{AnswerCollector, Progress};
 
@@ -33,16 +31,8 @@ impl MessageAnswer {
     /// When the stream ended before the answer was complete, or a call's arguments are no JSON object: a tool must not run
     /// on something that the model never said.
     pub fn finish(self) -> Result<Vec<u8>, Box<Failure>> {
-        #[derive(Deserialize)]
-        struct Output<'a> {
-            #[serde(borrow)]
-            output: Option<&'a RawValue>,
-        }
-
         let usage = self.answer.usage();
         let (terminal, response) = self.answer.complete()?;
-        let output: Output<'_> = serde_json::from_str(&response)
-            .map_err(|_no_object| Box::new(Failure::unreadable_event()))?;
         let mut message = Message {
             head: &self.head,
             is_cut: matches!(terminal, Terminal::Incomplete(_)),
@@ -51,10 +41,11 @@ impl MessageAnswer {
             stop: StopCutter::new(&self.head.stop),
             is_stopped: false,
         };
-        for item in elements(output.output) {
-            if let Some(item) = Item::read(item).filter(|_| !message.is_stopped) {
-                message.add(&item)?;
+        for item in output_items(&response)? {
+            if message.is_stopped {
+                break;
             }
+            message.add(&item)?;
         }
         let (reason, sequence) = if message.is_stopped {
             let found = message.stop.as_ref().and_then(StopCutter::found);

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use super::calls::Calls;
 use super::sent::{Missing, id_hash};
 use super::stop::{Passed, StopCutter};
-use super::texts::{Begins, Family, PartPlace, Texts};
+use super::texts::{Begins, Family, Kind, PartPlace, Texts};
 use super::{Closed, PieceSink, TextPiece};
 use crate::translate::raw::{self, escaped, inner};
 use crate::translate::responses::{
@@ -391,19 +391,31 @@ impl PieceReader {
         Ok(Read::End(event.terminal, self.close()))
     }
 
-    /// Tells what only the last event has. Places in `output` need not be output indices, so texts are taken from here only if
-    /// there was none at all, and calls are known by their ids.
+    /// Tells what only the last event has. Places in `output` need not be output indices, so items are known by their ids. Where
+    /// the ids of what was told are not found again, ids mean nothing, and another text might be one that the client has.
     fn flush_output<S: PieceSink>(&mut self, output: Option<&RawValue>, sink: &mut S) {
-        let had_text = !self.texts.is_empty();
-        for (index, item) in (0..).zip(elements(output)) {
-            let Some(item) = Item::read(item).filter(|_| self.state == State::Open) else {
-                continue;
+        let items: Vec<Item<'_>> = elements(output)
+            .into_iter()
+            .filter_map(Item::read)
+            .collect();
+        let ids: Vec<u64> = items
+            .iter()
+            .map(|item| id_hash(raw::text(item.id)))
+            .collect();
+        let adds_said = self.texts.all_belong_to(Kind::Said, &ids);
+        let adds_thoughts = self.texts.all_belong_to(Kind::Thought, &ids);
+        for (index, item) in (0..).zip(&items) {
+            if self.state != State::Open {
+                return;
+            }
+            let is_told = match &*item.kind() {
+                "message" => adds_said,
+                "reasoning" => adds_thoughts,
+                _ => true,
             };
-            if takes::<S>(&item) {
+            if is_told {
                 let has_name = item.any_call_id().is_some();
-                self.whole_call(&item, (!has_name).then_some(index), sink);
-            } else if item.kind() == "image_generation_call" || !had_text {
-                self.whole_item(&item, Some(index), sink);
+                self.whole_item(item, (!has_name).then_some(index), sink);
             }
         }
     }

@@ -14,9 +14,23 @@ pub(in crate::translate) enum Family {
 }
 
 impl Family {
-    fn is_reasoning(self) -> bool {
-        matches!(self, Self::Summary | Self::Reasoning)
+    pub fn is_reasoning(self) -> bool {
+        self.kind() == Kind::Thought
     }
+
+    fn kind(self) -> Kind {
+        match self {
+            Self::Text | Self::Refusal => Kind::Said,
+            Self::Summary | Self::Reasoning => Kind::Thought,
+        }
+    }
+}
+
+/// Which of an answer's items a text stands in: a message, or its reasoning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::translate) enum Kind {
+    Said,
+    Thought,
 }
 
 /// Where a text stands.
@@ -83,8 +97,11 @@ pub(in crate::translate) enum Begins {
 }
 
 impl Texts {
-    pub fn is_empty(&self) -> bool {
-        self.parts.is_empty()
+    /// Whether every text of this kind belongs to one of these items (ids as hashes), as far as that can be known: a text whose
+    /// item has no name belongs to none.
+    pub fn all_belong_to(&self, kind: Kind, items: &[u64]) -> bool {
+        let mut parts = self.parts.iter().filter(|part| part.family.kind() == kind);
+        parts.all(|part| part.place.item != 0 && items.contains(&part.place.item))
     }
 
     /// Adds a piece that is still escaped.
@@ -138,6 +155,11 @@ impl Texts {
                 self.parts.len() - 1
             }
         };
-        (&mut self.parts[at].sent, begins) // `rposition` and the push above give a place inside
+        let part = &mut self.parts[at]; // `rposition` and the push above give a place inside
+        if part.place.item == 0 {
+            part.place.item = place.item;
+        }
+        part.place.output_index = part.place.output_index.or(place.output_index);
+        (&mut part.sent, begins)
     }
 }

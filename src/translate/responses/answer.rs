@@ -1,6 +1,11 @@
 //! One `response` object out of a stream, for a client that did not ask for a stream.
 
-use super::{EventKind, Failure, OutputRecord, Terminal, TerminalEvent, TokenUsage};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    EventKind, Failure, Item, OutputRecord, Terminal, TerminalEvent, TokenUsage, elements,
+};
 use crate::translate::{AnswerCollector, MAX_ANSWER_BYTES, Progress};
 
 /// Collects events until the answer is complete.
@@ -31,7 +36,7 @@ impl ResponsesAnswer {
         self.complete().map(|(_, response)| response.into_bytes())
     }
 
-    /// How the answer ended, and the `response` object.
+    /// How the answer ended, and the `response` object. [`output_items`] are what the model made.
     pub(crate) fn complete(self) -> Result<(Terminal, String), Box<Failure>> {
         self.terminal
             .zip(self.response)
@@ -69,6 +74,23 @@ impl AnswerCollector for ResponsesAnswer {
     fn usage(&self) -> Option<TokenUsage> {
         self.usage
     }
+}
+
+/// The items of a `response` object.
+///
+/// # Errors
+/// When it is no object.
+pub(crate) fn output_items(response: &str) -> Result<Vec<Item<'_>>, Box<Failure>> {
+    #[derive(Deserialize)]
+    struct Output<'a> {
+        #[serde(borrow)]
+        output: Option<&'a RawValue>,
+    }
+
+    let output: Output<'_> = serde_json::from_str(response)
+        .map_err(|_no_object| Box::new(Failure::unreadable_event()))?;
+    let items = elements(output.output).into_iter();
+    Ok(items.filter_map(Item::read).collect())
 }
 
 #[cfg(test)]

@@ -20,5 +20,6 @@ pub use record::OutputRecord;
 pub use request::ResponsesRequest;
 pub use terminal::{Terminal, TerminalEvent, TokenUsage};
 
+pub(crate) use answer::output_items;
 pub(crate) use event::{DeltaEvent, Item, ItemEvent, elements, read_event};
 pub(crate) use request::not_an_object;

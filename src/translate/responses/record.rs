@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{DeltaEvent, EventKind, Failure, Item, ItemEvent, Terminal, TerminalEvent, read_event};
 use crate::translate::MAX_ANSWER_BYTES;
+use crate::translate::pieces::sent::id_hash;
 use crate::translate::raw::{self, RawObject, inner, push_string};
 
 /// Collects the items of one answer.
@@ -35,16 +36,34 @@ struct Slot {
     done: Option<String>,
     /// The item of `output_item.added`.
     added: Option<String>,
-    /// Text and refusals by content index, still escaped.
-    parts: BTreeMap<u64, (PartKind, String)>,
-    /// Arguments or input of a call, still escaped.
-    call_text: String,
+    /// The id of the item as a hash; 0 for none.
+    id: u64,
+    /// Its texts in the order of their places, still escaped.
+    parts: Vec<(PartPlace, String)>,
 }
+
+/// What a text is, and its index among the others.
+type PartPlace = (PartKind, u64);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PartKind {
     Text,
     Refusal,
+    Reasoning,
+    Summary,
+    /// Arguments or input of a call.
+    Call,
+}
+
+const SAID: [PartKind; 2] = [PartKind::Text, PartKind::Refusal];
+const THOUGHT: [PartKind; 2] = [PartKind::Reasoning, PartKind::Summary];
+
+/// What an event adds to a text.
+#[derive(Debug, Clone, Copy)]
+enum Adds {
+    Piece,
+    /// All of it, in the place of what was there.
+    Whole,
 }
 
 impl OutputRecord {
@@ -73,10 +92,24 @@ impl OutputRecord {
             }
             EventKind::OutputTextDelta
             | EventKind::RefusalDelta
+            | EventKind::ReasoningSummaryDelta
+            | EventKind::ReasoningTextDelta
             | EventKind::FunctionArgumentsDelta
             | EventKind::CustomInputDelta => {
                 if let Some(event) = read_event::<DeltaEvent<'_>>(data)? {
-                    self.note_delta(kind, &event);
+                    self.note_text(kind, &event, event.delta.and_then(inner), Adds::Piece);
+                }
+            }
+            EventKind::OutputTextDone
+            | EventKind::RefusalDone
+            | EventKind::ReasoningSummaryDone
+            | EventKind::ReasoningTextDone
+            | EventKind::FunctionArgumentsDone
+            | EventKind::CustomInputDone => {
+                if let Some(event) = read_event::<DeltaEvent<'_>>(data)? {
+                    let whole = event.text.or(event.refusal).or(event.arguments);
+                    let whole = whole.or(event.input).and_then(inner);
+                    self.note_text(kind, &event, whole, Adds::Whole);
                 }
             }
             _ => {}
@@ -173,17 +206,19 @@ impl OutputRecord {
     }
 
     fn note_item(&mut self, kind: EventKind, event: &ItemEvent<'_>) {
-        let Some(item) = event.item.map(serde_json::value::RawValue::get) else {
+        let Some(json) = event.item else {
             return;
         };
-        let next = self
-            .slots
-            .last_key_value()
-            .map_or(0, |(last, _)| last.saturating_add(1));
-        let index = event.output_index.unwrap_or(next);
+        let id = Item::read(json).map_or(0, |item| id_hash(raw::text(item.id)));
+        let item = json.get();
+        let next = self.next_index();
+        let index = event.output_index.or_else(|| self.index_of(id));
+        let index = index.unwrap_or(next);
         self.stored_bytes += item.len();
         if kind == EventKind::OutputItemAdded {
-            self.slots.entry(index).or_default().added = Some(item.to_owned());
+            let slot = self.slots.entry(index).or_default();
+            slot.id = id;
+            slot.added = Some(item.to_owned());
             return;
         }
         match self.slots.entry(index) {
@@ -191,45 +226,66 @@ impl OutputRecord {
             Entry::Occupied(slot)
                 if slot.get().done.as_deref().is_some_and(|done| done != item) =>
             {
-                self.slots.entry(next).or_default().done = Some(item.to_owned());
+                self.slots.entry(next).or_default().close(id, item);
             }
             entry => {
                 let slot = entry.or_default();
                 self.stored_bytes = self.stored_bytes.saturating_sub(slot.bytes());
-                *slot = Slot {
-                    done: Some(item.to_owned()),
-                    ..Slot::default()
-                };
+                slot.close(id, item);
             }
         }
     }
 
-    fn note_delta(&mut self, kind: EventKind, event: &DeltaEvent<'_>) {
-        let Some(delta) = event.delta.and_then(inner) else {
+    fn note_text(
+        &mut self,
+        kind: EventKind,
+        event: &DeltaEvent<'_>,
+        escaped: Option<&str>,
+        adds: Adds,
+    ) {
+        let Some(escaped) = escaped else {
             return;
         };
-        let last = self.slots.last_key_value().map_or(0, |(last, _)| *last);
-        let slot = self
-            .slots
-            .entry(event.output_index.unwrap_or(last))
-            .or_default();
+        let index = event.output_index;
+        let index = index.or_else(|| self.index_of(id_hash(raw::text(event.item_id))));
+        let index = index.unwrap_or(self.next_index().saturating_sub(1));
+        let slot = self.slots.entry(index).or_default();
         if slot.done.is_some() {
             return;
         }
-        let part_kind = match kind {
-            EventKind::OutputTextDelta => Some(PartKind::Text),
-            EventKind::RefusalDelta => Some(PartKind::Refusal),
-            _ => None,
-        };
-        let text = match part_kind {
-            Some(kind) => {
-                let part = slot.parts.entry(event.content_index.unwrap_or(0));
-                &mut part.or_insert_with(|| (kind, String::new())).1
+        let content = event.content_index.unwrap_or(0);
+        let place = match kind {
+            EventKind::OutputTextDelta | EventKind::OutputTextDone => (PartKind::Text, content),
+            EventKind::RefusalDelta | EventKind::RefusalDone => (PartKind::Refusal, content),
+            EventKind::ReasoningTextDelta | EventKind::ReasoningTextDone => {
+                (PartKind::Reasoning, content)
             }
-            None => &mut slot.call_text,
+            EventKind::ReasoningSummaryDelta | EventKind::ReasoningSummaryDone => {
+                (PartKind::Summary, event.summary_index.unwrap_or(0))
+            }
+            _ => (PartKind::Call, 0),
         };
-        text.push_str(delta);
-        self.stored_bytes += delta.len();
+        let text = slot.part(place);
+        let before = text.len();
+        match adds {
+            Adds::Piece => text.push_str(escaped),
+            Adds::Whole if escaped.is_empty() => {}
+            Adds::Whole => escaped.clone_into(text),
+        }
+        let after = text.len();
+        self.stored_bytes = (self.stored_bytes + after).saturating_sub(before);
+    }
+
+    /// Where the item with this id is collected; an item without one is nowhere.
+    fn index_of(&self, id: u64) -> Option<u64> {
+        let mut slots = self.slots.iter().rev();
+        let (index, _) = slots.find(|(_, slot)| id != 0 && slot.id == id)?;
+        Some(*index)
+    }
+
+    fn next_index(&self) -> u64 {
+        let last = self.slots.last_key_value();
+        last.map_or(0, |(last, _)| last.saturating_add(1))
     }
 
     fn output(&self, response_id: Option<&str>) -> String {
@@ -246,10 +302,32 @@ impl OutputRecord {
 }
 
 impl Slot {
+    fn close(&mut self, id: u64, item: &str) {
+        *self = Self {
+            done: Some(item.to_owned()),
+            id,
+            ..Self::default()
+        };
+    }
+
+    /// The text at a place, begun if there is none. Parts of one content are numbered across their kinds.
+    fn part(&mut self, place: PartPlace) -> &mut String {
+        let at = match self.parts.iter().position(|(at, _)| *at == place) {
+            Some(at) => at,
+            None => {
+                let at = self
+                    .parts
+                    .partition_point(|((_, index), _)| *index <= place.1);
+                self.parts.insert(at, (place, String::new()));
+                at
+            }
+        };
+        &mut self.parts[at].1 // `position` and `insert` give a place inside
+    }
+
     fn bytes(&self) -> usize {
-        let parts: usize = self.parts.values().map(|(_, text)| text.len()).sum();
-        let added = self.added.as_ref().map_or(0, String::len);
-        added + parts + self.call_text.len()
+        let parts: usize = self.parts.iter().map(|(_, text)| text.len()).sum();
+        self.added.as_ref().map_or(0, String::len) + parts
     }
 
     /// The item of this place. `fallback_id` names one whose id was left blank.
@@ -259,10 +337,21 @@ impl Slot {
             (None, Some(added)) => self
                 .unclosed_item(added)
                 .map(|item| with_id(&item, fallback_id)),
-            (None, None) if self.parts.is_empty() => None,
-            (None, None) => self
-                .unclosed_item(r#"{"type":"message","id":"","role":"assistant"}"#)
-                .map(|item| with_id(&item, fallback_id)),
+            (None, None) => {
+                // Nobody said what it is; its texts do. A call cannot be told without a name.
+                let has = |kinds: &[PartKind]| {
+                    self.parts.iter().any(|((kind, _), _)| kinds.contains(kind))
+                };
+                let begun = if has(&SAID) {
+                    r#"{"type":"message","id":"","role":"assistant"}"#
+                } else if has(&THOUGHT) {
+                    r#"{"type":"reasoning","id":"","summary":[]}"#
+                } else {
+                    return None;
+                };
+                self.unclosed_item(begun)
+                    .map(|item| with_id(&item, fallback_id))
+            }
         }
     }
 
@@ -271,19 +360,36 @@ impl Slot {
         let mut item = RawObject::parse(added.as_bytes()).ok()?; // no object: nothing to show
         match item.get("type") {
             Some("\"message\"") => {
-                let parts: Vec<String> = self
-                    .parts
-                    .values()
-                    .map(|(kind, text)| part_json(*kind, text))
-                    .collect();
                 item.set("status", "\"incomplete\"".to_owned());
-                item.set("content", format!("[{}]", parts.join(",")));
+                item.set("content", self.list_of(&SAID));
             }
-            Some("\"function_call\"") => item.set("arguments", format!("\"{}\"", self.call_text)),
-            Some("\"custom_tool_call\"") => item.set("input", format!("\"{}\"", self.call_text)),
+            Some("\"reasoning\"") => {
+                item.set("summary", self.list_of(&[PartKind::Summary]));
+                let content = self.list_of(&[PartKind::Reasoning]);
+                if content != "[]" {
+                    item.set("content", content);
+                }
+            }
+            Some("\"function_call\"") => item.set("arguments", self.call_text()),
+            Some("\"custom_tool_call\"") => item.set("input", self.call_text()),
             _ => {}
         }
         Some(item.to_json())
+    }
+
+    fn list_of(&self, kinds: &[PartKind]) -> String {
+        let parts = self.parts.iter();
+        let parts = parts.filter(|((kind, _), _)| kinds.contains(kind));
+        let parts: Vec<String> = parts
+            .map(|((kind, _), text)| part_json(*kind, text))
+            .collect();
+        format!("[{}]", parts.join(","))
+    }
+
+    fn call_text(&self) -> String {
+        let mut parts = self.parts.iter();
+        let call = parts.find(|((kind, _), _)| *kind == PartKind::Call);
+        part_json(PartKind::Call, call.map_or("", |(_, text)| text))
     }
 }
 
@@ -293,6 +399,9 @@ fn part_json(kind: PartKind, escaped: &str) -> String {
             format!(r#"{{"type":"output_text","text":"{escaped}","annotations":[]}}"#)
         }
         PartKind::Refusal => format!(r#"{{"type":"refusal","refusal":"{escaped}"}}"#),
+        PartKind::Reasoning => format!(r#"{{"type":"reasoning_text","text":"{escaped}"}}"#),
+        PartKind::Summary => format!(r#"{{"type":"summary_text","text":"{escaped}"}}"#),
+        PartKind::Call => format!("\"{escaped}\""),
     }
 }
 
@@ -452,6 +561,39 @@ mod tests {
         assert_eq!(event["response"]["output"][0]["content"][0]["text"], "a\nb");
         assert_eq!(event["response"]["output"][1]["arguments"], r#"{"x":1}"#);
         assert_eq!(event["response"]["status"], "incomplete");
+    }
+
+    #[test]
+    fn a_text_that_only_its_own_last_event_tells_is_kept() {
+        let record = record(&[
+            r#"{"type":"response.output_item.added","output_index":0,"item":{"type":"message","id":"msg_1","role":"assistant","content":[]}}"#,
+            r#"{"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"a"}"#,
+            r#"{"type":"response.output_text.done","output_index":0,"content_index":0,"text":"ab"}"#,
+            r#"{"type":"response.output_item.added","output_index":1,"item":{"type":"reasoning","id":"rs_1","summary":[]}}"#,
+            r#"{"type":"response.reasoning_summary_text.done","output_index":1,"summary_index":0,"text":"hm"}"#,
+            r#"{"type":"response.output_item.added","output_index":2,"item":{"type":"function_call","id":"fc_1","call_id":"c1","name":"f","arguments":""}}"#,
+            r#"{"type":"response.function_call_arguments.done","output_index":2,"arguments":"{}"}"#,
+        ]);
+        let event = filled(&record, r#"{"type":"response.incomplete","response":{}}"#);
+        let output = &event["response"]["output"];
+        assert_eq!(output[0]["content"][0]["text"], "ab");
+        assert_eq!(output[1]["summary"][0]["text"], "hm");
+        assert_eq!(output[2]["arguments"], "{}");
+    }
+
+    #[test]
+    fn events_without_an_index_are_told_apart_by_the_id_of_the_item() {
+        let record = record(&[
+            r#"{"type":"response.output_item.added","item":{"type":"message","id":"a"}}"#,
+            r#"{"type":"response.output_item.added","item":{"type":"message","id":"b"}}"#,
+            r#"{"type":"response.output_text.delta","item_id":"a","delta":"one"}"#,
+            r#"{"type":"response.output_item.done","item":{"type":"message","id":"b","content":[]}}"#,
+        ]);
+        let event = filled(&record, r#"{"type":"response.completed","response":{}}"#);
+        let output = event["response"]["output"].as_array().unwrap();
+        assert_eq!(output.len(), 2);
+        assert_eq!(output[0]["content"][0]["text"], "one");
+        assert_eq!(output[1]["id"], "b");
     }
 
     #[test]

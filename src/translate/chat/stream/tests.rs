@@ -189,6 +189,38 @@ fn an_answer_that_only_the_last_event_tells_is_sent_whole() {
 }
 
 #[test]
+fn a_message_that_only_the_last_event_tells_is_sent_behind_streamed_thoughts() {
+    let (text, _) = written(
+        head(),
+        &[
+            r#"{"type":"response.reasoning_summary_text.delta","item_id":"rs_1","output_index":0,"summary_index":0,"delta":"hm"}"#,
+            r#"{"type":"response.output_text.delta","item_id":"msg_1","output_index":1,"content_index":0,"delta":"one"}"#,
+            r#"{"type":"response.completed","response":{"output":[{"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"hm"}]},{"type":"message","id":"msg_1","content":[{"type":"output_text","text":"one"}]},{"type":"message","id":"msg_2","content":[{"type":"output_text","text":"two"}]}]}}"#,
+        ],
+    );
+    assert_eq!(
+        deltas(&text),
+        [
+            json!({"reasoning_content": "hm"}),
+            json!({"content": "one"}),
+            json!({"content": "two"})
+        ]
+    );
+}
+
+#[test]
+fn a_last_event_with_other_ids_than_the_stream_repeats_nothing() {
+    let (text, _) = written(
+        head(),
+        &[
+            r#"{"type":"response.output_text.delta","item_id":"msg_1","output_index":0,"content_index":0,"delta":"one"}"#,
+            r#"{"type":"response.completed","response":{"output":[{"type":"message","id":"msg_x","content":[{"type":"output_text","text":"one"}]}]}}"#,
+        ],
+    );
+    assert_eq!(deltas(&text), [json!({"content": "one"})]);
+}
+
+#[test]
 fn a_snapshot_that_contradicts_the_deltas_adds_nothing_and_is_counted() {
     let mut writer = ChunkWriter::new(head());
     let mut out = Vec::new();
