@@ -1,4 +1,4 @@
-//! The hot paths of translation: a long chat request, a thousand pieces of text, a thousand events to frame.
+//! The hot paths of translation: a long request, a thousand pieces of text, a thousand events to frame, a body to adapt.
 #![expect(
     clippy::unwrap_used,
     reason = "a bench that cannot prepare its input has nothing to measure"
@@ -7,10 +7,14 @@
 use std::hint::black_box;
 
 use bytes::Bytes;
-use codex_router::translate::EventWriter;
 use codex_router::translate::chat::{ChatReplyHead, ChunkWriter, responses_from_chat};
-use codex_router::translate::messages::{MessageHead, MessageWriter};
+use codex_router::translate::messages::{
+    MessageHead, MessageWriter, count_tokens, responses_from_messages,
+};
+use codex_router::translate::responses::OutputRecord;
+use codex_router::translate::rules::{UpstreamKind, adapt_bytes};
 use codex_router::translate::sse::Frames;
+use codex_router::translate::{EventKind, EventWriter};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Value, json};
 
@@ -42,6 +46,33 @@ fn long_chat() -> Vec<u8> {
         .into_bytes()
 }
 
+/// The same work in the words of Claude Code: 100 messages with calls and their results.
+fn long_messages() -> Vec<u8> {
+    let turns = (0..25).flat_map(|turn| {
+        let id = format!("toolu_{turn}");
+        [
+            json!({"role": "user", "content": [{"type": "text", "text": "Go on, and tell me why. ".repeat(5)}]}),
+            json!({"role": "assistant", "content": [
+                {"type": "text", "text": "I look first."},
+                {"type": "tool_use", "id": id, "name": "read_file", "input": {"path": "src/main.rs"}},
+            ]}),
+            json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": "fn main() {}\n".repeat(30)}]}),
+            json!({"role": "assistant", "content": "There is one function. ".repeat(8)}),
+        ]
+    });
+    json!({"model": "claude-test", "max_tokens": 1000, "messages": turns.collect::<Vec<_>>()})
+        .to_string()
+        .into_bytes()
+}
+
+/// A request of a typed client with 256 KiB of history, of which only a few small fields change.
+fn long_responses() -> Bytes {
+    let message = json!({"type": "message", "role": "user", "content": [{"type": "input_text", "text": "x".repeat(960)}]});
+    let input = vec![message; 256];
+    let body = json!({"model": "gpt-5.4", "input": input, "stream": true, "temperature": 0.5, "max_output_tokens": 100});
+    Bytes::from(body.to_string())
+}
+
 fn text_delta(nth: usize) -> Vec<u8> {
     format!(
         r#"{{"type":"response.output_text.delta","sequence_number":{nth},"item_id":"msg_0123456789abcdef0123456789abcdef","output_index":0,"content_index":0,"delta":" word{nth}","logprobs":[],"obfuscation":"abcdefgh"}}"#
@@ -55,6 +86,19 @@ fn translate(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(chat.len() as u64));
     group.bench_function("chat request, 200 messages, 30 tools", |bencher| {
         bencher.iter(|| responses_from_chat(black_box(&chat)).unwrap());
+    });
+
+    let messages = long_messages();
+    let request = responses_from_messages(&messages, None).unwrap();
+    group.throughput(Throughput::Bytes(messages.len() as u64));
+    group.bench_function("count_tokens, 100 messages", |bencher| {
+        bencher.iter(|| count_tokens(black_box(&request)));
+    });
+
+    let body = long_responses();
+    group.throughput(Throughput::Bytes(body.len() as u64));
+    group.bench_function("adapt_bytes, 256 KiB", |bencher| {
+        bencher.iter(|| adapt_bytes(UpstreamKind::ChatGpt, black_box(&body)).unwrap());
     });
 
     let deltas: Vec<Vec<u8>> = (0..1000).map(text_delta).collect();
@@ -91,6 +135,17 @@ fn translate(criterion: &mut Criterion) {
                 writer.push(black_box(delta), &mut out).unwrap();
             }
             out.len()
+        });
+    });
+
+    group.bench_function("1000 text deltas noted for the last event", |bencher| {
+        bencher.iter(|| {
+            let mut record = OutputRecord::new("gpt-5.4", 1_700_000_000);
+            for delta in &deltas {
+                let kind = EventKind::of_data(delta);
+                record.note(kind, black_box(delta)).unwrap();
+            }
+            record
         });
     });
 

@@ -7,7 +7,7 @@ use super::sent::{Missing, id_hash};
 use super::stop::{Passed, StopCutter};
 use super::texts::{Begins, Family, Kind, PartPlace, Texts};
 use super::{Closed, PieceSink, TextPiece};
-use crate::translate::raw::{self, escaped, inner};
+use crate::translate::raw::{self, escaped};
 use crate::translate::responses::{
     DeltaEvent, EventKind, Failure, Item, ItemEvent, Terminal, TerminalEvent, TokenUsage, elements,
     read_event,
@@ -194,11 +194,9 @@ impl PieceReader {
         data: &[u8],
         sink: &mut impl PieceSink,
     ) -> Result<(), Box<Failure>> {
-        let Some(event) = read_event::<DeltaEvent<'_>>(data)? else {
-            return Ok(());
-        };
-        let piece = event.delta.and_then(inner);
-        if let Some(escaped) = piece.filter(|piece| !piece.is_empty()) {
+        if let Some(event) = read_event::<DeltaEvent<'_>>(data)?
+            && let Some(escaped) = event.piece()
+        {
             let place = PartPlace::of_delta(family, &event);
             let begins = self.texts.add(family, place, escaped);
             let logprobs = event.logprobs;

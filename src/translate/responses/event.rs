@@ -198,6 +198,15 @@ pub(crate) struct DeltaEvent<'a> {
     pub summary_index: Option<u64>,
 }
 
+impl<'a> DeltaEvent<'a> {
+    /// What the event adds, still escaped, if it adds anything.
+    pub fn piece(&self) -> Option<&'a str> {
+        self.delta
+            .and_then(raw::inner)
+            .filter(|piece| !piece.is_empty())
+    }
+}
+
 /// `output_item.added`, `output_item.done`, `content_part.done`, `annotation.added` and partial images.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ItemEvent<'a> {
@@ -376,6 +385,12 @@ mod tests {
             of_stream("data: {\"error\":{\"message\":\"no\"}}\n\n"),
             EventKind::Error
         );
+    }
+
+    #[test]
+    fn a_type_in_front_is_seen_without_reading_the_rest() {
+        let kind = EventKind::of_data(br#"{"type":"response.output_text.delta","delta":"cut"#);
+        assert_eq!(kind, EventKind::OutputTextDelta);
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl OutputRecord {
             | EventKind::FunctionArgumentsDelta
             | EventKind::CustomInputDelta => {
                 if let Some(event) = read_event::<DeltaEvent<'_>>(data)? {
-                    self.note_text(kind, &event, event.delta.and_then(inner), Adds::Piece);
+                    self.note_text(kind, &event, event.piece(), Adds::Piece);
                 }
             }
             EventKind::OutputTextDone

@@ -28,11 +28,9 @@ impl PieceReader {
         data: &[u8],
         sink: &mut impl PieceSink,
     ) -> Result<(), Box<Failure>> {
-        let Some(event) = read_event::<DeltaEvent<'_>>(data)? else {
-            return Ok(());
-        };
-        let piece = event.delta.and_then(inner);
-        if let Some(piece) = piece.filter(|piece| !piece.is_empty()) {
+        if let Some(event) = read_event::<DeltaEvent<'_>>(data)?
+            && let Some(piece) = event.piece()
+        {
             self.flush_held(sink);
             let call = self.calls.of(CallKey::of_delta(&event));
             match call.index {
@@ -51,10 +49,9 @@ impl PieceReader {
         data: &[u8],
         sink: &mut impl PieceSink,
     ) -> Result<(), Box<Failure>> {
-        let Some(event) = read_event::<DeltaEvent<'_>>(data)? else {
-            return Ok(());
-        };
-        if let Some(whole) = event.arguments.or(event.input).and_then(inner) {
+        if let Some(event) = read_event::<DeltaEvent<'_>>(data)?
+            && let Some(whole) = event.arguments.or(event.input).and_then(inner)
+        {
             self.flush_held(sink);
             let key = CallKey::of_delta(&event);
             let call = self.calls.of(key);
