@@ -15,6 +15,7 @@ use super::{
     oauth::Refresh,
     reply::Reply,
     script::Script,
+    socket::Handshake,
     tokens::{self, Login},
     usage::UsageReply,
 };
@@ -36,6 +37,7 @@ pub(super) struct Entry {
     /// From the oldest to the newest; refreshing moves one on in its place.
     logins: Vec<Login>,
     pub(super) replies: Script<Reply>,
+    pub(super) handshakes: Script<Handshake>,
     pub(super) refreshes: Script<Refresh>,
     pub(super) usages: Script<UsageReply>,
     pub(super) tally: Tally,
@@ -281,6 +283,7 @@ impl Entry {
             account,
             logins: Vec::new(),
             replies: Script::default(),
+            handshakes: Script::default(),
             refreshes: Script::default(),
             usages: Script::default(),
             tally: Tally::new(),
@@ -290,6 +293,7 @@ impl Entry {
 
     pub(super) fn clear_scripts(&mut self) {
         self.replies = Script::default();
+        self.handshakes = Script::default();
         self.refreshes = Script::default();
         self.usages = Script::default();
     }

@@ -73,6 +73,11 @@ impl HttpReply {
         self
     }
 
+    /// Status, headers, body.
+    pub(super) fn parts(&self) -> (u16, &[(String, String)], &Bytes) {
+        (self.status, &self.headers, &self.body)
+    }
+
     /// A script that asks for an impossible status or header gets a 500 that says so.
     pub(super) fn into_response(self) -> Response<Body> {
         response(self.status, self.headers, Body::whole(self.body))

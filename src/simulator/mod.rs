@@ -6,7 +6,7 @@
 //! Never enters: the network beyond loopback, files, any credential that opens something elsewhere.
 //!
 //! A request comes in at `server`, passes the `door` (whose token is this?), is checked by `checks`, answered by
-//! `responses`, `oauth`, `usage` or `models`, and sent by `body`. Scripts ([`Reply`], [`Refresh`], [`UsageReply`]) replace
+//! `responses` (over a `socket` as well), `oauth`, `usage` or `models`, and sent by `body`. Scripts ([`Reply`], [`Refresh`], [`UsageReply`]) replace
 //! the answer, never the checks. Tests wait at a [`Gate`] or for a count; nobody sleeps.
 
 use std::{
@@ -36,6 +36,7 @@ mod responses;
 mod sample;
 mod script;
 mod server;
+mod socket;
 mod tokens;
 mod turn;
 mod usage;
@@ -51,6 +52,7 @@ pub use self::{
     oauth::Refresh,
     record::Asked,
     reply::{Ending, Reply},
+    socket::Handshake,
     usage::UsageReply,
     window::{Credits, Window},
 };
@@ -188,6 +190,15 @@ impl Simulator {
     /// What it answers when [`Simulator::reply_next`] has run out, for ever.
     pub fn reply_always(&self, name: &str, reply: Reply) {
         self.entry(name, |entry| entry.replies.always(reply));
+    }
+
+    /// What the account does with the next handshakes of WebSockets, one each.
+    pub fn handshake_next(&self, name: &str, handshakes: impl IntoIterator<Item = Handshake>) {
+        self.entry(name, |entry| entry.handshakes.push(handshakes));
+    }
+
+    pub fn handshake_always(&self, name: &str, handshake: Handshake) {
+        self.entry(name, |entry| entry.handshakes.always(handshake));
     }
 
     /// What happens when a refresh token of the account is presented next, one each.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{
     account::Account,
     assistant,
-    body::{Body, Step},
+    body::{Body, Presence, Step},
     checks,
     door::{self, Credential, Side, authorise},
     events::Event,
@@ -38,6 +38,16 @@ enum Told {
     Stream(Vec<Event>),
 }
 
+/// An answer that only has to be played.
+pub(super) struct Ready {
+    /// As it was read.
+    pub(super) request: Value,
+    pub(super) events: Vec<Event>,
+    pub(super) ending: Ending,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) presence: Presence,
+}
+
 /// One request for a response.
 pub(super) async fn answer(
     shared: &Shared,
@@ -49,15 +59,42 @@ pub(super) async fn answer(
         Ok(account) => account,
         Err(refusal) => return Ok(refusal.into_response()),
     };
-    let request = match checks::check(side, &account, headers, body) {
-        Ok(request) => request,
-        Err(refusal) => {
-            let limits = limits(side, &account, SystemTime::now());
-            return Ok(refusal.headers(limits).into_response());
-        }
+    let mut ready = match prepare(shared, side, &account, headers, body, false).await {
+        Ok(ready) => ready,
+        Err(refusal) => return Ok(refusal.into_response()),
     };
+    if side == Side::Platform && ready.request.get("stream") != Some(&Value::Bool(true)) {
+        ready.presence.finish();
+        let whole = whole_response(&ready.events).headers(ready.headers);
+        return Ok(whole.into_response());
+    }
+    let steps = steps(&ready.events, ready.ending, shared.pause());
+    Ok(http_reply::event_stream(
+        ready.headers,
+        Body::stream(steps, ready.presence),
+    ))
+}
+
+/// Checks a request that was let in, and makes the answer. `is_warm_up`: nothing is to be said, and no script is asked.
+pub(super) async fn prepare(
+    shared: &Shared,
+    side: Side,
+    account: &Account,
+    headers: &HeaderMap,
+    body: &Bytes,
+    is_warm_up: bool,
+) -> Result<Ready, HttpReply> {
+    let request = checks::check(side, account, headers, body).map_err(|refusal| {
+        let limits = limits(side, account, SystemTime::now());
+        refusal.headers(limits)
+    })?;
     let (reply, mut presence) = shared.accounts().with(&account.name, |entry| {
-        (entry.replies.take(), entry.tally.presence())
+        let reply = if is_warm_up {
+            None
+        } else {
+            entry.replies.take()
+        };
+        (reply, entry.tally.presence())
     });
     let Reply {
         answer,
@@ -88,10 +125,15 @@ pub(super) async fn answer(
         cached_tokens,
         now,
     };
-    let events = match tell(&asking, answer) {
+    let told = if is_warm_up {
+        Told::Stream(Turn::begin(&asking).complete())
+    } else {
+        tell(&asking, answer)
+    };
+    let events = match told {
         Told::Http(reply) => {
             presence.finish();
-            return Ok(reply.into_response());
+            return Err(reply);
         }
         Told::Stream(events) => events,
     };
@@ -101,15 +143,13 @@ pub(super) async fn answer(
     });
     let mut headers = limits(side, &account, now);
     headers.push(("openai-model".to_owned(), model.to_owned()));
-    if side == Side::Platform && request.get("stream") != Some(&Value::Bool(true)) {
-        presence.finish();
-        return Ok(whole_response(&events).headers(headers).into_response());
-    }
-    let steps = steps(&events, ending, shared.pause());
-    Ok(http_reply::event_stream(
+    Ok(Ready {
+        events,
+        ending,
         headers,
-        Body::stream(steps, presence),
-    ))
+        presence,
+        request,
+    })
 }
 
 /// Makes of an answer what this request gets to see.

@@ -30,6 +30,7 @@ use super::{
     platform,
     record::{Asked, Record},
     responses,
+    socket::{self, Handover},
     tokens::nonce,
     usage,
 };
@@ -42,7 +43,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 pub(super) const TOKEN_PATH: &str = "/oauth/token";
 const USAGE_PATH: &str = "/backend-api/wham/usage";
-const CODEX_RESPONSES_PATH: &str = "/backend-api/codex/responses";
+pub(super) const CODEX_RESPONSES_PATH: &str = "/backend-api/codex/responses";
 const CODEX_MODELS_PATH: &str = "/backend-api/codex/models";
 const RESPONSES_PATH: &str = "/v1/responses";
 const MODELS_PATH: &str = "/v1/models";
@@ -124,17 +125,28 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "no TCP_NODELAY");
     }
-    let service = service_fn(move |request| handle(shared.clone(), request));
+    let handover = Handover::default();
+    let service = service_fn(|request| handle(shared.clone(), request, handover.clone()));
     let served = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
         .await;
     if let Err(error) = served {
         // A client that leaves, or a script that cuts.
         debug!(%error, "connection broken");
+    } else if let Some(talk) = handover.take() {
+        talk.run().await;
     }
 }
 
-async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<Body>, HungUp> {
+async fn handle(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+    handover: Handover,
+) -> Result<Response<Body>, HungUp> {
+    if socket::is_wanted(&request) {
+        return Ok(socket::open(&shared, request, &handover));
+    }
     let (parts, body) = request.into_parts();
     let mut response = match whole_body(body).await? {
         Some(body) => answer(&shared, &parts, body).await?,
@@ -202,7 +214,7 @@ async fn answer(shared: &Shared, parts: &Parts, body: Bytes) -> Result<Response<
 }
 
 /// Into the record, and to those who wait for it.
-fn note(shared: &Shared, parts: &Parts, body: &Bytes, token_request: &TokenRequest) {
+pub(super) fn note(shared: &Shared, parts: &Parts, body: &Bytes, token_request: &TokenRequest) {
     let credential = door::credential(shared, &parts.headers);
     let account = credential
         .as_ref()
@@ -211,7 +223,9 @@ fn note(shared: &Shared, parts: &Parts, body: &Bytes, token_request: &TokenReque
     let kind = door::kind_of(credential.as_ref());
     let asked = Asked::new(parts, body.clone(), account.clone(), kind);
     shared.record().note(asked);
-    let is_response = matches!(parts.uri.path(), CODEX_RESPONSES_PATH | RESPONSES_PATH);
+    // The handshake of a socket has no body, and asks for none yet.
+    let is_response = matches!(parts.uri.path(), CODEX_RESPONSES_PATH | RESPONSES_PATH)
+        && (parts.method != Method::GET || !body.is_empty());
     if let Some(name) = account.filter(|_| is_response) {
         shared.accounts().with(&name, |entry| {
             entry.tally.arrived.send_modify(|arrived| *arrived += 1);

@@ -18,6 +18,7 @@ use crate::profile::Secret;
 
 pub mod models;
 pub mod oauth;
+pub mod socket;
 pub mod usage;
 
 pub use models::ModelsDocument;
@@ -84,6 +85,8 @@ const CONNECTION_WINDOW_BYTES: u32 = 256 * STREAM_WINDOW_BYTES;
 pub struct Upstream {
     endpoints: Endpoints,
     client: OnceLock<reqwest::Client>,
+    /// For handshakes of WebSockets, which HTTP/2 does not have.
+    socket_client: OnceLock<reqwest::Client>,
 }
 
 /// DNS, TCP and TLS together.
@@ -96,6 +99,7 @@ impl Upstream {
         Self {
             endpoints,
             client: OnceLock::new(),
+            socket_client: OnceLock::new(),
         }
     }
 
@@ -206,7 +210,19 @@ impl Upstream {
     }
 
     fn client(&self) -> Result<&reqwest::Client, SendError> {
-        if let Some(client) = self.client.get() {
+        self.made(&self.client, builder)
+    }
+
+    fn socket_client(&self) -> Result<&reqwest::Client, SendError> {
+        self.made(&self.socket_client, || builder().http1_only())
+    }
+
+    fn made<'a>(
+        &self,
+        place: &'a OnceLock<reqwest::Client>,
+        builder: impl FnOnce() -> reqwest::ClientBuilder,
+    ) -> Result<&'a reqwest::Client, SendError> {
+        if let Some(client) = place.get() {
             return Ok(client);
         }
         // Another part of the process may have installed it first; either way there is one.
@@ -225,7 +241,7 @@ impl Upstream {
                 .to_owned(),
             reason: format!("TLS cannot be set up: {}", cause(&err)),
         })?;
-        Ok(self.client.get_or_init(|| client))
+        Ok(place.get_or_init(|| client))
     }
 }
 

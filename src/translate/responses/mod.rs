@@ -5,6 +5,7 @@
 //! `output` of a terminal event that the ChatGPT backend leaves empty.
 
 mod answer;
+mod create;
 mod event;
 mod failure;
 mod owner;
@@ -13,6 +14,7 @@ mod request;
 mod terminal;
 
 pub use answer::ResponsesAnswer;
+pub use create::{ClientMessage, Create, finished_item, finished_response, is_reasoning};
 pub use event::EventKind;
 pub use failure::Failure;
 pub use owner::without_owner;
