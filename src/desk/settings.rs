@@ -16,6 +16,8 @@ pub struct Settings {
     /// Whether the router starts with the program.
     pub router_on: bool,
     pub strategy: Strategy,
+    /// Whether Codex may talk to the router over WebSockets.
+    pub websocket: bool,
     /// What `POST /v1/messages` asks for.
     pub models: ModelMap,
     /// Requests go to `{base}/codex/responses`, usage to `{base}/wham/usage`.
@@ -89,6 +91,10 @@ const STRATEGY: Key = Key {
     toml: "router.strategy",
     env: &["CODEX_ROUTER_STRATEGY", "CODEX_ROUTER_ROUTER_STRATEGY"],
 };
+const WEBSOCKET: Key = Key {
+    toml: "router.websocket",
+    env: &["CODEX_ROUTER_WEBSOCKET", "CODEX_ROUTER_ROUTER_WEBSOCKET"],
+};
 const MODELS: Key = Key {
     toml: "models.map",
     env: &["CODEX_ROUTER_MODELS_MAP"],
@@ -159,6 +165,7 @@ impl Default for Settings {
             listen: Listen::Localhost { port: DEFAULT_PORT },
             router_on: true,
             strategy: Strategy::default(),
+            websocket: true,
             models: ModelMap::default(),
             chatgpt_base_url: url("https://chatgpt.com/backend-api"),
             openai_base_url: url("https://api.openai.com/v1"),
@@ -211,6 +218,7 @@ impl Settings {
             text.parse()
                 .map_err(|err: crate::pool::choose::UnknownStrategy| err.to_string())
         });
+        source.take(&WEBSOCKET, &mut settings.websocket, parse_switch);
         source.take(&MODELS, &mut settings.models, ModelMap::parse);
         source.take(&CHATGPT, &mut settings.chatgpt_base_url, parse_base_url);
         source.take(&OPENAI, &mut settings.openai_base_url, parse_base_url);

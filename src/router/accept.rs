@@ -20,6 +20,7 @@ use super::door::Door;
 use super::guard::Guard;
 use super::limits::Limits;
 use super::serve::serve;
+use super::websocket::Handover;
 
 /// How far the router is on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,8 +89,15 @@ async fn speak(
     }
     let mut stage: watch::Receiver<Stage> = house.stage.clone();
     let (door, turns) = Door::new(stream, &house.limits);
+    let handover = Handover::default();
     let service = service_fn(|request: Request<Incoming>| {
-        let answer = serve(house.clone(), guard.clone(), turns.take(), request);
+        let answer = serve(
+            house.clone(),
+            guard.clone(),
+            turns.take(),
+            &handover,
+            request,
+        );
         async { Ok::<_, Infallible>(answer.await) }
     });
     // Without a timer hyper has no timeouts, silently.
@@ -99,7 +107,8 @@ async fn speak(
         .max_headers(100)
         .max_header_size(house.limits.head_bytes)
         .max_buf_size(2 * house.limits.head_bytes)
-        .serve_connection(TokioIo::new(door), service);
+        .serve_connection(TokioIo::new(door), service)
+        .with_upgrades();
     tokio::pin!(connection);
     let mut is_leaving = false;
     let ended = loop {
@@ -113,6 +122,10 @@ async fn speak(
     };
     if let Err(err) = ended {
         debug!(error = %err, "a connection broke off");
+    } else if let Some(session) = handover.take() {
+        // What comes from here on is no head of a request.
+        let _turn = turns.take();
+        session.run().await;
     }
     drop(slot);
 }

@@ -41,7 +41,7 @@ pub(super) async fn good(reply: Reply, now: SystemTime) -> Result<Reply, Setback
     Ok(reply)
 }
 
-fn not_reached(err: &SendError) -> Setback {
+pub(super) fn not_reached(err: &SendError) -> Setback {
     let (SendError::NotSent { host, .. } | SendError::Lost { host, .. }) = err;
     debug!(error = %err, "nothing came back");
     Setback::Unreachable {

@@ -7,11 +7,12 @@ use serde_json::{Map, Value};
 use super::body::Held;
 use super::headers::Client;
 use super::search::Asker;
+use super::websocket::Line;
 use crate::translate::chat::ChatRequest;
 use crate::translate::dropped::{OwnNames, once_each};
 use crate::translate::images::ImageRequest;
 use crate::translate::messages::MessagesRequest;
-use crate::translate::responses::ResponsesRequest;
+use crate::translate::responses::{Create, ResponsesRequest, is_reasoning};
 use crate::translate::{RequestError, UpstreamKind, rules};
 use crate::upstream::Service;
 
@@ -24,6 +25,8 @@ pub(super) struct Ask {
     pub(super) is_long: bool,
     /// The same for every turn of a conversation.
     pub(super) session_hint: Option<String>,
+    /// The upstream's end of the socket on which the client asks, if it does.
+    pub(super) line: Option<Line>,
     shape: Shape,
     /// What the translation itself had no place for.
     dropped: Vec<String>,
@@ -39,6 +42,11 @@ enum Shape {
     Translated(Map<String, Value>),
     /// In the upstreams' own dialect.
     Own(Bytes),
+    /// The same as a message on a socket, with the conversation that it leans on.
+    Message {
+        create: Box<Create>,
+        before: Vec<Bytes>,
+    },
 }
 
 /// A body as one kind of upstream takes it.
@@ -56,6 +64,7 @@ impl Ask {
             is_stream: request.stream,
             is_long: wants_much_reasoning(&request.body),
             session_hint: Some(request.session_hint.clone()),
+            line: None,
             shape: Shape::Translated(std::mem::take(&mut request.body)),
             dropped: std::mem::take(&mut request.dropped),
             own_names: std::mem::take(&mut request.own_names),
@@ -78,6 +87,7 @@ impl Ask {
             is_stream: request.stream,
             is_long: wants_much_reasoning(&request.body),
             session_hint: Some(request.session_hint.clone()),
+            line: None,
             shape: Shape::Translated(std::mem::take(&mut request.body)),
             dropped: std::mem::take(&mut request.dropped),
             own_names: std::mem::take(&mut request.own_names),
@@ -100,6 +110,7 @@ impl Ask {
             is_stream: request.stream,
             is_long: true,
             session_hint: None,
+            line: None,
             shape: Shape::Translated(request.body.clone()),
             dropped,
             own_names: OwnNames::default(),
@@ -120,6 +131,7 @@ impl Ask {
             is_stream: request.stream,
             is_long: asks_for_much_reasoning(&body),
             session_hint: request.prompt_cache_key,
+            line: None,
             shape: Shape::Own(body),
             dropped: Vec::new(),
             own_names: OwnNames::default(),
@@ -128,10 +140,89 @@ impl Ask {
         }
     }
 
+    /// `before` is the conversation up to the response that the message names.
+    pub(super) fn of_message(
+        create: Box<Create>,
+        before: Vec<Bytes>,
+        line: Line,
+        client: Client,
+        held: Held,
+    ) -> Self {
+        Self {
+            model: create.model.clone(),
+            client,
+            is_stream: true,
+            is_long: asks_for_much_reasoning(create.text()),
+            session_hint: create.prompt_cache_key.clone(),
+            line: Some(line),
+            shape: Shape::Message { create, before },
+            dropped: Vec::new(),
+            own_names: OwnNames::default(),
+            prepared: [None, None],
+            _held: held,
+        }
+    }
+
+    /// Whether the upstream is only to get ready.
+    pub(super) fn is_warm_up(&self) -> bool {
+        matches!(&self.shape, Shape::Message { create, .. } if create.is_warm_up)
+    }
+
+    /// The response that the client leans on.
+    pub(super) fn previous_response_id(&self) -> Option<&str> {
+        match &self.shape {
+            Shape::Message { create, .. } => create.previous_response_id.as_deref(),
+            Shape::Translated(_) | Shape::Own(_) => None,
+        }
+    }
+
+    /// The request as a message on a socket to the ChatGPT backend. `leans`: the other end knows the response that the client
+    /// leans on.
+    ///
+    /// # Errors
+    /// When the request cannot be made fit for the backend.
+    pub(super) fn message(&self, leans: bool) -> Result<Option<Prepared>, RequestError> {
+        let Shape::Message { create, before } = &self.shape else {
+            return Ok(None);
+        };
+        let before = if leans { &[][..] } else { before };
+        if self.client.is_codex {
+            let body = if leans {
+                create.text().clone()
+            } else {
+                create.message(before)
+            };
+            let dropped = self.dropped.clone();
+            return Ok(Some(Prepared { body, dropped }));
+        }
+        let (body, adapted) = rules::adapt_bytes(UpstreamKind::ChatGpt, &create.body(before))?;
+        Ok(Some(Prepared {
+            body: create.message_of_body(&body, leans),
+            dropped: self.dropped.iter().cloned().chain(adapted).collect(),
+        }))
+    }
+
+    /// Whether reasoning stands in what was put together here, so that it could be left out.
+    pub(super) fn recalls_reasoning(&self) -> bool {
+        matches!(&self.shape, Shape::Message { before, .. } if before.iter().any(|item| is_reasoning(item)))
+    }
+
+    /// The conversation up to the end of this request.
+    pub(super) fn into_conversation(self) -> Vec<Bytes> {
+        match self.shape {
+            Shape::Message { create, mut before } => {
+                before.extend_from_slice(create.input());
+                before
+            }
+            Shape::Translated(_) | Shape::Own(_) => Vec::new(),
+        }
+    }
+
     pub(super) fn asker(&self) -> Asker<'_> {
         Asker {
             client: &self.client,
             model: &self.model,
+            keeps_to: self.line.as_ref().and_then(Line::profile),
             is_responses: self.is_responses(),
             api_only: None,
         }
@@ -140,8 +231,20 @@ impl Ask {
     /// Takes out the reasoning of earlier turns, which only the account that made it can read. Whether there was any; never in
     /// a body that is not ours to change.
     pub(super) fn forget_reasoning(&mut self) -> bool {
-        let Shape::Translated(body) = &mut self.shape else {
-            return false;
+        let body = match &mut self.shape {
+            Shape::Translated(body) => body,
+            Shape::Own(_) => return false,
+            // What the client sent itself is its own; what it left out is put together here.
+            Shape::Message { before, .. } => {
+                let items = before.len();
+                before.retain(|item| !is_reasoning(item));
+                if before.len() == items {
+                    return false;
+                }
+                self.dropped.push("input[].reasoning".to_owned());
+                self.prepared = [None, None];
+                return true;
+            }
         };
         let Some(Value::Array(input)) = body.get_mut("input") else {
             return false;
@@ -158,7 +261,7 @@ impl Ask {
     }
 
     pub(super) fn is_responses(&self) -> bool {
-        matches!(self.shape, Shape::Own(_))
+        matches!(self.shape, Shape::Own(_) | Shape::Message { .. })
     }
 
     /// Whether this service answers with one document instead of events.
@@ -191,6 +294,10 @@ impl Ask {
             // Codex speaks to its own backend: not one byte is ours to change.
             Shape::Own(body) if self.client.is_codex => (body.clone(), Vec::new()),
             Shape::Own(body) => rules::adapt_bytes(kind, body)?,
+            Shape::Message { create, before } if self.client.is_codex => {
+                (create.body(before), Vec::new())
+            }
+            Shape::Message { create, before } => rules::adapt_bytes(kind, &create.body(before))?,
             Shape::Translated(map) => {
                 let mut map = map.clone();
                 let dropped = rules::adapt(kind, &mut map);

@@ -16,6 +16,7 @@ use super::reply::Refusal;
 use super::report::{AttemptOutcome, AttemptResult, Record, Report};
 use super::setback::{Said, Setback};
 use super::source::{Broken, Source};
+use super::websocket::{self, Call};
 use crate::pool::{Access, Lease, Member};
 use crate::upstream::Service;
 use crate::usage::Usage;
@@ -37,7 +38,7 @@ pub(super) enum Content {
 
 /// One attempt with one profile. Tells its outcome exactly once, as abandoned when it is dropped before.
 pub(super) struct Attempt {
-    house: Arc<House>,
+    pub(super) house: Arc<House>,
     lease: Lease,
     pub(super) usage: Option<Usage>,
     is_told: bool,
@@ -111,14 +112,19 @@ impl Attempt {
         }
         loop {
             let service = service_of(&access);
-            let prepared = ask.prepare(service)?;
-            record.note(|done| done.dropped.clone_from(&prepared.dropped));
-            let headers =
+            let mut headers =
                 ask.client
                     .upstream_headers(service, is_first, ask.session_hint.as_deref());
-            let opened = self
-                .send(ask, service, &access, headers, prepared.body)
-                .await;
+            let opened = match websocket::call(self, ask, &access, &mut headers, record).await? {
+                Call::Answered(source, headers) => Ok((Content::Events(source), headers)),
+                Call::Failed(setback) => Err(setback),
+                Call::ByPost => {
+                    let prepared = ask.prepare(service)?;
+                    record.note(|done| done.dropped.clone_from(&prepared.dropped));
+                    self.send(ask, service, &access, headers, prepared.body)
+                        .await
+                }
+            };
             match opened {
                 Err(Setback::Unauthorized) if may_refresh => {
                     may_refresh = false;

@@ -89,6 +89,16 @@ where
     Ok(RequestBody { bytes, held })
 }
 
+/// Takes room for bytes that did not come as a body.
+///
+/// # Errors
+/// [`Refusal::NoRoom`].
+pub(super) fn hold(room: &Arc<Semaphore>, bytes: usize) -> Result<Held, Refusal> {
+    let mut held = Held::new(room.clone());
+    held.grow_to(bytes)?;
+    Ok(held)
+}
+
 /// Reads on for a moment after a refusal, so that a client that is still sending gets to see it.
 pub(super) async fn discard<B>(mut body: B)
 where
@@ -191,7 +201,7 @@ impl Held {
     }
 
     /// Takes room until `bytes` fit, without waiting.
-    fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
+    pub(super) fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
         let has = self
             .permit
             .as_ref()

@@ -122,6 +122,7 @@ impl Parcel {
         Asker {
             client: &self.client,
             model: &self.model,
+            keeps_to: None,
             is_responses: false,
             api_only: Some(self.what),
         }

@@ -9,13 +9,16 @@ use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use crate::upstream::Service;
 
 const ORIGINATOR: HeaderName = HeaderName::from_static("originator");
-const OPENAI_BETA: HeaderName = HeaderName::from_static("openai-beta");
+pub(super) const OPENAI_BETA: HeaderName = HeaderName::from_static("openai-beta");
 const SESSION_ID: HeaderName = HeaderName::from_static("session_id");
 /// Bound to the account that issued it.
 const TURN_STATE: HeaderName = HeaderName::from_static("x-codex-turn-state");
 
+/// What a turn says of itself, in the same words again on every request of it.
+const TURN_METADATA: HeaderName = HeaderName::from_static("x-codex-turn-metadata");
+
 /// Who is asking, as far as it changes how we speak.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Client {
     /// The Codex CLI, its extension or app: its own words pass in both directions.
     pub(super) is_codex: bool,
@@ -54,6 +57,12 @@ impl Client {
             is_codex: false,
             headers,
         }
+    }
+
+    /// Forgets what belongs to one turn only: the headers of a socket's handshake stand for every request on it.
+    pub(super) fn forget_turn(&mut self) {
+        self.headers.remove(TURN_STATE);
+        self.headers.remove(TURN_METADATA);
     }
 
     /// The headers for one attempt. `cache_key` names the conversation of a client that sends no session header: without one

@@ -51,6 +51,16 @@ pub struct Limits {
     pub linger: Duration,
     /// How old a list of models may be.
     pub models_age: Duration,
+    /// Between two pings on a client's WebSocket: shorter than what lies between us and a client forgets connections after.
+    pub socket_ping: Duration,
+    /// Requests that wait on one WebSocket while another is being answered.
+    pub socket_queue: usize,
+    /// What one WebSocket remembers of its conversation.
+    pub socket_history_bytes: usize,
+    /// The handshake of a WebSocket with an upstream (Codex itself waits as long).
+    pub socket_handshake: Duration,
+    /// How long a profile whose upstream refused a WebSocket is asked by POST.
+    pub socket_refused: Duration,
 }
 
 impl Default for Limits {
@@ -79,6 +89,11 @@ impl Default for Limits {
             profiles: 3,
             linger: Duration::from_millis(250),
             models_age: Duration::from_secs(300),
+            socket_ping: Duration::from_secs(27),
+            socket_queue: 8,
+            socket_history_bytes: 64 * MIB,
+            socket_handshake: Duration::from_secs(15),
+            socket_refused: Duration::from_secs(600),
         }
     }
 }

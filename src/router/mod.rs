@@ -3,7 +3,7 @@
 //! Reads in the order of a request: `accept` takes the connection, `guard` looks at the head, `routes` finds the dialect, `body`
 //! reads, a dialect (`chat`, `messages`, `responses`, `models`) understands, `search` asks profiles until one answers, each by
 //! an `attempt` (and for a dialect that no upstream speaks by way of `translated`), `stream` or `whole` carries the answer back,
-//! `reply` words every refusal.
+//! `reply` words every refusal. A `websocket` is a connection on which this happens again and again.
 //!
 //! It listens on loopback only. Nothing is retried once a byte of an answer has gone to the client. What happened is told to the
 //! worker as [`Report`]s. Never enters: files, refresh tokens, prompts in a log.
@@ -60,6 +60,7 @@ mod source;
 mod stream;
 mod translated;
 mod voice;
+mod websocket;
 mod whole;
 
 #[cfg(test)]
@@ -77,6 +78,8 @@ pub struct RouterConfig {
     pub listen: Listen,
     pub limits: Limits,
     pub models: ModelMap,
+    /// Whether `GET …/responses` may become a WebSocket.
+    pub websocket: bool,
 }
 
 /// What the router is given to work with.
@@ -104,6 +107,8 @@ struct House {
     catalogue: models::Catalogue,
     offers: offers::Offers,
     model_map: ModelMap,
+    /// `None` when WebSockets are turned off.
+    sockets: Option<websocket::Refusals>,
     stage: watch::Receiver<Stage>,
 }
 
@@ -128,6 +133,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         listen,
         limits,
         models,
+        websocket,
     } = config;
     let listeners = listen::bind(listen).await?;
     let (stage, stage_of_house) = watch::channel(Stage::Serving);
@@ -143,6 +149,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         catalogue: models::Catalogue::default(),
         offers: offers::Offers::new(deps.offers),
         model_map: models,
+        sockets: websocket.then(websocket::Refusals::default),
         stage: stage_of_house,
         limits,
     });

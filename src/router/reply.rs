@@ -6,8 +6,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, UPGRADE};
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
 use http::{HeaderName, Response, StatusCode};
+use serde_json::{Map, Value, json};
 
 use super::answer::AnswerBody;
 use super::codes::{is_model_fault, is_overload, says_model_not_supported};
@@ -39,8 +43,17 @@ pub(super) enum Refusal {
     NoSuchRoute,
     #[error("only {allowed} is served at this path")]
     WrongMethod { allowed: &'static str },
-    #[error("websockets are not served: use POST")]
+    #[error("websockets are turned off here: use POST")]
     NoWebSocket,
+    #[error("this is no handshake of a websocket: {0}")]
+    BadHandshake(&'static str),
+    /// The client leans on a response that its socket does not know.
+    #[error(
+        "this socket knows no response {id:?}: send the whole input without previous_response_id"
+    )]
+    NoSuchResponse { id: String },
+    #[error("requests come as text on this socket, not as binary messages")]
+    NotText,
     #[error("the body must be sent as application/json")]
     NotJson,
     #[error("the body must be sent as multipart/form-data or application/json")]
@@ -189,6 +202,23 @@ impl Refusal {
                 )
                 .header(UPGRADE, "HTTP/1.1")
             }
+            Self::BadHandshake(_) => {
+                refuse(StatusCode::BAD_REQUEST, INVALID, "bad_websocket_handshake")
+                    .header(SEC_WEBSOCKET_VERSION, "13")
+            }
+            // By this code Codex knows that it must send everything again.
+            Self::NoSuchResponse { .. } => {
+                let told = refuse(
+                    StatusCode::BAD_REQUEST,
+                    INVALID,
+                    "previous_response_not_found",
+                );
+                Told {
+                    body: told.body.with_param("previous_response_id"),
+                    ..told
+                }
+            }
+            Self::NotText => refuse(StatusCode::BAD_REQUEST, INVALID, "binary_not_supported"),
             Self::NotJson => {
                 refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, "not_json").closing()
             }
@@ -273,6 +303,42 @@ impl Refusal {
         told.into_reply(body, content_type, headers)
     }
 
+    /// The same as a message on a socket: status and headers stand beside the error
+    /// (`openai/codex: codex-rs/codex-api/src/endpoint/responses_websocket.rs`).
+    pub(super) fn into_message(self) -> (StatusCode, Bytes) {
+        let mut told = self.told();
+        // The socket outlives the refusal.
+        told.closes = false;
+        let status = told.status;
+        let own = told.body.to_bytes();
+        let (said, headers) = match self {
+            Self::Upstream(refusal) => {
+                let said = refusal.is_for_codex.then_some(refusal.body);
+                (said, refusal.headers)
+            }
+            _ => (None, HeaderMap::new()),
+        };
+        let error_in = |body: &[u8]| match serde_json::from_slice(body) {
+            Ok(Value::Object(mut body)) => body.remove("error").filter(Value::is_object),
+            _ => None,
+        };
+        let error = said.as_deref().and_then(error_in);
+        let reply = told.into_reply(Bytes::new(), None, headers);
+        let mut named = Map::new();
+        for (name, value) in reply.headers() {
+            if let (Ok(text), false) = (value.to_str(), *name == CONTENT_TYPE) {
+                named.insert(name.as_str().to_owned(), text.into());
+            }
+        }
+        let message = json!({
+            "type": "error",
+            "status": status.as_u16(),
+            "error": error.or_else(|| error_in(&own)),
+            "headers": named,
+        });
+        (status, Bytes::from(message.to_string()))
+    }
+
     /// The same in the shape and with the statuses of the Messages API.
     pub(super) fn into_messages_reply(self, request_id: &str) -> Response<AnswerBody> {
         let mut told = self.told();
@@ -288,7 +354,7 @@ impl Refusal {
             Self::Upstream(refusal) => refusal.headers,
             _ => HeaderMap::new(),
         };
-        let body = error_body(kind, &message, told.body.code.as_deref(), Some(request_id));
+        let body = error_body(kind, &message, Some(request_id));
         told.into_reply(body.into(), Some(JSON), headers)
     }
 

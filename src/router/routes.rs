@@ -16,6 +16,8 @@ pub(super) enum Route {
     CountTokens,
     Messages,
     Responses,
+    /// The same, request after request on one WebSocket.
+    Socket,
     /// Passed on to an API as it is.
     Forward(Dialect),
     Models,
@@ -51,9 +53,7 @@ pub(super) fn find(head: &Parts) -> Result<Route, Refusal> {
             continue;
         };
         match below {
-            "/responses" if is_websocket(&head.method, &head.headers) => {
-                return Err(Refusal::NoWebSocket);
-            }
+            "/responses" if is_websocket(&head.method, &head.headers) => return Ok(Route::Socket),
             "/responses" => return only(&head.method, &Method::POST, Route::Responses),
             "/models" => return only(&head.method, &Method::GET, Route::Models),
             _ => {}
@@ -97,7 +97,7 @@ fn only(method: &Method, allowed: &'static Method, route: Route) -> Result<Route
     }
 }
 
-/// Codex asks for one wherever the OpenAI provider is configured, and takes the refusal as "then HTTP".
+/// Codex asks for one wherever the OpenAI provider is configured.
 fn is_websocket(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::GET
         && has_token(headers, &CONNECTION, b"upgrade")
@@ -232,13 +232,15 @@ mod tests {
     }
 
     #[test]
-    fn a_websocket_is_refused_so_that_codex_falls_back_at_once() {
-        let (head, ()) = Request::get("/v1/responses")
-            .header("connection", "keep-alive, Upgrade")
-            .header("upgrade", "WebSocket")
-            .body(())
-            .unwrap()
-            .into_parts();
-        assert_eq!(find(&head).unwrap_err().status(), 426);
+    fn a_websocket_is_served_wherever_responses_are() {
+        for prefix in ["/v1", "", "/backend-api/codex", "/openai/v1", "/openai"] {
+            let (head, ()) = Request::get(format!("{prefix}/responses"))
+                .header("connection", "keep-alive, Upgrade")
+                .header("upgrade", "WebSocket")
+                .body(())
+                .unwrap()
+                .into_parts();
+            assert_eq!(find(&head).unwrap(), Route::Socket, "{prefix}");
+        }
     }
 }

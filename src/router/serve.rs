@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, EXPECT, HeaderValue};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, EXPECT, HeaderValue, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response};
 use hyper::body::Incoming;
@@ -24,6 +24,7 @@ use super::routes::{self, Route};
 use super::source::Source;
 use super::stream::EventBody;
 use super::voice::Voice;
+use super::websocket::{self, Handover};
 use super::{House, azure, body, chat, completions, forward, images, messages, models, responses};
 use crate::translate::models::with_model;
 
@@ -54,16 +55,18 @@ pub(super) struct Relayed {
     pub(super) headers: HeaderMap,
 }
 
+/// `handover` takes the session that the connection is for when a WebSocket was asked for.
 pub(super) async fn serve(
     house: Arc<House>,
     guard: Arc<Guard>,
     turn: Turn,
+    handover: &Handover,
     request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let id = format!("req_{}", random_id());
     let is_azure = azure::is_azure(request.uri().path());
     let speaks_messages = messages::is_spoken(request.uri().path(), request.headers());
-    let answering = Unpanicked(Box::pin(answer(&house, &guard, &id, request)));
+    let answering = Unpanicked(Box::pin(answer(&house, &guard, &id, handover, request)));
     let mut reply = match answering.await {
         Ok(reply) => reply,
         Err(refusal) => {
@@ -91,7 +94,7 @@ pub(super) async fn serve(
         }
         headers.insert(REQUEST_ID, id);
     }
-    if *house.stage.borrow() > Stage::Serving {
+    if *house.stage.borrow() > Stage::Serving && !headers.contains_key(UPGRADE) {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     reply.map(|body| body.during(turn))
@@ -101,6 +104,7 @@ async fn answer(
     house: &Arc<House>,
     guard: &Guard,
     id: &str,
+    handover: &Handover,
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Refusal> {
     let (head, incoming) = request.into_parts();
@@ -121,6 +125,7 @@ async fn answer(
         Ok(Route::CountTokens) => model(house, Dialect::CountTokens, id, &head, incoming).await,
         Ok(Route::Messages) => model(house, Dialect::Messages, id, &head, incoming).await,
         Ok(Route::Responses) => model(house, Dialect::Responses, id, &head, incoming).await,
+        Ok(Route::Socket) => websocket::open(house, Request::from_parts(head, incoming), handover),
         Err(refusal) => {
             turn_away(&head.headers, incoming).await;
             Err(refusal)
@@ -152,7 +157,7 @@ fn admit(guard: &Guard, head: &Parts) -> Result<Route, Refusal> {
         | Route::Forward(_) => {
             guard::check_json(&head.headers)?;
         }
-        Route::Models | Route::Model(_) | Route::Health => {}
+        Route::Models | Route::Model(_) | Route::Health | Route::Socket => {}
     }
     guard::check_keys(&head.headers)?;
     Ok(route)

@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use http_body::Body;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::translate::sse::{Ending, Frame, Frames, MAX_EVENT_BYTES};
+use crate::upstream::socket::{Socket, SocketEnd};
 
 /// Why there is no further event although the stream was not over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,27 +27,59 @@ pub(super) enum Broken {
 
 /// Dropping it drops the upstream's connection or stream.
 pub(super) struct Source {
-    body: reqwest::Body,
-    frames: Frames,
+    wire: Wire,
     /// Frames that were read and are to be read again.
     held: VecDeque<Frame>,
     idle: Duration,
     last_event: Instant,
     timer: Pin<Box<Sleep>>,
+}
+
+/// How the events come.
+enum Wire {
+    /// As the body of a reply, which ends with them.
+    Body(Box<EventStream>),
+    /// As messages on a socket, which stays open for the next request.
+    Socket(Box<Socket>),
+}
+
+struct EventStream {
+    body: reqwest::Body,
+    frames: Frames,
     is_over: bool,
 }
 
 impl Source {
     pub(super) fn new(body: reqwest::Body, idle: Duration) -> Self {
-        let now = Instant::now();
-        Self {
+        let stream = EventStream {
             body,
             frames: Frames::new(MAX_EVENT_BYTES),
+            is_over: false,
+        };
+        Self::of(Wire::Body(Box::new(stream)), idle)
+    }
+
+    /// The answer to the request that was sent on this socket last.
+    pub(super) fn of_socket(socket: Box<Socket>, idle: Duration) -> Self {
+        Self::of(Wire::Socket(socket), idle)
+    }
+
+    fn of(wire: Wire, idle: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            wire,
             held: VecDeque::new(),
             idle,
             last_event: now,
             timer: Box::pin(sleep_until(now + idle)),
-            is_over: false,
+        }
+    }
+
+    /// The socket, after the last event of the answer was read from it.
+    pub(super) fn into_socket(self) -> Option<Box<Socket>> {
+        match self.wire {
+            Wire::Body(_) => None,
+            Wire::Socket(socket) => Some(socket),
         }
     }
 
@@ -65,42 +98,22 @@ impl Source {
         if let Some(frame) = self.held.pop_front() {
             return Poll::Ready(Ok(frame));
         }
-        loop {
-            match self.frames.next() {
-                Some(Ok(frame)) => {
-                    if frame.has_data() {
-                        self.last_event = Instant::now();
-                    }
-                    return Poll::Ready(Ok(frame));
+        let polled = match &mut self.wire {
+            Wire::Body(stream) => stream.poll_next(cx),
+            Wire::Socket(socket) => socket
+                .poll_next(cx)
+                .map(|message| message.map(bare).map_err(Broken::from)),
+        };
+        match polled {
+            Poll::Ready(Ok(frame)) => {
+                if frame.has_data() {
+                    self.last_event = Instant::now();
                 }
-                Some(Err(_too_large)) => return Poll::Ready(Err(Broken::TooLarge)),
-                None if self.is_over => return Poll::Ready(Err(Broken::Ended)),
-                None => {}
+                Poll::Ready(Ok(frame))
             }
-            match Pin::new(&mut self.body).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    // Trailers say nothing that anybody here wants to know.
-                    if let Ok(chunk) = frame.into_data() {
-                        self.frames.push(chunk);
-                    }
-                }
-                Poll::Ready(Some(Err(err))) => {
-                    return Poll::Ready(Err(Broken::Lost(innermost(&err))));
-                }
-                Poll::Ready(None) => {
-                    self.is_over = true;
-                    if let Ending::Last(frame) = std::mem::take(&mut self.frames).finish() {
-                        return Poll::Ready(Ok(frame));
-                    }
-                }
-                Poll::Pending => {
-                    return if self.is_silent(cx) {
-                        Poll::Ready(Err(Broken::Silent(self.idle)))
-                    } else {
-                        Poll::Pending
-                    };
-                }
-            }
+            Poll::Ready(Err(broken)) => Poll::Ready(Err(broken)),
+            Poll::Pending if self.is_silent(cx) => Poll::Ready(Err(Broken::Silent(self.idle))),
+            Poll::Pending => Poll::Pending,
         }
     }
 
@@ -118,14 +131,10 @@ impl Source {
 
     /// Reads to the end of the stream after its last event, so that the connection can serve another request.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while !self.is_over {
-            match Pin::new(&mut self.body).poll_frame(cx) {
-                Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(Some(Err(_)) | None) => self.is_over = true,
-                Poll::Pending => return Poll::Pending,
-            }
+        match &mut self.wire {
+            Wire::Body(stream) => stream.poll_end(cx),
+            Wire::Socket(_) => Poll::Ready(()),
         }
-        Poll::Ready(())
     }
 
     /// The same without waiting.
@@ -133,6 +142,63 @@ impl Source {
         let mut cx = Context::from_waker(Waker::noop());
         // Either it has ended, or it is dropped and its connection with it.
         let _is_over = self.poll_end(&mut cx);
+    }
+}
+
+impl EventStream {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, Broken>> {
+        loop {
+            match self.frames.next() {
+                Some(Ok(frame)) => return Poll::Ready(Ok(frame)),
+                Some(Err(_too_large)) => return Poll::Ready(Err(Broken::TooLarge)),
+                None if self.is_over => return Poll::Ready(Err(Broken::Ended)),
+                None => {}
+            }
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    // Trailers say nothing that anybody here wants to know.
+                    if let Ok(chunk) = frame.into_data() {
+                        self.frames.push(chunk);
+                    }
+                }
+                Some(Err(err)) => return Poll::Ready(Err(Broken::Lost(innermost(&err)))),
+                None => {
+                    self.is_over = true;
+                    if let Ending::Last(frame) = std::mem::take(&mut self.frames).finish() {
+                        return Poll::Ready(Ok(frame));
+                    }
+                }
+            }
+        }
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.is_over {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => self.is_over = true,
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+/// A message of a socket is the data of an event and nothing around it.
+fn bare(data: bytes::Bytes) -> Frame {
+    Frame {
+        raw: data.clone(),
+        data,
+        event: None,
+    }
+}
+
+impl From<SocketEnd> for Broken {
+    fn from(end: SocketEnd) -> Self {
+        match end {
+            SocketEnd::Closed => Self::Ended,
+            SocketEnd::Lost(why) => Self::Lost(why),
+            SocketEnd::TooLarge => Self::TooLarge,
+        }
     }
 }
 

@@ -174,16 +174,7 @@ impl EventBody {
     fn break_off(&mut self, broken: &Broken, out: &mut Vec<u8>) {
         tracing::debug!(error = %broken, request = self.record.id(), "a stream broke off");
         self.attempt.tell(AttemptResult::Cut);
-        let failure = match broken {
-            Broken::Silent(_) => Failure {
-                code: Some("upstream_timeout".to_owned()),
-                kind: Some("upstream_error".to_owned()),
-                message: broken.to_string(),
-                ..Failure::default()
-            },
-            Broken::Ended | Broken::Lost(_) | Broken::TooLarge => Failure::truncated(),
-        };
-        self.finish(&failure, out);
+        self.finish(&failure_of(broken), out);
     }
 
     /// Ends the answer with an error that the client cannot take for its end.
@@ -194,6 +185,19 @@ impl EventBody {
         } else {
             Phase::Severing
         };
+    }
+}
+
+/// What a client is told of an answer that broke off.
+pub(super) fn failure_of(broken: &Broken) -> Failure {
+    match broken {
+        Broken::Silent(_) => Failure {
+            code: Some("upstream_timeout".to_owned()),
+            kind: Some("upstream_error".to_owned()),
+            message: broken.to_string(),
+            ..Failure::default()
+        },
+        Broken::Ended | Broken::Lost(_) | Broken::TooLarge => Failure::truncated(),
     }
 }
 

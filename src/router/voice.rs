@@ -22,12 +22,22 @@ pub(super) enum Voice {
 
 /// A typed client of the Responses API: it knows the public events only, and reads the final answer from the last one.
 pub(super) struct Sdk {
+    framing: Framing,
     /// `None` when the upstream fills its last event in by itself.
     record: Option<OutputRecord>,
     /// Whether the account belongs to a person whom the client need not know.
     hides_owner: bool,
     /// For the number of an error event of our own.
     events: u64,
+}
+
+/// What stands around an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// The lines of an event stream.
+    Stream,
+    /// Nothing: it is a message of a socket.
+    Message,
 }
 
 /// What one event gave the client.
@@ -47,7 +57,12 @@ pub(super) enum Spoken {
 
 impl Voice {
     pub(super) fn sdk(record: Option<OutputRecord>) -> Self {
+        Self::sdk_in(Framing::Stream, record)
+    }
+
+    pub(super) fn sdk_in(framing: Framing, record: Option<OutputRecord>) -> Self {
         Self::Sdk(Sdk {
+            framing,
             hides_owner: record.is_some(),
             record,
             events: 0,
@@ -116,7 +131,7 @@ impl Sdk {
             return Spoken::Nothing;
         }
         let frame = if self.hides_owner {
-            anonymous(kind, frame)
+            self.anonymous(kind, frame)
         } else {
             frame
         };
@@ -148,23 +163,32 @@ impl Sdk {
         if full.as_ptr() == frame.data.as_ptr() {
             return frame.raw;
         }
-        let mut out = Vec::with_capacity(full.len() + 64);
-        write_frame(frame.event.as_deref(), &full, &mut out);
-        out.into()
+        self.framing.around(frame.event.as_deref(), full)
+    }
+
+    /// The event without the id of the account's owner.
+    fn anonymous(&self, kind: EventKind, frame: Frame) -> Frame {
+        let Some(data) = without_owner(kind, &frame.data) else {
+            return frame;
+        };
+        Frame {
+            raw: self.framing.around(frame.event.as_deref(), data.clone()),
+            data,
+            event: frame.event,
+        }
     }
 }
 
-/// The event without the id of the account's owner.
-fn anonymous(kind: EventKind, frame: Frame) -> Frame {
-    let Some(data) = without_owner(kind, &frame.data) else {
-        return frame;
-    };
-    let mut raw = Vec::with_capacity(data.len() + 64);
-    write_frame(frame.event.as_deref(), &data, &mut raw);
-    Frame {
-        raw: raw.into(),
-        data,
-        event: frame.event,
+impl Framing {
+    fn around(self, event: Option<&[u8]>, data: Bytes) -> Bytes {
+        match self {
+            Self::Message => data,
+            Self::Stream => {
+                let mut out = Vec::with_capacity(data.len() + 64);
+                write_frame(event, &data, &mut out);
+                out.into()
+            }
+        }
     }
 }
 

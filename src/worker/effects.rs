@@ -38,6 +38,7 @@ pub struct Hands {
     reports: mpsc::Sender<Report>,
     waiters: HashMap<ProfileName, Vec<Waiter>>,
     models: ModelMap,
+    websocket: bool,
     router: Option<Running>,
     /// Polls, looks and reads: may be dropped at the end.
     tasks: JoinSet<()>,
@@ -115,6 +116,7 @@ impl Hands {
             reports,
             waiters: HashMap::new(),
             models: ModelMap::default(),
+            websocket: true,
             router: None,
             tasks: JoinSet::new(),
             precious: JoinSet::new(),
@@ -125,6 +127,11 @@ impl Hands {
     /// What the router asks for where a client names a model that is not ours.
     pub fn with_models(self, models: ModelMap) -> Self {
         Self { models, ..self }
+    }
+
+    /// Whether the router serves WebSockets.
+    pub fn with_websocket(self, websocket: bool) -> Self {
+        Self { websocket, ..self }
     }
 
     pub fn wait_for_token(&mut self, name: ProfileName, waiter: Waiter) {
@@ -294,6 +301,7 @@ impl Hands {
                 listen,
                 limits: Limits::default(),
                 models: self.models.clone(),
+                websocket: self.websocket,
             },
             deps,
         )

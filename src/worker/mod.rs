@@ -139,7 +139,8 @@ async fn run(options: Options, back: DeskBack) {
         event_sender,
         report_sender,
     )
-    .with_models(options.settings.models.clone());
+    .with_models(options.settings.models.clone())
+    .with_websocket(options.settings.websocket);
     let state = AppState::new(Arc::new(options.settings), options.polls);
     let mut worker = Loop {
         state,

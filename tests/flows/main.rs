@@ -15,11 +15,13 @@
 mod support;
 
 mod bad_input;
-mod clients;
 mod headless;
 mod refreshing;
+mod sdk_anthropic;
+mod sdk_python;
 mod switching;
 mod watching;
+mod websocket;
 
 #[cfg(target_os = "linux")]
 mod figures;

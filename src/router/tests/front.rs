@@ -162,16 +162,3 @@ async fn health_says_nothing_but_that() {
     let reply = http().get(rig.url("/health")).send().await.unwrap();
     assert_eq!(reply.text().await.unwrap(), r#"{"status":"ok"}"#);
 }
-
-#[tokio::test]
-async fn a_websocket_is_refused_with_426() {
-    let rig = Rig::over([]).await;
-    let headers = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
-    let line = "GET /v1/responses HTTP/1.1\r\nConnection: Upgrade\r\n";
-    let bytes = format!("{line}Host: {}\r\n{headers}\r\n", rig.address());
-    let mut stream = TcpStream::connect(rig.address()).await.unwrap();
-    stream.write_all(bytes.as_bytes()).await.unwrap();
-    let mut start = [0; 12];
-    stream.read_exact(&mut start).await.unwrap();
-    assert_eq!(&start, b"HTTP/1.1 426");
-}

@@ -13,6 +13,7 @@ async fn localhost_is_served_on_both_addresses() {
         listen: Listen::Localhost { port: 0 },
         limits: Limits::default(),
         models: ModelMap::default(),
+        websocket: true,
     };
     let deps = RouterDeps {
         pool: rig.pool.subscribe(),
@@ -39,6 +40,7 @@ async fn a_taken_port_is_a_reason_not_to_start() {
         },
         limits: Limits::default(),
         models: ModelMap::default(),
+        websocket: true,
     };
     let deps = RouterDeps {
         pool: rig.pool.subscribe(),

@@ -31,6 +31,7 @@ mod messages;
 mod models;
 mod passthrough;
 mod streams;
+mod websocket;
 
 /// Of a test that would otherwise wait for ever.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -95,6 +96,17 @@ impl Rig {
         limits: Limits,
         offers: KnownOffers,
     ) -> Self {
+        Self::with_everything(sim, endpoints, members, limits, offers, true).await
+    }
+
+    async fn with_everything(
+        sim: Arc<Simulator>,
+        endpoints: Endpoints,
+        members: Vec<Member>,
+        limits: Limits,
+        offers: KnownOffers,
+        websocket: bool,
+    ) -> Self {
         let upstream = Arc::new(Upstream::new(endpoints));
         let (pool, pool_of_router) = watch::channel(Arc::new(pool_of(members)));
         let (sender, reports) = mpsc::channel(64);
@@ -106,6 +118,7 @@ impl Rig {
             listen: Listen::parse("127.0.0.1:0").unwrap(),
             limits,
             models: ModelMap::default(),
+            websocket,
         };
         let deps = RouterDeps {
             pool: pool_of_router,
@@ -190,6 +203,25 @@ impl Rig {
             }
         }
         (attempts, done.unwrap())
+    }
+}
+
+impl Rig {
+    /// Its client has left, and nothing of its one request is left either.
+    async fn is_abandoned(&mut self, name: &str) {
+        let gone = self.sim.client_gone(name);
+        tokio::time::timeout(PATIENCE, gone).await.unwrap();
+        let (mut attempts, done) = self.told().await;
+        if attempts.is_empty() {
+            let Some(Report::Attempt(outcome)) = self.reports.recv().await else {
+                panic!("no attempt");
+            };
+            attempts.push((outcome.profile.to_string(), outcome.result));
+        }
+        assert_eq!(attempts, [(name.to_owned(), AttemptResult::Abandoned)]);
+        assert_eq!((done.status, done.is_complete), (499, false));
+        assert_eq!(self.router.in_flight(), 0);
+        assert_eq!(self.pool.borrow().members[0].in_flight.count(), 0);
     }
 }
 

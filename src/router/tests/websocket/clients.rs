@@ -1,0 +1,141 @@
+//! What clients say beside requests, and how those that are not Codex are spoken to.
+
+use super::*;
+use crate::simulator::Gate;
+
+#[tokio::test]
+async fn notes_are_tolerated_and_nonsense_is_answered_without_ending_the_socket() {
+    let rig = Rig::over(["work"]).await;
+    let mut codex = rig.codex_socket().await;
+    codex
+        .say(&json!({"type": "response.processed", "response_id": "resp_1"}))
+        .await;
+    codex.say(&json!({"type": "of.tomorrow"})).await;
+    for (text, code, param) in [
+        ("hello", Value::Null, Value::Null),
+        (r#"{"model":"m"}"#, Value::Null, json!("type")),
+        (r#"{"type":"response.create"}"#, Value::Null, json!("model")),
+    ] {
+        codex.say_text(text).await;
+        let error = codex.event().await;
+        assert_eq!(
+            (&error["type"], &error["status"]),
+            (&json!("error"), &json!(400)),
+            "{text}"
+        );
+        assert_eq!(error["error"]["type"], "invalid_request_error");
+        assert_eq!(
+            (&error["error"]["code"], &error["error"]["param"]),
+            (&code, &param)
+        );
+    }
+    let binary = Message::Binary(bytes::Bytes::from_static(b"{}"));
+    codex.socket.send(binary).await.unwrap();
+    assert_eq!(codex.event().await["error"]["code"], "binary_not_supported");
+    let answer = codex.ask(&create(json!([message("user", "hi")]))).await;
+    assert_eq!(types(&answer).last().unwrap(), &"response.completed");
+}
+
+#[tokio::test]
+async fn requests_that_come_while_one_is_answered_wait_their_turn() {
+    let rig = Rig::over(["work"]).await;
+    let gate = Gate::closed();
+    rig.sim.reply_next("work", [Reply::slow_start(&gate)]);
+    let mut codex = rig.codex_socket().await;
+    for text in ["one", "two", "three"] {
+        codex.say(&create(json!([message("user", text)]))).await;
+    }
+    gate.reached(1).await;
+    gate.open();
+    for text in ["one", "two", "three"] {
+        assert!(text_of(&codex.answer().await).contains(text));
+    }
+}
+
+#[tokio::test]
+async fn more_requests_than_may_wait_are_refused() {
+    let limits = Limits {
+        socket_queue: 1,
+        ..Limits::default()
+    };
+    let rig = Rig::with_limits(["work"], limits).await;
+    let gate = Gate::closed();
+    rig.sim.reply_next("work", [Reply::slow_start(&gate)]);
+    let mut codex = rig.codex_socket().await;
+    codex.say(&create(json!([message("user", "one")]))).await;
+    gate.reached(1).await;
+    codex.say(&create(json!([message("user", "two")]))).await;
+    codex.say(&create(json!([message("user", "three")]))).await;
+    assert_eq!(codex.event().await["error"]["code"], "router_busy");
+    gate.open();
+    for text in ["one", "two"] {
+        assert!(text_of(&codex.answer().await).contains(text));
+    }
+}
+
+#[tokio::test]
+async fn a_typed_client_gets_the_public_events_and_the_whole_output_at_the_end() {
+    for is_by_post in [false, true] {
+        let rig = Rig::over(["work"]).await;
+        rig.sim.change("work", Account::sends_limit_event);
+        if is_by_post {
+            rig.sim.handshake_always("work", Handshake::refused(426));
+        }
+        let mut sdk = rig.try_socket("/v1/responses", &[]).await.unwrap();
+        let request = json!({
+            "type": "response.create", "model": MODEL, "input": "hi", "temperature": 1, "user": "me",
+        });
+        let answer = sdk.ask(&request).await;
+        assert_eq!(types(&answer)[0], "response.created");
+        let last = &answer.last().unwrap()["response"];
+        assert_eq!(last["output"].as_array().unwrap().len(), 1);
+        assert!(last["usage"]["output_tokens_details"]["reasoning_tokens"].is_u64());
+
+        let next = json!({
+            "type": "response.create", "model": MODEL, "input": "again",
+            "previous_response_id": last["id"],
+        });
+        let answer = sdk.ask(&next).await;
+        assert!(text_of(&answer).contains("You said: again"));
+        let sent = rig.requests().pop().unwrap().json();
+        assert_eq!(
+            (&sent["stream"], &sent["store"]),
+            (&json!(true), &json!(false))
+        );
+        if is_by_post {
+            assert_eq!(sent["input"].as_array().unwrap().len(), 3);
+        } else {
+            assert_eq!(sent["previous_response_id"], last["id"]);
+            assert_eq!(sent["input"].as_array().unwrap().len(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_place_upstream_is_told_in_the_record() {
+    let mut rig = Rig::over(["work"]).await;
+    let mut sdk = rig.try_socket("/v1/responses", &[]).await.unwrap();
+    let request = json!({"type": "response.create", "model": MODEL, "input": "hi", "user": "me"});
+    sdk.ask(&request).await;
+    assert_eq!(rig.told().await.1.dropped, ["user"]);
+}
+
+#[tokio::test]
+async fn a_silent_client_is_pinged_and_its_pings_are_answered() {
+    let limits = Limits {
+        socket_ping: Duration::from_millis(20),
+        ..Limits::default()
+    };
+    let rig = Rig::with_limits(["work"], limits).await;
+    let mut codex = rig.codex_socket().await;
+    assert!(matches!(codex.heard().await, Some(Message::Ping(_))));
+    let ping = Message::Ping(bytes::Bytes::from_static(b"there?"));
+    codex.socket.send(ping).await.unwrap();
+    loop {
+        match codex.heard().await {
+            Some(Message::Pong(said)) => break assert_eq!(said, "there?"),
+            Some(Message::Ping(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}

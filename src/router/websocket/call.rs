@@ -1,0 +1,260 @@
+//! One attempt over a WebSocket: on the one that is open to the profile, else on a new one, else not at all.
+//!
+//! Before anything of an answer has come, a socket that ends is no failure: the hour after which the backend closes every
+//! socket may be over, and the same request, with everything that it leans on, is asked once more.
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use tracing::debug;
+
+use crate::pool::Access;
+use crate::router::access::bearer_of;
+use crate::router::arrival;
+use crate::router::ask::Ask;
+use crate::router::attempt::Attempt;
+use crate::router::handshake::{Beginning, begin};
+use crate::router::headers::OPENAI_BETA;
+use crate::router::reply::Refusal;
+use crate::router::report::Record;
+use crate::router::serve::{random_id, unix_secs};
+use crate::router::setback::{Said, Setback};
+use crate::router::source::{Broken, Source};
+use crate::translate::sse::write_frame;
+use crate::upstream::SendError;
+use crate::upstream::socket::{Handshake, Socket};
+use crate::usage::Usage;
+
+/// How an attempt over a socket went.
+pub(in crate::router) enum Call {
+    /// There is no socket for this request: it goes by POST.
+    ByPost,
+    /// With the headers of the handshake, when it was made for this request.
+    Answered(Source, HeaderMap),
+    Failed(Setback),
+}
+
+/// What came of a request on one socket.
+enum Asked {
+    Called(Call),
+    /// The socket is of no use any more, and nothing of an answer has come.
+    Ended,
+}
+
+/// The backend closes a socket after an hour with this code.
+const HOUR_IS_OVER: &str = "websocket_connection_limit_reached";
+/// Trouble passes sooner than a refusal.
+const TROUBLE_SHARE: u32 = 10;
+
+/// Asks the profile of `attempt` over a WebSocket, if the client asked over one and the profile has one. `headers` are made fit
+/// for a POST when it does not.
+///
+/// # Errors
+/// When the request cannot be made fit for the backend.
+pub(in crate::router) async fn call(
+    attempt: &mut Attempt,
+    ask: &mut Ask,
+    access: &Access,
+    headers: &mut HeaderMap,
+    record: &mut Record,
+) -> Result<Call, Refusal> {
+    if ask.line.is_none() {
+        return Ok(Call::ByPost);
+    }
+    let called = over_socket(attempt, ask, access, headers, record).await?;
+    if !matches!(called, Call::ByPost) {
+        return Ok(called);
+    }
+    // It names the protocol of the socket.
+    headers.remove(OPENAI_BETA);
+    if ask.is_warm_up() {
+        // There is no way to say so by POST, and nothing to get ready.
+        attempt.forget();
+        let source = Source::new(
+            got_ready(&ask.model).into(),
+            attempt.house.limits.event_idle,
+        );
+        return Ok(Call::Answered(source, HeaderMap::new()));
+    }
+    Ok(Call::ByPost)
+}
+
+async fn over_socket(
+    attempt: &mut Attempt,
+    ask: &mut Ask,
+    access: &Access,
+    headers: &HeaderMap,
+    record: &mut Record,
+) -> Result<Call, Refusal> {
+    let house = attempt.house.clone();
+    let (Some(refusals), Some(line), Access::ChatGpt { .. }) =
+        (&house.sockets, &mut ask.line, access)
+    else {
+        return Ok(Call::ByPost);
+    };
+    let profile = attempt.member().name.clone();
+    if let Some(socket) = line.take(&profile) {
+        match over(socket, attempt, ask, record).await? {
+            Asked::Called(call) => return Ok(with_headers(call, HeaderMap::new())),
+            Asked::Ended => record.note(|done| done.retries += 1),
+        }
+    }
+    if refusals.is_refused(&profile) {
+        return Ok(Call::ByPost);
+    }
+    let limits = &house.limits;
+    let trouble = limits.socket_refused / TROUBLE_SHARE;
+    let bearer = bearer_of(access);
+    let opening = house.upstream.open_socket(&bearer, headers.clone());
+    let (socket, of_reply) = match timeout(limits.socket_handshake, opening).await {
+        Ok(Ok(Handshake::Open(socket, headers))) => (socket, headers),
+        Ok(Ok(Handshake::Refused(reply))) => {
+            debug!(%profile, status = reply.status.as_u16(), "no socket");
+            if is_about_account(reply.status) {
+                let now = std::time::SystemTime::now();
+                if let Err(setback) = arrival::good(reply, now).await {
+                    return Ok(Call::Failed(setback));
+                }
+                return Ok(Call::ByPost);
+            }
+            refusals.note(&profile, limits.socket_refused);
+            return Ok(Call::ByPost);
+        }
+        Ok(Err(err @ SendError::NotSent { .. })) => {
+            return Ok(Call::Failed(arrival::not_reached(&err)));
+        }
+        Ok(Err(err @ SendError::Lost { .. })) => {
+            debug!(%profile, error = %err, "no socket");
+            refusals.note(&profile, trouble);
+            return Ok(Call::ByPost);
+        }
+        Err(_elapsed) => {
+            debug!(%profile, "no socket in time");
+            refusals.note(&profile, trouble);
+            return Ok(Call::ByPost);
+        }
+    };
+    attempt.usage = Usage::from_headers(&of_reply, std::time::SystemTime::now());
+    if let Some(line) = &mut ask.line {
+        line.begin(&profile);
+    }
+    match over(socket, attempt, ask, record).await? {
+        Asked::Called(call) => Ok(with_headers(call, of_reply)),
+        Asked::Ended => {
+            // Whatever is in between lets sockets begin and does not let them live.
+            debug!(%profile, "a socket ended before it said anything");
+            refusals.note(&profile, trouble);
+            record.note(|done| done.retries += 1);
+            Ok(Call::ByPost)
+        }
+    }
+}
+
+/// Whether a refused handshake says something of the account; anything else may only be about the socket, and a POST will tell.
+fn is_about_account(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED | StatusCode::TOO_MANY_REQUESTS
+    )
+}
+
+fn with_headers(call: Call, headers: HeaderMap) -> Call {
+    match call {
+        Call::Answered(source, _) => Call::Answered(source, headers),
+        call => call,
+    }
+}
+
+/// Sends the request on a socket and looks at the beginning of the answer.
+async fn over(
+    mut socket: Box<Socket>,
+    attempt: &mut Attempt,
+    ask: &Ask,
+    record: &mut Record,
+) -> Result<Asked, Refusal> {
+    let limits = &attempt.house.limits;
+    let leans = ask.previous_response_id().is_some_and(|id| {
+        let line = ask.line.as_ref();
+        line.is_some_and(|line| line.made(id))
+    });
+    let Some(message) = ask.message(leans)? else {
+        return Ok(Asked::Called(Call::ByPost));
+    };
+    record.note(|done| done.dropped.clone_from(&message.dropped));
+    match timeout(limits.write_stall, socket.send(message.body)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(end)) => {
+            debug!(error = %end, "a socket took no request");
+            return Ok(Asked::Ended);
+        }
+        Err(_elapsed) => return Ok(Asked::Ended),
+    }
+    let mut source = Source::of_socket(socket, limits.event_idle);
+    // The client waits for a message, not for a head: nothing is gained by letting the answer begin early.
+    let beginning = begin(&mut source, false, limits, &mut attempt.usage).await;
+    let failure = match beginning {
+        Beginning::Good => return Ok(answered(source)),
+        Beginning::Broken(Broken::Silent(after)) => {
+            return Ok(Asked::Called(Call::Failed(Setback::TimedOut(after))));
+        }
+        Beginning::Broken(broken) => {
+            debug!(error = %broken, "a socket ended at the beginning of an answer");
+            return Ok(Asked::Ended);
+        }
+        Beginning::Refused(failure) => failure,
+    };
+    let code = failure.code.as_deref();
+    // Not known any more on the other side, whatever we think: then with everything.
+    if code == Some(HOUR_IS_OVER) || (leans && code == Some("previous_response_not_found")) {
+        return Ok(Asked::Ended);
+    }
+    Ok(
+        match Setback::of_event(*failure, std::time::SystemTime::now()) {
+            // The client's own fault, told in the client's own dialect, unless there is something that we can mend.
+            Setback::ClientFault(said)
+                if leans || !is_foreign_reasoning(&said) || !ask.recalls_reasoning() =>
+            {
+                answered(source)
+            }
+            setback => Asked::Called(Call::Failed(setback)),
+        },
+    )
+}
+
+fn answered(source: Source) -> Asked {
+    Asked::Called(Call::Answered(source, HeaderMap::new()))
+}
+
+fn is_foreign_reasoning(said: &Said) -> bool {
+    said.failure.code.as_deref() == Some("invalid_encrypted_content")
+}
+
+/// What an upstream says that was asked to get ready: a response of nothing, which the next request may lean on.
+fn got_ready(model: &str) -> Bytes {
+    let id = format!("resp_ready_{}", random_id());
+    let response = |status: &str, usage: Value| {
+        json!({
+            "id": id, "object": "response", "created_at": unix_secs(), "status": status, "model": model, "output": [],
+            "usage": usage,
+        })
+    };
+    let nothing = json!({
+        "input_tokens": 0, "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": 0, "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 0,
+    });
+    let told = [
+        ("response.created", response("in_progress", Value::Null)),
+        ("response.completed", response("completed", nothing)),
+    ];
+    let mut events = Vec::new();
+    for (number, (kind, response)) in told.into_iter().enumerate() {
+        let event = json!({"type": kind, "sequence_number": number, "response": response});
+        write_frame(
+            Some(kind.as_bytes()),
+            event.to_string().as_bytes(),
+            &mut events,
+        );
+    }
+    events.into()
+}

@@ -1,0 +1,104 @@
+//! The upstream's end of a client's socket: whom the client talks to, and the socket that is open to it.
+
+use std::future::{pending, poll_fn};
+use std::sync::{Mutex, PoisonError};
+use std::task::{Poll, ready};
+
+use tracing::debug;
+
+use crate::profile::ProfileName;
+use crate::translate::EventKind;
+use crate::upstream::socket::Socket;
+
+/// Responses that the other end may still know; it keeps the last one at least.
+const MAX_MADE: usize = 4;
+
+#[derive(Debug, Default)]
+pub(in crate::router) struct Line {
+    /// Who answered last. Prompt cache and encrypted reasoning live there, so it is kept to.
+    profile: Option<ProfileName>,
+    /// Missing while an answer comes over it. Nobody ever locks it: a connection that was taken over from HTTP may go from
+    /// task to task and not be shared, and what holds a line is.
+    socket: Mutex<Option<Box<Socket>>>,
+    /// The responses that were made on this socket.
+    made: Vec<String>,
+}
+
+impl Line {
+    pub(in crate::router) fn profile(&self) -> Option<&ProfileName> {
+        self.profile.as_ref()
+    }
+
+    /// The open socket to this profile. One to another profile is closed: the client has moved on.
+    pub(super) fn take(&mut self, profile: &ProfileName) -> Option<Box<Socket>> {
+        let socket = self.socket().take();
+        socket.filter(|_| self.profile.as_ref() == Some(profile))
+    }
+
+    /// Whether the other end of the socket made this response.
+    pub(super) fn made(&self, response_id: &str) -> bool {
+        self.made.iter().any(|made| made == response_id)
+    }
+
+    /// From here on the client talks to this profile, over a socket that knows nothing yet.
+    pub(super) fn begin(&mut self, profile: &ProfileName) {
+        self.hang_up();
+        self.profile = Some(profile.clone());
+    }
+
+    /// This profile answered, over whatever.
+    pub(super) fn note(&mut self, profile: &ProfileName) {
+        if self.profile.as_ref() != Some(profile) {
+            self.begin(profile);
+        }
+    }
+
+    /// The answer is complete; its socket waits for the next request.
+    pub(super) fn give_back(&mut self, socket: Option<Box<Socket>>, response_id: Option<&str>) {
+        if socket.is_none() {
+            self.hang_up();
+            return;
+        }
+        *self.socket() = socket;
+        if let Some(id) = response_id {
+            if self.made.len() >= MAX_MADE {
+                self.made.remove(0);
+            }
+            self.made.push(id.to_owned());
+        }
+    }
+
+    pub(super) fn hang_up(&mut self) {
+        *self.socket() = None;
+        self.made.clear();
+    }
+
+    fn socket(&mut self) -> &mut Option<Box<Socket>> {
+        self.socket
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks after the socket while nobody asks anything; returns when it was lost. Cancelling it loses nothing.
+    pub(super) async fn rest(&mut self) {
+        let Some(socket) = self.socket() else {
+            return pending().await;
+        };
+        let end = poll_fn(|cx| {
+            loop {
+                match ready!(socket.poll_next(cx)) {
+                    // The hour is over, or something else that ends it.
+                    Ok(message) if EventKind::of_data(&message) == EventKind::Error => {
+                        return Poll::Ready(None);
+                    }
+                    // Nobody has asked.
+                    Ok(_news) => {}
+                    Err(end) => return Poll::Ready(Some(end)),
+                }
+            }
+        });
+        let end = end.await;
+        debug!(?end, "an upstream's socket ended while nobody used it");
+        self.hang_up();
+    }
+}

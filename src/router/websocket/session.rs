@@ -1,0 +1,275 @@
+//! One client's socket: hears its requests, answers one after the other, and knows when to stop.
+//!
+//! There is one task for all of it, the connection's own. While a request is being answered the client is heard as well, so
+//! that one that goes away takes its upstream along; what it asks meanwhile waits its turn, as it would at OpenAI.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncReadExt;
+use tokio::sync::mpsc;
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tracing::debug;
+
+use super::history::History;
+use super::line::Line;
+use super::turn::{Talk, Waiting, answer, open_record, refuse};
+use crate::router::House;
+use crate::router::accept::Stage;
+use crate::router::body::hold;
+use crate::router::headers::Client;
+use crate::router::reply::Refusal;
+use crate::translate::responses::ClientMessage;
+
+/// A handshake that was answered, and what begins then.
+pub(in crate::router) struct Session {
+    house: Arc<House>,
+    client: Client,
+    upgrade: OnUpgrade,
+}
+
+/// Why a session ends.
+enum End {
+    Gone,
+    /// We close, for this reason.
+    Closing(CloseCode, &'static str),
+}
+
+/// For the client to answer our farewell.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// Requests are read in one go up to here; a buffer of this size is kept by every socket.
+const READ_BYTES: usize = 16 * 1024;
+
+impl Session {
+    pub(super) fn new(house: Arc<House>, client: Client, upgrade: OnUpgrade) -> Self {
+        Self {
+            house,
+            client,
+            upgrade,
+        }
+    }
+
+    /// Runs until the client leaves or the router stops. Dropping the future closes the connection.
+    pub(in crate::router) async fn run(self: Box<Self>) {
+        let Self {
+            house,
+            client,
+            upgrade,
+        } = *self;
+        let upgraded = match upgrade.await {
+            Ok(upgraded) => upgraded,
+            Err(err) => {
+                debug!(error = %err, "a websocket did not come about");
+                return;
+            }
+        };
+        let Ok(held) = hold(&house.bodies, 0) else {
+            return;
+        };
+        let mut talk = Talk {
+            client,
+            history: History::new(held, house.limits.socket_history_bytes),
+            line: Line::default(),
+        };
+        let mut wire = Wire::new(house, upgraded).await;
+        let end = wire.converse(&mut talk).await;
+        drop(talk);
+        wire.close(end).await;
+    }
+}
+
+/// What was heard.
+enum Heard {
+    Message(Option<Result<Message, Error>>),
+    /// Nothing for a while: time for a ping.
+    Nothing,
+}
+
+/// The client's end.
+struct Wire {
+    house: Arc<House>,
+    socket: WebSocketStream<TokioIo<Upgraded>>,
+    ping: Interval,
+    queue: VecDeque<Waiting>,
+}
+
+impl Wire {
+    async fn new(house: Arc<House>, upgraded: Upgraded) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BYTES)
+            .max_message_size(Some(house.limits.wire_bytes))
+            .max_frame_size(Some(house.limits.wire_bytes));
+        let io = TokioIo::new(upgraded);
+        let mut ping = interval(house.limits.socket_ping);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ping.reset();
+        Self {
+            house,
+            socket: WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await,
+            ping,
+            queue: VecDeque::new(),
+        }
+    }
+
+    /// Request after request; says why there are no more.
+    async fn converse(&mut self, talk: &mut Talk) -> End {
+        let mut stage = self.house.stage.clone();
+        loop {
+            let is_leaving = *stage.borrow() > Stage::Serving;
+            if is_leaving {
+                return self.leave().await;
+            }
+            let went = match self.queue.pop_front() {
+                Some(waiting) => self.answer(talk, waiting).await,
+                None => tokio::select! {
+                    heard = self.hear() => self.take(heard).await,
+                    () = talk.line.rest() => Ok(()),
+                    // An error says that the router is gone, and this task with it.
+                    _left = stage.changed() => Ok(()),
+                },
+            };
+            if let Err(end) = went {
+                return end;
+            }
+        }
+    }
+
+    /// Answers one request and goes on hearing the client meanwhile.
+    async fn answer(&mut self, talk: &mut Talk, waiting: Waiting) -> Result<(), End> {
+        let (say, mut said) = mpsc::channel(1);
+        let house = self.house.clone();
+        let mut turn = pin!(answer(&house, talk, waiting, say));
+        let mut is_over = false;
+        loop {
+            tokio::select! {
+                biased;
+                text = said.recv() => match text {
+                    Some(text) => self.say(Message::Text(text)).await?,
+                    // The turn has said everything.
+                    None => return Ok(()),
+                },
+                () = &mut turn, if !is_over => is_over = true,
+                heard = self.hear() => self.take(heard).await?,
+            }
+        }
+    }
+
+    /// Cancelling it loses nothing.
+    async fn hear(&mut self) -> Heard {
+        tokio::select! {
+            message = self.socket.next() => Heard::Message(message),
+            _now = self.ping.tick() => Heard::Nothing,
+        }
+    }
+
+    async fn take(&mut self, heard: Heard) -> Result<(), End> {
+        match heard {
+            Heard::Nothing => self.say(Message::Ping(Bytes::new())).await,
+            Heard::Message(Some(Ok(Message::Text(text)))) => self.read(text).await,
+            Heard::Message(Some(Ok(Message::Binary(_)))) => self.refuse(Refusal::NotText).await,
+            // Pings are answered by the library, with the next thing that is read or written.
+            Heard::Message(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => {
+                Ok(())
+            }
+            Heard::Message(Some(Ok(Message::Close(_))) | None) => Err(End::Gone),
+            Heard::Message(Some(Err(err))) => self.end_of(&err).await,
+        }
+    }
+
+    async fn end_of(&mut self, err: &Error) -> Result<(), End> {
+        match err {
+            Error::Capacity(_) => {
+                let limit_bytes = self.house.limits.wire_bytes;
+                self.refuse(Refusal::BodyTooLarge { limit_bytes }).await?;
+                Err(End::Closing(CloseCode::Size, "the message is too large"))
+            }
+            Error::Protocol(_) => Err(End::Closing(CloseCode::Protocol, "")),
+            Error::Utf8(_) => Err(End::Closing(CloseCode::Invalid, "")),
+            _ => Err(End::Gone),
+        }
+    }
+
+    async fn read(&mut self, text: Utf8Bytes) -> Result<(), End> {
+        match self.waiting(text.into()) {
+            Ok(Some(waiting)) => {
+                self.queue.push_back(waiting);
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(refusal) => self.refuse(refusal).await,
+        }
+    }
+
+    fn waiting(&self, text: Bytes) -> Result<Option<Waiting>, Refusal> {
+        let held = hold(&self.house.bodies, text.len())?;
+        match ClientMessage::read(text)? {
+            ClientMessage::Note => Ok(None),
+            ClientMessage::Create(_) if self.queue.len() >= self.house.limits.socket_queue => {
+                Err(Refusal::Busy)
+            }
+            ClientMessage::Create(create) => Ok(Some(Waiting { create, held })),
+        }
+    }
+
+    async fn refuse(&mut self, refusal: Refusal) -> Result<(), End> {
+        let message = refuse(refusal, &mut open_record(&self.house));
+        match Utf8Bytes::try_from(message) {
+            Ok(text) => self.say(Message::Text(text)).await,
+            Err(_not_text) => Ok(()),
+        }
+    }
+
+    /// A client that reads nothing is given up by the connection itself.
+    async fn say(&mut self, message: Message) -> Result<(), End> {
+        self.socket.send(message).await.map_err(|_lost| End::Gone)
+    }
+
+    /// The router stops: what still waits is told so.
+    async fn leave(&mut self) -> End {
+        for _waiting in std::mem::take(&mut self.queue) {
+            if let Err(end) = self.refuse(Refusal::Stopping).await {
+                return end;
+            }
+        }
+        End::Closing(CloseCode::Away, "the router is stopping")
+    }
+
+    async fn close(&mut self, end: End) {
+        let frame = match end {
+            End::Gone => None,
+            End::Closing(code, reason) => Some(CloseFrame {
+                code,
+                reason: reason.into(),
+            }),
+        };
+        let farewell = async {
+            // It fails when the client is gone already.
+            if self.socket.close(frame).await.is_err() {
+                return;
+            }
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(_late)) => {}
+                    None => return,
+                    Some(Err(_unreadable)) => break,
+                }
+            }
+            // Closing a connection on unread bytes would take back what was said last.
+            let mut rest = [0; 4096];
+            while let Ok(1..) = self.socket.get_mut().read(&mut rest).await {}
+        };
+        if timeout(FAREWELL, farewell).await.is_err() {
+            debug!("a client did not close its websocket in time");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! One request on a socket, from the slot that it takes to its last message.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tracing::debug;
+
+use super::history::{History, Output};
+use super::line::Line;
+use crate::router::House;
+use crate::router::accept::Stage;
+use crate::router::ask::Ask;
+use crate::router::attempt::{Attempt, Content};
+use crate::router::body::Held;
+use crate::router::headers::Client;
+use crate::router::rate_limits;
+use crate::router::reply::Refusal;
+use crate::router::report::{AttemptResult, Dialect, Record};
+use crate::router::search::first_good;
+use crate::router::serve::{random_id, unix_secs};
+use crate::router::setback::Setback;
+use crate::router::source::Source;
+use crate::router::stream::failure_of;
+use crate::router::voice::{Framing, Spoken, Voice};
+use crate::translate::responses::{Create, OutputRecord, finished_response};
+use crate::translate::sse::Frame;
+use crate::translate::{EventKind, Failure};
+use crate::upstream::Service;
+
+/// What lasts as long as a client's socket.
+pub(super) struct Talk {
+    /// As it introduced itself in the handshake.
+    pub(super) client: Client,
+    pub(super) history: History,
+    pub(super) line: Line,
+}
+
+/// A request that has come and not yet been answered.
+pub(super) struct Waiting {
+    pub(super) create: Box<Create>,
+    /// The room that it takes.
+    pub(super) held: Held,
+}
+
+/// Answers one request; everything that the client is to hear goes to `say`. Dropping the future drops the upstream's answer.
+pub(super) async fn answer(
+    house: &Arc<House>,
+    talk: &mut Talk,
+    waiting: Waiting,
+    say: mpsc::Sender<Utf8Bytes>,
+) {
+    let mut record = open_record(house);
+    record.note(|done| done.model.clone_from(&waiting.create.model));
+    if let Err(refusal) = answered(house, talk, waiting, &mut record, &say).await {
+        let message = refuse(refusal, &mut record);
+        say_text(&say, message).await;
+    }
+}
+
+pub(super) fn open_record(house: &Arc<House>) -> Record {
+    let id = format!("req_{}", random_id());
+    Record::open(house.clone(), id, Dialect::Responses)
+}
+
+/// The refusal as a message, and in the record.
+pub(super) fn refuse(refusal: Refusal, record: &mut Record) -> Bytes {
+    // Never its sentence: an upstream's may quote the prompt.
+    debug!(
+        request = record.id(),
+        status = refusal.status().as_u16(),
+        code = refusal.code(),
+        "refused"
+    );
+    let (status, message) = refusal.into_message();
+    record.close(status.as_u16(), false);
+    message
+}
+
+/// Whether it could be said: the session that listens may be gone, and this with it at any moment.
+async fn say_text(say: &mpsc::Sender<Utf8Bytes>, text: Bytes) -> bool {
+    match Utf8Bytes::try_from(text) {
+        Ok(text) => say.send(text).await.is_ok(),
+        Err(_not_text) => false,
+    }
+}
+
+async fn answered(
+    house: &Arc<House>,
+    talk: &mut Talk,
+    waiting: Waiting,
+    record: &mut Record,
+    say: &mpsc::Sender<Utf8Bytes>,
+) -> Result<(), Refusal> {
+    let Waiting { create, held } = waiting;
+    let slot = house.in_flight.clone().try_acquire_owned();
+    let _slot = slot.map_err(|_full| Refusal::Busy)?;
+    let before = match &create.previous_response_id {
+        None => Vec::new(),
+        Some(id) => {
+            let known = talk.history.up_to(id);
+            known.ok_or_else(|| Refusal::NoSuchResponse { id: id.clone() })?
+        }
+    };
+    let client = talk.client.clone();
+    talk.client.forget_turn();
+    let line = std::mem::take(&mut talk.line);
+    let mut ask = Ask::of_message(create, before, line, client, held);
+    let opening = first_good(house, &mut ask, record).await;
+    talk.line = ask.line.take().unwrap_or_default();
+    let opening = opening?;
+    let source = match opening.content {
+        Content::Events(source) => source,
+        // Nobody asked for one document.
+        Content::Whole(_) => return Err(Refusal::Failed(Box::new(Failure::unreadable_event()))),
+    };
+    talk.line.note(&opening.attempt.member().name);
+    let voice = match (ask.client.is_codex, opening.service) {
+        (true, _) => Voice::Codex,
+        (false, Service::ChatGpt) => {
+            let record = OutputRecord::new(ask.model.as_str(), unix_secs());
+            Voice::sdk_in(Framing::Message, Some(record))
+        }
+        (false, Service::OpenAi) => Voice::sdk_in(Framing::Message, None),
+    };
+    let answer = Answer {
+        house,
+        attempt: opening.attempt,
+        model: ask.model.clone(),
+        voice,
+        output: Output::new(house.limits.socket_history_bytes),
+        // The body is not needed any more, and with it goes the room that it took.
+        conversation: ask.into_conversation(),
+    };
+    answer.play(source, talk, record, say).await
+}
+
+/// An answer that has begun.
+struct Answer<'h> {
+    house: &'h Arc<House>,
+    attempt: Attempt,
+    model: String,
+    voice: Voice,
+    output: Output,
+    conversation: Vec<Bytes>,
+}
+
+impl Answer<'_> {
+    /// Says event after event to the client.
+    ///
+    /// # Errors
+    /// What the client is told instead of an end, when there is none.
+    async fn play(
+        mut self,
+        mut source: Source,
+        talk: &mut Talk,
+        record: &mut Record,
+        say: &mpsc::Sender<Utf8Bytes>,
+    ) -> Result<(), Refusal> {
+        let mut stage = self.house.stage.clone();
+        loop {
+            let next = tokio::select! {
+                next = source.next() => next,
+                _ended = stage.wait_for(|stage| *stage >= Stage::Ending) => {
+                    self.attempt.tell(AttemptResult::Abandoned);
+                    return Err(Refusal::Stopping);
+                }
+            };
+            let frame = match next {
+                Ok(frame) if frame.has_data() => frame,
+                Ok(_comment) => continue,
+                Err(broken) => {
+                    debug!(error = %broken, request = record.id(), "an answer broke off");
+                    self.attempt.tell(AttemptResult::Cut);
+                    return Err(Refusal::Failed(Box::new(failure_of(&broken))));
+                }
+            };
+            let kind = EventKind::of_frame(&frame);
+            if !kind.is_handshake() {
+                record.note_first_token();
+            }
+            if kind == EventKind::CodexRateLimits {
+                rate_limits::note(&frame.data, &mut self.attempt.usage);
+            }
+            self.output.note(kind, &frame.data);
+            let finished = finished_response(kind, &frame.data);
+            // A socket's message is the data alone.
+            let bare = Frame {
+                raw: frame.data.clone(),
+                ..frame
+            };
+            match self.voice.say(kind, bare, &mut Vec::new()) {
+                Spoken::Nothing | Spoken::Written => {}
+                Spoken::AsItCame(bytes) => {
+                    if !say_text(say, bytes).await {
+                        self.attempt.tell(AttemptResult::Cut);
+                        let failure = Failure::unreadable_event();
+                        return Err(Refusal::Failed(Box::new(failure)));
+                    }
+                }
+                Spoken::Last {
+                    bytes,
+                    tokens,
+                    failure,
+                } => {
+                    record.note(|done| done.tokens = tokens);
+                    return match failure {
+                        None => {
+                            self.complete(source, finished, talk, record);
+                            say_text(say, bytes).await;
+                            Ok(())
+                        }
+                        Some(failure) => {
+                            talk.line.give_back(source.into_socket(), None);
+                            self.fail(*failure, record)?;
+                            say_text(say, bytes).await;
+                            Ok(())
+                        }
+                    };
+                }
+            }
+        }
+    }
+
+    /// The answer is whole: what was said is known from here on.
+    fn complete(
+        mut self,
+        mut source: Source,
+        finished: Option<(String, Vec<Bytes>)>,
+        talk: &mut Talk,
+        record: &mut Record,
+    ) {
+        self.attempt.tell(AttemptResult::Served);
+        record.close(200, true);
+        let Some((id, of_last_event)) = finished else {
+            // Without a name nobody can lean on it.
+            talk.line.give_back(source.into_socket(), None);
+            return;
+        };
+        if let Some(output) = self.output.finish(of_last_event) {
+            self.conversation.extend(output);
+            talk.history.remember(id.clone(), self.conversation);
+        }
+        source.end_now();
+        talk.line.give_back(source.into_socket(), Some(&id));
+    }
+
+    /// The upstream ended the answer with a failure, which the client hears as it came.
+    ///
+    /// # Errors
+    /// When it must not hear it so: by a 401 Codex would sign its user out.
+    fn fail(&mut self, failure: Failure, record: &mut Record) -> Result<(), Refusal> {
+        let setback = Setback::of_event(failure.clone(), SystemTime::now());
+        let result = setback.result(&self.model);
+        self.attempt.tell(result.unwrap_or(AttemptResult::Cut));
+        match failure.status {
+            Some(401) => Err(Refusal::Failed(Box::new(failure))),
+            status => {
+                record.close(status.unwrap_or(200), false);
+                Ok(())
+            }
+        }
+    }
+}
