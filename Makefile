@@ -2,12 +2,13 @@
 # Missing system packages are installed when that is possible; else the command that would is printed.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench screenshot build release install-packages
+.PHONY: help run demo test test-clients check bench screenshot build release install-packages
 
 help:
 	@echo 'make run         build, then open window and tray (or serve, where there is no display)'
 	@echo 'make demo        the same with a pretend upstream and made-up accounts'
 	@echo 'make test        every test that this machine can run; CODEX_ROUTER_TEST_ALL=1: all of them'
+	@echo 'make test-clients  only those with real clients: SDKs, Codex CLI, Claude Code'
 	@echo 'make check       format, lints, floors, documentation'
 	@echo 'make bench       measure the hot paths and the figures of the README'
 	@echo 'make screenshot  take the pictures of the README'
@@ -22,6 +23,9 @@ demo: release
 
 test:
 	@assets/dev/test.sh
+
+test-clients:
+	@assets/dev/test.sh --test flows clients::
 
 # Clippy compiles the library without egui as well: nothing below the faces may need it.
 check:
@@ -47,4 +51,4 @@ release:
 	cargo build --locked --release
 
 install-packages:
-	@assets/dev/packages.sh build run test
+	@assets/dev/packages.sh build run test node

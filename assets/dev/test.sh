@@ -2,6 +2,7 @@
 # Runs every test that this machine can run, and names the others at the end.
 #
 # What the tests need is installed if that is possible. CODEX_ROUTER_TEST_ALL=1 turns a skipped test into a failed one.
+# Arguments go to `cargo test`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -10,9 +11,10 @@ assets/dev/packages.sh run test || echo "Going on: the tests that need them are 
 if [ -z "${CODEX_ROUTER_TEST_PYTHON:-}" ] && python=$(assets/dev/python.sh); then
     export CODEX_ROUTER_TEST_PYTHON=$python
 fi
+if [ -z "${CODEX_ROUTER_TEST_NODE_MODULES:-}" ] && node_modules=$(assets/dev/node.sh); then
+    export CODEX_ROUTER_TEST_NODE_MODULES=$node_modules
+fi
 
-# The real clients must not be sent through a proxy to 127.0.0.1.
-export NO_PROXY=127.0.0.1,localhost,::1 no_proxy=127.0.0.1,localhost,::1
 [ ! -t 1 ] || export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-always}
 
 log=$(mktemp)

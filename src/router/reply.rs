@@ -354,7 +354,7 @@ impl Refusal {
             Self::Upstream(refusal) => refusal.headers,
             _ => HeaderMap::new(),
         };
-        let body = error_body(kind, &message, Some(request_id));
+        let body = error_body(kind, &message, told.body.code.as_deref(), Some(request_id));
         told.into_reply(body.into(), Some(JSON), headers)
     }
 

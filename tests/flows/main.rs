@@ -15,10 +15,9 @@
 mod support;
 
 mod bad_input;
+mod clients;
 mod headless;
 mod refreshing;
-mod sdk_anthropic;
-mod sdk_python;
 mod switching;
 mod watching;
 mod websocket;

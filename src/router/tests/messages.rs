@@ -152,6 +152,25 @@ async fn the_clients_own_mistakes_are_told_in_its_own_shape() {
 }
 
 #[tokio::test]
+async fn a_conversation_that_nobody_kept_is_refused_so_that_clients_send_all_of_it() {
+    let rig = Rig::over(["work"]).await;
+    for thread in [
+        json!({"type": "create"}),
+        json!({"type": "continue", "previous_message_id": "msg_1"}),
+    ] {
+        let mut threaded = request("hi");
+        threaded["thread"] = thread;
+        let reply = ask(&rig, &threaded).await;
+        assert_eq!(reply.status(), 400);
+        let error = error_of(reply).await;
+        assert_eq!(error["type"], "invalid_request_error");
+        let details = json!({"error_code": "thread_unsupported_request"});
+        assert_eq!(error["details"], details);
+    }
+    assert_eq!(rig.requests().len(), 0);
+}
+
+#[tokio::test]
 async fn a_stream_that_breaks_off_ends_in_an_error_event() {
     let mut rig = Rig::over(["work"]).await;
     rig.sim.reply_next("work", [Reply::clean_eof_after(6)]);

@@ -5,14 +5,26 @@ use serde_json::{Map, Value, json};
 
 use crate::translate::Failure;
 
-/// `{"type":"error","error":{"type","message"},"request_id"}`.
-pub fn error_body(kind: &str, message: &str, request_id: Option<&str>) -> Vec<u8> {
+/// The code of a request that builds on a conversation which Anthropic would keep. Its clients look it up in
+/// `error.details.error_code`, and then send all of the conversation (anthropic-sdk-python `lib/threads/_thread_state.py`).
+pub(super) const THREAD_UNSUPPORTED: &str = "thread_unsupported_request";
+
+/// `{"type":"error","error":{"type","message"},"request_id"}`, with `details` where `code` is a word that clients act on.
+pub fn error_body(
+    kind: &str,
+    message: &str,
+    code: Option<&str>,
+    request_id: Option<&str>,
+) -> Vec<u8> {
+    let mut error = Map::new();
+    error.insert("type".to_owned(), json!(kind));
+    error.insert("message".to_owned(), json!(message));
+    if code == Some(THREAD_UNSUPPORTED) {
+        error.insert("details".to_owned(), json!({ "error_code": code }));
+    }
     let mut body = Map::new();
     body.insert("type".to_owned(), json!("error"));
-    body.insert(
-        "error".to_owned(),
-        json!({"type": kind, "message": message}),
-    );
+    body.insert("error".to_owned(), Value::Object(error));
     if let Some(request_id) = request_id {
         body.insert("request_id".to_owned(), json!(request_id));
     }
@@ -59,12 +71,27 @@ mod tests {
     #[test]
     fn the_body_has_two_levels_and_the_id_of_the_request() {
         assert_eq!(
-            String::from_utf8(error_body("api_error", "no \"luck\"", Some("req_1"))).unwrap(),
+            String::from_utf8(error_body(
+                "api_error",
+                "no \"luck\"",
+                Some("odd"),
+                Some("req_1")
+            ))
+            .unwrap(),
             r#"{"type":"error","error":{"type":"api_error","message":"no \"luck\""},"request_id":"req_1"}"#
         );
         assert_eq!(
-            String::from_utf8(error_body("api_error", "x", None)).unwrap(),
+            String::from_utf8(error_body("api_error", "x", None, None)).unwrap(),
             r#"{"type":"error","error":{"type":"api_error","message":"x"}}"#
+        );
+    }
+
+    #[test]
+    fn a_code_of_anthropics_own_stands_in_the_details() {
+        let body = error_body("invalid_request_error", "x", Some(THREAD_UNSUPPORTED), None);
+        assert_eq!(
+            String::from_utf8(body).unwrap(),
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"x","details":{"error_code":"thread_unsupported_request"}}}"#
         );
     }
 

@@ -107,7 +107,7 @@ pub(super) fn message_end(
 }
 
 pub(super) fn error(failure: &Failure, out: &mut Vec<u8>) {
-    let body = error_body(kind_of_failure(failure), &failure.message, None);
+    let body = error_body(kind_of_failure(failure), &failure.message, None, None);
     write_frame(Some(b"error"), &body, out);
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::error::THREAD_UNSUPPORTED;
 use super::history::items_of;
 use super::reply::{MessageHead, Thoughts};
 use super::thinking::put_thinking;
@@ -60,7 +61,7 @@ impl MessagesRequest {
 ///
 /// # Errors
 /// When it is no JSON object, when a field has the wrong type, or when it asks for what would silently become something else:
-/// a file that lives with Anthropic, a tool that only Anthropic's models know, a role or block that does not exist.
+/// a conversation or a file that lives with Anthropic, a tool that only Anthropic's models know, a role or block that does not exist.
 pub fn responses_from_messages(
     body: &[u8],
     session: Option<&str>,
@@ -76,6 +77,10 @@ pub fn responses_from_messages(
 
     let model = fields.required_string("model")?;
     made.insert("model".to_owned(), json!(model));
+    if fields.take("thread").is_some() {
+        let error = fields.wrong("thread", "is not kept here: send the whole conversation");
+        return Err(error.with_code(THREAD_UNSUPPORTED));
+    }
     // Before the messages: the names of tools in a history must not be given away.
     let mut choices = Map::new();
     put_tools(&mut fields, &mut choices, &mut names, &mut dropped)?;

@@ -1,4 +1,4 @@
-//! The program under test as a child process.
+//! A program as a child process: the one under test, or a client of it.
 
 use std::{
     fs::{self, File},
@@ -10,7 +10,7 @@ use std::{
 
 use super::until;
 
-/// A running `codex-router`. Dropping it kills it.
+/// A running program. Dropping it kills it.
 pub struct Program {
     child: Child,
     stdout: PathBuf,

@@ -189,6 +189,9 @@ fn what_lives_with_anthropic_is_refused_by_its_place() {
         json!([{"type": "computer_20250124", "name": "computer"}]),
     ));
     assert_eq!(tool.param.as_deref(), Some("tools[0].type"));
+    let thread = refused(with("thread", json!({"type": "continue"})));
+    assert_eq!(thread.param.as_deref(), Some("thread"));
+    assert_eq!(thread.code.as_deref(), Some("thread_unsupported_request"));
 }
 
 #[test]

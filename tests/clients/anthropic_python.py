@@ -1,27 +1,16 @@
-"""The anthropic package against a running router: anthropic_sdk.py BASE_URL CHECK
+"""The anthropic package against a running router: anthropic_python.py ROOT CHECK...
 
-BASE_URL ends in /v1, as the program prints it. Prints `CHECK: ok`. Behind the router is the simulator with two accounts:
+Prints `CHECK: ok` for each. Behind the router is the simulator with two accounts:
 `empty`, out of usage, and `spare`.
 """
 
-import sys
+import asyncio
 
 import anthropic
+from common import CITY, ask, refused, run
 
 MODEL = "claude-sonnet-4-5"
-TOOL = {
-    "name": "weather",
-    "description": "The weather in a city",
-    "input_schema": {
-        "type": "object",
-        "properties": {"city": {"type": "string"}},
-        "required": ["city"],
-    },
-}
-
-
-def ask(text):
-    return [{"role": "user", "content": text}]
+TOOL = {"name": "weather", "description": "The weather in a city", "input_schema": CITY}
 
 
 def message(client):
@@ -38,6 +27,24 @@ def message(client):
     assert len(pieces) > 1 and "".join(pieces) == block.text, pieces
     assert final.content[0].text == block.text and final.stop_reason == "end_turn", final
     assert final.usage.output_tokens == whole.usage.output_tokens, final.usage
+
+
+def asynchronous(client):
+    async def several():
+        async with anthropic.AsyncAnthropic(
+            base_url=client.base_url, api_key="unused", timeout=60, max_retries=0
+        ) as parallel:
+
+            async def one(number):
+                async with parallel.messages.stream(
+                    model=MODEL, max_tokens=256, messages=ask(f"number {number}")
+                ) as stream:
+                    return await stream.get_final_text()
+
+            return await asyncio.gather(*(one(number) for number in range(8)))
+
+    for number, text in enumerate(asyncio.run(several())):
+        assert text.endswith(f"number {number}"), text
 
 
 def stopped(client):
@@ -68,6 +75,22 @@ def tool(client):
     answered = client.messages.create(model=MODEL, max_tokens=256, messages=messages, tools=[TOOL])
     assert answered.stop_reason == "end_turn", answered
     assert "sunny, 21 degrees" in answered.content[0].text, answered
+
+
+def tool_runner(client):
+    cities = []
+
+    @anthropic.beta_tool
+    def weather(city: str) -> str:
+        """The weather in a city."""
+        cities.append(city)
+        return "sunny, 21 degrees"
+
+    final = client.beta.messages.tool_runner(
+        model=MODEL, max_tokens=256, tools=[weather], messages=ask("please use the tool")
+    ).until_done()
+    assert len(cities) == 1 and isinstance(cities[0], str), cities
+    assert final.stop_reason == "end_turn" and "sunny, 21 degrees" in final.content[0].text, final
 
 
 def thinking(client):
@@ -101,34 +124,65 @@ def models(client):
 
 
 def bad_request(client):
-    try:
-        client.messages.create(model=MODEL, max_tokens=256, messages=[{"role": "nobody", "content": "x"}])
-    except anthropic.BadRequestError as error:
-        assert error.body["error"]["type"] == "invalid_request_error", error.body
-        assert "messages[0].role" in error.body["error"]["message"], error.body
-        assert error.request_id.startswith("req_"), error.request_id
-    else:
-        raise AssertionError("the request was accepted")
+    messages = [{"role": "nobody", "content": "x"}]
+    error = refused(
+        anthropic.BadRequestError,
+        lambda: client.messages.create(model=MODEL, max_tokens=256, messages=messages),
+    )
+    assert error.body["error"]["type"] == "invalid_request_error", error.body
+    assert "messages[0].role" in error.body["error"]["message"], error.body
+    assert error.request_id.startswith("req_"), error.request_id
+
+
+def not_found(client):
+    error = refused(anthropic.NotFoundError, lambda: client.messages.batches.list())
+    assert error.body["type"] == "error" and error.body["error"]["type"] == "not_found_error", error.body
 
 
 def rate_limit(client):
-    try:
-        client.messages.create(model=MODEL, max_tokens=256, messages=ask("hello"))
-    except anthropic.RateLimitError as error:
-        assert error.body["error"]["type"] == "rate_limit_error", error.body
-        assert 0 < int(error.response.headers["retry-after"]) <= 900, error.response.headers
-    else:
-        raise AssertionError("the request was served")
+    sent = []
+    with anthropic.Anthropic(
+        base_url=client.base_url,
+        api_key="unused",
+        max_retries=2,
+        http_client=anthropic.DefaultHttpxClient(event_hooks={"request": [sent.append]}),
+    ) as patient:
+        error = refused(
+            anthropic.RateLimitError,
+            lambda: patient.messages.create(model=MODEL, max_tokens=256, messages=ask("hello")),
+        )
+    assert error.body["error"]["type"] == "rate_limit_error", error.body
+    assert 0 < int(error.response.headers["retry-after"]) <= 900, error.response.headers
+    # Nobody waits a quarter of an hour: it is said at once.
+    assert len(sent) == 1, sent
 
 
-CHECKS = {
-    check.__name__: check
-    for check in (message, stopped, tool, thinking, count, models, bad_request, rate_limit)
-}
+def overloaded(client):
+    error = refused(
+        anthropic.APIStatusError,
+        lambda: client.messages.create(model=MODEL, max_tokens=256, messages=ask("hello")),
+    )
+    assert error.status_code == 529 and error.body["error"]["type"] == "overloaded_error", error.body
+    assert type(error).__name__ == "OverloadedError", type(error)
 
-base_url, wanted = sys.argv[1:]
+
+CHECKS = [
+    message,
+    asynchronous,
+    stopped,
+    tool,
+    tool_runner,
+    thinking,
+    count,
+    models,
+    bad_request,
+    not_found,
+    rate_limit,
+    overloaded,
+]
+
 # The package puts /v1 in front of every path by itself.
-root = base_url.removesuffix("/v1")
-with anthropic.Anthropic(base_url=root, api_key="unused", timeout=60, max_retries=0) as client:
-    CHECKS[wanted](client)
-print(f"{wanted}: ok")
+run(
+    CHECKS,
+    lambda root: anthropic.Anthropic(base_url=root, api_key="unused", timeout=60, max_retries=0),
+)
