@@ -13,7 +13,7 @@
 //!
 //! Floor 2, hands (each knows one outside thing):
 //! - [`store`]: profile directories, the active `auth.json`, locks, atomic replace, backups, watching, settings file
-//! - [`upstream`]: HTTP to the ChatGPT backend and the OpenAI API; OAuth refresh, usage, models
+//! - [`upstream`]: HTTP and WebSockets to the ChatGPT backend and the OpenAI API; OAuth refresh, usage, models
 //! - [`system`]: this computer: running Codex processes, and what keeps our own memory private
 //! - [`simulator`]: a pretend upstream on loopback, for `demo` and tests
 //!
