@@ -64,17 +64,25 @@ impl ModelMap {
     /// A whole name beats a pattern, and of two patterns the one that says more wins, wherever they stand. What is built in
     /// counts only where nothing of the user's fits.
     pub fn model_for<'a>(&'a self, name: &'a str) -> &'a str {
-        let own = self.pairs.iter();
-        let own = own.map(|pair| (pair.name.as_str(), pair.model.as_str()));
-        best(own, name)
+        best(self.own(), name)
             .or_else(|| best(BUILT_IN.into_iter(), name))
             .unwrap_or(name)
     }
 
-    /// The whole names of the user, which a list of models can show.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        let names = self.pairs.iter().map(|pair| pair.name.as_str());
-        names.filter(|name| !name.contains('*'))
+    /// The same by the user's pairs alone, for clients that ask for models of upstreams by their own names: there `claude-opus` may
+    /// well be a model that an upstream has.
+    pub fn own_model_for<'a>(&'a self, name: &'a str) -> &'a str {
+        best(self.own(), name).unwrap_or(name)
+    }
+
+    /// The whole names of the user, which a list of models can show, each with its model.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.own().filter(|(name, _)| !name.contains('*'))
+    }
+
+    fn own(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.pairs.iter();
+        pairs.map(|pair| (pair.name.as_str(), pair.model.as_str()))
     }
 }
 
@@ -146,7 +154,15 @@ mod tests {
         ] {
             assert_eq!(map.model_for(name), model, "{name}");
         }
-        assert_eq!(map.names().collect::<Vec<_>>(), ["claude-opus-5"]);
+        assert_eq!(
+            map.names().collect::<Vec<_>>(),
+            [("claude-opus-5", "gpt-c")]
+        );
+        assert_eq!(map.own_model_for("claude-opus-4"), "gpt-b");
+        assert_eq!(
+            ModelMap::default().own_model_for("claude-opus-4"),
+            "claude-opus-4"
+        );
         assert_eq!(ModelMap::parse(&map.to_string()), Ok(map));
     }
 

@@ -57,9 +57,16 @@ pub(super) struct Prepared {
 }
 
 impl Ask {
-    pub(super) fn of_chat(request: &mut ChatRequest, client: Client, held: Held) -> Self {
+    /// `model` is the one that is asked for, by the upstream's name.
+    pub(super) fn of_chat(
+        request: &mut ChatRequest,
+        model: String,
+        client: Client,
+        held: Held,
+    ) -> Self {
+        request.for_model(&model);
         Self {
-            model: request.model.clone(),
+            model,
             client,
             is_stream: request.stream,
             is_long: wants_much_reasoning(&request.body),

@@ -76,18 +76,25 @@ pub(super) async fn list(house: &Arc<House>, uri: &Uri) -> Response<AnswerBody> 
     }
     let known = offers::all(house).await;
     let slugs = known.iter().flat_map(|listed| listed.document.listable());
+    let names = made_up(house, &known);
     if known.is_empty() {
-        reply::json(openai_list(BUILT_IN))
+        reply::json(openai_list(BUILT_IN.into_iter().chain(names)))
     } else {
-        reply::json(openai_list(slugs))
+        reply::json(openai_list(slugs.chain(names)))
     }
+}
+
+/// The names that the user made up for models that are there.
+fn made_up<'h>(house: &'h House, known: &'h [Arc<Listed>]) -> impl Iterator<Item = &'h str> {
+    let names = house.model_map.names();
+    names.filter_map(move |(name, model)| knows(known, model).then_some(name))
 }
 
 /// The list for a client of the Messages API: what there is, and in front of it the names that the user made up.
 pub(super) async fn anthropic(house: &Arc<House>, uri: &Uri) -> Response<AnswerBody> {
     let known = offers::all(house).await;
     let slugs = known.iter().flat_map(|listed| listed.document.listable());
-    let names = house.model_map.names();
+    let names = made_up(house, &known);
     let page = page(uri);
     if known.is_empty() {
         reply::json(anthropic_list(names.chain(BUILT_IN), &page))
@@ -98,7 +105,7 @@ pub(super) async fn anthropic(house: &Arc<House>, uri: &Uri) -> Response<AnswerB
 
 /// One model, hidden ones included.
 pub(super) async fn one(house: &Arc<House>, id: String) -> Result<Response<AnswerBody>, Refusal> {
-    if is_there(house, &id).await {
+    if is_there(house, house.model_map.own_model_for(&id)).await {
         Ok(reply::json(openai_model(&id)))
     } else {
         Err(Refusal::NoSuchModel { id })
@@ -118,7 +125,11 @@ pub(super) async fn one_of_anthropic(
 }
 
 async fn is_there(house: &Arc<House>, id: &str) -> bool {
-    let known = offers::all(house).await;
+    knows(&offers::all(house).await, id)
+}
+
+/// Whether somebody offers this model, hidden ones included; of nobody we know what was built in.
+fn knows(known: &[Arc<Listed>], id: &str) -> bool {
     let mut slugs = known
         .iter()
         .flat_map(|listed| &listed.document.models)

@@ -78,6 +78,8 @@ pub struct RequestDone {
     pub dialect: Dialect,
     /// As the client wrote it; empty when the request was refused before it was read.
     pub model: String,
+    /// What an upstream was asked for, which a map of names may have chosen; empty when nobody was asked.
+    pub asked_model: String,
     /// Who served it, or was asked last.
     pub profile: Option<ProfileName>,
     /// Why that profile was chosen.
@@ -193,6 +195,7 @@ impl Record {
             id,
             dialect,
             model: String::new(),
+            asked_model: String::new(),
             profile: None,
             reason: None,
             status: CLIENT_GONE,

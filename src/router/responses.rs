@@ -16,6 +16,7 @@ use super::translated;
 use super::voice::Voice;
 use super::{House, search, whole};
 use crate::translate::AnswerCollector;
+use crate::translate::models::with_model;
 use crate::translate::responses::{
     OutputRecord, ResponsesAnswer, ResponsesRequest, TokenUsage, without_owner,
 };
@@ -27,9 +28,17 @@ pub(super) async fn answer(
     body: RequestBody,
     record: &mut Record,
 ) -> Result<Answered, Refusal> {
-    let request = ResponsesRequest::read(&body.bytes)?;
+    let mut request = ResponsesRequest::read(&body.bytes)?;
     record.note(|done| done.model.clone_from(&request.model));
-    let mut ask = Ask::of_responses(request, body.bytes, Client::of(head), body.held);
+    let client = Client::of(head);
+    let mut bytes = body.bytes;
+    let model = house.model_map.own_model_for(&request.model).to_owned();
+    // Codex knows the models of its backend, and its bytes are not ours to change.
+    if !client.is_codex && model != request.model {
+        bytes = with_model(&bytes, &model)?;
+        request.model = model;
+    }
+    let mut ask = Ask::of_responses(request, bytes, client, body.held);
     let mut opening = search::first_good(house, &mut ask, record).await?;
     let headers = ask.client.reply_headers(&opening.headers);
     let source = match opening.content {

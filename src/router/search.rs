@@ -127,6 +127,7 @@ impl<'h> Search<'h> {
         };
         record.note(|done| {
             done.profile = Some(candidate.member.name.clone());
+            asker.model.clone_into(&mut done.asked_model);
             done.reason = Some(candidate.reason);
             done.retries += u32::from(!tried.is_empty());
         });

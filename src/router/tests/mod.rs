@@ -96,7 +96,17 @@ impl Rig {
         limits: Limits,
         offers: KnownOffers,
     ) -> Self {
-        Self::with_everything(sim, endpoints, members, limits, offers, true).await
+        let models = ModelMap::default();
+        Self::with_everything(sim, endpoints, members, limits, offers, models, true).await
+    }
+
+    /// One ChatGPT account, and the user's own names for models.
+    async fn naming(name: &str, models: &str) -> Self {
+        let sim = Arc::new(Simulator::start().await.unwrap());
+        let members = vec![member(name, access(&sim.auth_json(name)), 0)];
+        let (endpoints, limits) = (endpoints(&sim), Limits::default());
+        let models = ModelMap::parse(models).unwrap();
+        Self::with_everything(sim, endpoints, members, limits, vec![], models, true).await
     }
 
     async fn with_everything(
@@ -105,6 +115,7 @@ impl Rig {
         members: Vec<Member>,
         limits: Limits,
         offers: KnownOffers,
+        models: ModelMap,
         websocket: bool,
     ) -> Self {
         let upstream = Arc::new(Upstream::new(endpoints));
@@ -117,7 +128,7 @@ impl Rig {
         let config = RouterConfig {
             listen: Listen::parse("127.0.0.1:0").unwrap(),
             limits,
-            models: ModelMap::default(),
+            models,
             websocket,
         };
         let deps = RouterDeps {

@@ -164,3 +164,71 @@ async fn a_model_that_an_account_was_refused_is_not_advertised_for_it() {
     let (_, _, body) = get(&rig, "/v1/models").await;
     assert_eq!(ids(&body), ["gpt-y", "gpt-5.5"]);
 }
+
+#[tokio::test]
+async fn a_name_that_the_user_made_up_is_served_and_listed_where_its_model_is_there() {
+    let rig = Rig::naming("work", "gpt-4o=gpt-5.5, gpt-old-*=gpt-5.5, lost=gpt-none").await;
+    let (_, _, body) = get(&rig, "/v1/models").await;
+    let ids = ids(&body);
+    assert_eq!(ids.last(), Some(&"gpt-4o"), "behind what upstreams offer");
+    assert!(
+        !ids.contains(&"lost") && !ids.contains(&"gpt-old-*"),
+        "{ids:?}"
+    );
+    for (id, status) in [("gpt-4o", 200), ("gpt-old-1", 200), ("lost", 404)] {
+        let (found, _, _) = get(&rig, &format!("/v1/models/{id}")).await;
+        assert_eq!(found, status, "{id}");
+    }
+
+    let messages = json!([{"role": "user", "content": "hi"}]);
+    for (path, body, echoed) in [
+        (
+            "/v1/chat/completions",
+            json!({"messages": messages}),
+            "gpt-4o",
+        ),
+        ("/v1/completions", json!({"prompt": "hi"}), "gpt-4o"),
+        // A Responses client is told by the upstream itself who answered.
+        ("/v1/responses", json!({"input": "hi"}), MODEL),
+    ] {
+        let mut body = body;
+        body["model"] = json!("gpt-4o");
+        let reply = rig.post(path, &body).send().await.unwrap();
+        assert_eq!(reply.status(), 200, "{path}");
+        let answer: Value = serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap();
+        assert_eq!(answer["model"], echoed, "{path}");
+        assert_eq!(rig.requests().pop().unwrap().json()["model"], MODEL);
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_made_up_goes_on_as_it_is() {
+    let mut rig = Rig::naming("work", "gpt-4o=gpt-5.5").await;
+    rig.chat(
+        json!({"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "hi"}]}),
+    )
+    .await;
+    assert_eq!(
+        rig.requests()[0].json()["model"],
+        "claude-sonnet-4-5",
+        "what is built in is for clients of Anthropic"
+    );
+    rig.told().await;
+    rig.chat(json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}))
+        .await;
+    let (_, done) = rig.told().await;
+    assert_eq!(
+        (done.model.as_str(), done.asked_model.as_str()),
+        ("gpt-4o", MODEL)
+    );
+}
+
+#[tokio::test]
+async fn a_model_was_made_at_the_same_moment_in_every_list() {
+    let rig = Rig::over(["work"]).await;
+    let (_, _, first) = get(&rig, "/v1/models").await;
+    let (_, _, one) = get(&rig, "/v1/models/gpt-5.5").await;
+    let (_, _, again) = get(&Rig::over(["home"]).await, "/v1/models").await;
+    assert_eq!(first, again, "clients compare lists");
+    assert_eq!(one["created"], first["data"][0]["created"]);
+}

@@ -190,10 +190,22 @@ impl Message {
         match StopCutter::new(stops).map(|mut cutter| cutter.push(&self.text)) {
             Some(Passed::Cut(text)) => {
                 self.text = text;
+                self.forget_cut_logprobs();
                 true
             }
             Some(Passed::On(_)) | None => false,
         }
+    }
+
+    /// The tokens that begin behind the end of the text are not of this answer.
+    fn forget_cut_logprobs(&mut self) {
+        let mut begin = 0;
+        self.logprobs.retain(|entry| {
+            let token = entry.get("token").and_then(Value::as_str);
+            let is_inside = begin < self.text.len();
+            begin += token.map_or(0, str::len);
+            is_inside
+        });
     }
 
     fn into_value(mut self, form: CallForm) -> Value {

@@ -12,12 +12,13 @@ use crate::translate::dropped::{OwnNames, once_each};
 use crate::translate::effort::{LEAST, effort_of_budget};
 use crate::translate::models::checked_name;
 use crate::translate::names::{MAX_NAME_BYTES, ToolNames, is_name_byte};
-use crate::translate::responses::not_an_object;
+use crate::translate::responses::{LEAST_OUTPUT_TOKENS, not_an_object};
 
 /// A chat request, understood.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatRequest {
-    /// As the client named it; answers repeat this name.
+    /// As the client named it; answers repeat this name. The [`body`](Self::body) has it, too, until
+    /// [`for_model`](Self::for_model).
     pub model: String,
     /// What the client asked for. The [`body`](Self::body) asks for a stream in any case.
     pub stream: bool,
@@ -43,6 +44,12 @@ pub struct ChatRequest {
 }
 
 impl ChatRequest {
+    /// Asks for a model by the upstream's own name.
+    pub fn for_model(&mut self, upstream_model: &str) {
+        self.body
+            .insert("model".to_owned(), Value::String(upstream_model.to_owned()));
+    }
+
     /// What an answer to this request needs to know. `created` is in seconds since 1970.
     pub fn reply_head(&self, id: impl Into<String>, created: u64) -> ChatReplyHead {
         ChatReplyHead {
@@ -436,7 +443,10 @@ fn put_sampling(
     };
     if let Some(limit) = official(limit, old_limit, "max_tokens", dropped) {
         own_names.note("max_output_tokens", own_name);
-        made.insert("max_output_tokens".to_owned(), json!(limit));
+        made.insert(
+            "max_output_tokens".to_owned(),
+            json!(limit.max(LEAST_OUTPUT_TOKENS)),
+        );
     }
     for name in ["temperature", "top_p"] {
         if let Some(number) = fields.number(name)? {

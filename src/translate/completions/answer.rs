@@ -36,6 +36,7 @@ impl CompletionAnswer {
             let sum = self.usage.get_or_insert_default();
             sum.input += usage.input;
             sum.cached += usage.cached;
+            sum.cache_write += usage.cache_write;
             sum.output += usage.output;
             sum.reasoning += usage.reasoning;
             sum.total += usage.total;

@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn a_prompt_is_one_user_message() {
         let request = read(&json!({
-            "model": "m", "prompt": "once upon", "max_tokens": 5, "temperature": 0.5, "stop": "\n",
+            "model": "m", "prompt": "once upon", "max_tokens": 50, "temperature": 0.5, "stop": "\n",
             "n": 1, "best_of": 1, "suffix": null, "logprobs": null, "echo": false, "stream": true,
             "stream_options": {"include_usage": true},
         }))
@@ -186,7 +186,7 @@ mod tests {
         };
         assert_eq!(chat.body["input"][0]["role"], "user");
         assert_eq!(chat.body["input"][0]["content"][0]["text"], "once upon");
-        assert_eq!(chat.body["max_output_tokens"], 5);
+        assert_eq!(chat.body["max_output_tokens"], 50);
         assert_eq!(chat.body["temperature"], 0.5);
         assert_eq!(chat.stop, ["\n"]);
         assert!(chat.include_usage);

@@ -13,7 +13,7 @@ use crate::translate::chat::fields::{Fields, Place};
 use crate::translate::chat::request::opening_fingerprint;
 use crate::translate::dropped::{OwnNames, once_each};
 use crate::translate::names::ToolNames;
-use crate::translate::responses::not_an_object;
+use crate::translate::responses::{LEAST_OUTPUT_TOKENS, not_an_object};
 
 /// A Messages request, understood.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,13 +139,10 @@ fn put_sampling(
     fields: &mut Fields<'_>,
     made: &mut Map<String, Value>,
 ) -> Result<(), RequestError> {
-    /// The public API refuses less; Claude Code asks for 1 to see whether anybody is there.
-    const LEAST_TOKENS: u64 = 16;
-
     if let Some(limit) = fields.count("max_tokens")? {
         made.insert(
             "max_output_tokens".to_owned(),
-            json!(limit.max(LEAST_TOKENS)),
+            json!(limit.max(LEAST_OUTPUT_TOKENS)),
         );
     }
     for name in ["temperature", "top_p"] {

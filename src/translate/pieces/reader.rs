@@ -285,18 +285,19 @@ impl PieceReader {
         if self.state != State::Open {
             return; // a stop sequence ended the text
         }
-        let passed = match &mut self.stop {
-            // A stop sequence ends a text; a call is no text, and half a call is of no use.
-            Some(cutter) if piece.family == Family::Text && !self.calls.any() => {
-                self.watched = Some(piece.place);
-                cutter.push(&raw::decode(piece.escaped))
-            }
-            _ => return sink.text(piece),
+        // A stop sequence ends a text; a call is no text, and half a call is of no use.
+        let is_watched = piece.family == Family::Text && !self.calls.any();
+        let Some(cutter) = self.stop.as_mut().filter(|_| is_watched) else {
+            return sink.text(piece);
         };
-        match passed {
-            Passed::On(text) => sink.text(TextPiece::plain(piece.place, &escaped(&text))),
-            Passed::Cut(text) => {
-                sink.text(TextPiece::plain(piece.place, &escaped(&text)));
+        self.watched = Some(piece.place);
+        let text = raw::decode(piece.escaped);
+        match cutter.push(&text) {
+            // Nothing is held back, so what it brings along is of just this text.
+            Passed::On(passed) if passed == *text => sink.text(piece),
+            Passed::On(passed) => sink.text(TextPiece::plain(piece.place, &escaped(&passed))),
+            Passed::Cut(passed) => {
+                sink.text(TextPiece::plain(piece.place, &escaped(&passed)));
                 self.state = sink.stopped();
             }
         }

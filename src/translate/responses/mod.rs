@@ -24,4 +24,4 @@ pub use terminal::{Terminal, TerminalEvent, TokenUsage};
 
 pub(crate) use answer::output_items;
 pub(crate) use event::{DeltaEvent, Item, ItemEvent, elements, read_event};
-pub(crate) use request::not_an_object;
+pub(crate) use request::{LEAST_OUTPUT_TOKENS, not_an_object};

@@ -70,6 +70,10 @@ impl ResponsesRequest {
     }
 }
 
+/// The public API refuses a `max_output_tokens` below this; the other dialects take anything. Claude Code asks for 1 to see whether
+/// anybody is there, health checks of LiteLLM for 5: better a few letters more than a refusal.
+pub(crate) const LEAST_OUTPUT_TOKENS: u64 = 16;
+
 /// The sentence for a body that is no request at all. Says where, never what: the text is the client's.
 pub(crate) fn not_an_object(error: &serde_json::Error) -> RequestError {
     let message = if error.is_data() {

@@ -88,7 +88,7 @@ impl AppState {
                 );
                 let server = done.profile.as_ref().filter(|_| done.is_complete);
                 if let Some(kept) = server.and_then(|name| self.kept.get_mut(name)) {
-                    kept.note_has(&done.model);
+                    kept.note_has(&done.asked_model);
                 }
                 self.router.last_request = Some(last_request(done));
                 Vec::new()

@@ -1126,7 +1126,8 @@ fn a_refused_model_is_remembered_for_hours_and_forgotten_when_it_answers() {
     let mut done = RequestDone {
         id: "req_1".into(),
         dialect: crate::router::Dialect::Chat,
-        model: "gpt-y".into(),
+        model: "claude-y".into(),
+        asked_model: "gpt-y".into(),
         profile: Some(name("work")),
         reason: None,
         status: 502,

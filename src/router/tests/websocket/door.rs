@@ -65,7 +65,16 @@ async fn turned_off_it_is_426_so_that_codex_falls_back_at_once() {
     let members = vec![member("work", access(&sim.auth_json("work")), 0)];
     let endpoints = endpoints(&sim);
     let limits = Limits::default();
-    let rig = Rig::with_everything(sim, endpoints, members, limits, vec![], false).await;
+    let rig = Rig::with_everything(
+        sim,
+        endpoints,
+        members,
+        limits,
+        vec![],
+        ModelMap::default(),
+        false,
+    )
+    .await;
     let (status, body) = refused(&rig, &CODEX).await;
     assert_eq!(status, 426);
     assert_eq!(body["error"]["code"], "websocket_not_served");

@@ -151,6 +151,23 @@ fn a_stop_sequence_cuts_a_text_but_not_a_turn_with_calls() {
 }
 
 #[test]
+fn the_probabilities_of_what_was_cut_are_cut_with_it() {
+    let head = ChatReplyHead {
+        stop: vec!["END".to_owned()],
+        logprobs: true,
+        ..head()
+    };
+    let token = |token: &str| json!({"token": token, "logprob": -1.0});
+    let part = json!({"type": "output_text", "text": "one END two", "logprobs": [token("one"), token(" "), token("END"), token(" two")]});
+    let choice = message_of(head, &json!([{"type": "message", "content": [part]}]));
+    assert_eq!(choice["message"]["content"], "one ");
+    assert_eq!(
+        choice["logprobs"]["content"],
+        json!([token("one"), token(" ")])
+    );
+}
+
+#[test]
 fn pictures_citations_and_probabilities_are_kept() {
     let head = ChatReplyHead {
         logprobs: true,

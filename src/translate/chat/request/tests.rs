@@ -494,19 +494,29 @@ fn a_field_that_is_null_is_a_field_that_is_absent() {
 
 #[test]
 fn limits_have_one_name_upstream_and_the_newer_one_wins() {
+    let limit = |fields: Value| {
+        let request = read_with(fields);
+        (request.body["max_output_tokens"].clone(), request.dropped)
+    };
+    assert_eq!(limit(json!({"max_tokens": 50})), (json!(50), vec![]));
     assert_eq!(
-        read_with(json!({"max_tokens": 5})).body["max_output_tokens"],
-        5
+        limit(json!({"max_tokens": 50, "max_completion_tokens": 90})),
+        (json!(90), vec!["max_tokens".to_owned()])
     );
     assert_eq!(
-        read_with(json!({"max_tokens": 0})).body["max_output_tokens"],
-        0
+        limit(json!({"max_tokens": 90, "max_completion_tokens": 90})),
+        (json!(90), vec![])
     );
-    let both = read_with(json!({"max_tokens": 5, "max_completion_tokens": 9}));
-    assert_eq!(both.body["max_output_tokens"], 9);
-    assert_eq!(both.dropped, ["max_tokens"]);
-    let same = read_with(json!({"max_tokens": 9, "max_completion_tokens": 9}));
-    assert_eq!(same.dropped, [""; 0]);
+}
+
+#[test]
+fn a_limit_below_what_an_upstream_takes_is_raised_and_not_refused() {
+    for few in [0, 1, 5, 16] {
+        assert_eq!(
+            read_with(json!({"max_tokens": few})).body["max_output_tokens"],
+            16
+        );
+    }
 }
 
 #[test]

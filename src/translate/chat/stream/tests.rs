@@ -536,6 +536,38 @@ fn a_stop_sequence_ends_the_text_at_once() {
 }
 
 #[test]
+fn probabilities_are_told_although_a_stop_is_watched_for() {
+    let head = ChatReplyHead {
+        stop: vec!["END".to_owned()],
+        logprobs: true,
+        ..head()
+    };
+    let delta = |text: &str| {
+        let logprobs = json!([{"token": text, "logprob": -0.5}]);
+        json!({"type": "response.output_text.delta", "delta": text, "logprobs": logprobs})
+            .to_string()
+    };
+    let (text, _) = written(head, &[&delta("one"), &delta(" E"), &delta("lse")]);
+    let told = chunks(&text)
+        .into_iter()
+        .map(|chunk| chunk["choices"][0]["logprobs"]["content"][0]["token"].clone())
+        .filter(|token| !token.is_null());
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [json!("one")],
+        "where nothing was held back"
+    );
+    assert_eq!(
+        deltas(&text),
+        [
+            json!({"content": "one"}),
+            json!({"content": " "}),
+            json!({"content": "Else"})
+        ]
+    );
+}
+
+#[test]
 fn after_a_stop_only_the_tokens_are_awaited_by_those_who_asked() {
     let head = ChatReplyHead {
         stop: vec!["\n".to_owned()],
