@@ -232,3 +232,20 @@ async fn a_model_was_made_at_the_same_moment_in_every_list() {
     assert_eq!(first, again, "clients compare lists");
     assert_eq!(one["created"], first["data"][0]["created"]);
 }
+
+#[tokio::test]
+async fn a_refusal_that_is_hours_old_and_an_account_that_is_switched_off_count_for_nothing() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    sim.add(Account::chatgpt("work").models(["gpt-x"]));
+    sim.add(Account::chatgpt("home").models(["gpt-y"]));
+    let mut work = member("work", access(&sim.auth_json("work")), 0);
+    work.lacks = vec![crate::pool::Lack {
+        model: "gpt-x".into(),
+        until: SystemTime::now() - Duration::from_secs(1),
+    }];
+    let mut home = member("home", access(&sim.auth_json("home")), 1);
+    home.is_enabled = false;
+    let rig = Rig::start(sim, vec![work, home], Limits::default()).await;
+    let (_, _, body) = get(&rig, "/v1/models").await;
+    assert_eq!(ids(&body), ["gpt-x"]);
+}
