@@ -115,7 +115,7 @@ async fn tells_the_truth(path: &'static str, base: Value, fields: Vec<Field>) {
 }
 
 #[tokio::test]
-async fn of_a_chat() {
+async fn every_dropped_field_of_a_chat_is_named() {
     let text = |text: &str| json!([{"type": "text", "text": text}]);
     let hi = json!({"role": "user", "content": text("hi")});
     let call = |id: &str| json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}});
@@ -239,7 +239,7 @@ async fn of_a_chat() {
 }
 
 #[tokio::test]
-async fn of_a_responses_body_on_the_chat_path() {
+async fn every_dropped_field_of_a_responses_body_on_the_chat_path_is_named() {
     let fields = vec![
         by_both("seed", json!({"seed": 7})),
         by_chatgpt("max_output_tokens", json!({"max_output_tokens": 50})),
@@ -253,7 +253,7 @@ async fn of_a_responses_body_on_the_chat_path() {
 }
 
 #[tokio::test]
-async fn of_a_completion() {
+async fn every_dropped_field_of_a_completion_is_named() {
     let fields = vec![
         by_both("seed", json!({"seed": 7})),
         by_both("logit_bias", json!({"logit_bias": {"1": 2}})),
@@ -277,7 +277,7 @@ async fn of_a_completion() {
 }
 
 #[tokio::test]
-async fn of_a_response() {
+async fn every_dropped_field_of_a_response_is_named() {
     let mut fields: Vec<Field> = [
         "background",
         "context_management",
@@ -327,7 +327,7 @@ async fn of_a_response() {
 }
 
 #[tokio::test]
-async fn of_a_message() {
+async fn every_dropped_field_of_a_message_is_named() {
     let text = |text: &str| json!({"type": "text", "text": text});
     let user = |block: Value| json!({"role": "user", "content": [block]});
     let hi = user(text("hi"));
@@ -442,7 +442,7 @@ async fn of_a_message() {
 }
 
 #[tokio::test]
-async fn of_a_picture() {
+async fn every_dropped_field_of_a_picture_is_named() {
     // An API key has the endpoint itself and gets everything.
     let fields = vec![
         by_chatgpt("user", json!({"user": "u"})),
@@ -464,7 +464,7 @@ async fn of_a_picture() {
 }
 
 #[tokio::test]
-async fn of_a_count_of_tokens() {
+async fn every_dropped_field_of_a_count_of_tokens_is_named() {
     let rig = Rig::over([]).await;
     let mut body = json!({"model": "claude-x", "messages": [{"role": "user", "content": "hi"}]});
     for (top_k, said) in [(Value::Null, None), (json!(3), Some("top_k".to_owned()))] {
