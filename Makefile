@@ -2,7 +2,7 @@
 # Missing system packages are installed when that is possible; else the command that would is printed.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-clients check bench screenshot build release install-packages
+.PHONY: help run demo test test-clients check bench fuzz screenshot build release install-packages
 
 help:
 	@echo 'make run         build, then open window and tray (or serve, where there is no display)'
@@ -11,6 +11,7 @@ help:
 	@echo 'make test-clients  only those with real clients: SDKs, Codex CLI, Claude Code'
 	@echo 'make check       format, lints, floors, documentation'
 	@echo 'make bench       measure the hot paths and the figures of the README'
+	@echo 'make fuzz        every parser and translator for a minute; FUZZ_SECS=10, FUZZ_TARGETS="sse head"'
 	@echo 'make screenshot  take the pictures of the README'
 	@echo 'make build       debug build          make release           release build'
 	@echo 'make install-packages                 every system package, tests included'
@@ -31,6 +32,7 @@ test-clients:
 check:
 	@assets/dev/packages.sh build
 	cargo fmt --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --no-default-features --lib --bins -- -D warnings
 	cargo test --locked --test floors
@@ -38,6 +40,9 @@ check:
 
 bench:
 	@assets/dev/bench.sh
+
+fuzz:
+	@FUZZ_SECS='$(FUZZ_SECS)' FUZZ_TARGETS='$(FUZZ_TARGETS)' assets/dev/fuzz.sh
 
 screenshot: release
 	@assets/dev/screenshot.sh

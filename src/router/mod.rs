@@ -36,6 +36,8 @@ mod door;
 mod exhausted;
 mod forward;
 mod fresh;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod guard;
 mod handshake;
 mod headers;
