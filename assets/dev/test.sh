@@ -8,9 +8,12 @@ cd "$(dirname "$0")/../.."
 
 assets/dev/packages.sh build
 assets/dev/packages.sh run test || echo "Going on: the tests that need them are skipped." >&2
-if [ -z "${CODEX_ROUTER_TEST_PYTHON:-}" ] && python=$(assets/dev/python.sh); then
-    export CODEX_ROUTER_TEST_PYTHON=$python
-fi
+for which in '' -old -llm; do
+    variable=CODEX_ROUTER_TEST_PYTHON$(tr -- '-[:lower:]' '_[:upper:]' <<<"$which")
+    if [ -z "${!variable:-}" ] && python=$(assets/dev/python.sh "tests/clients/requirements$which.txt"); then
+        export "$variable=$python"
+    fi
+done
 if [ -z "${CODEX_ROUTER_TEST_NODE_MODULES:-}" ] && node_modules=$(assets/dev/node.sh); then
     export CODEX_ROUTER_TEST_NODE_MODULES=$node_modules
 fi

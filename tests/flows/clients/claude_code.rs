@@ -1,6 +1,6 @@
 //! Claude Code in print mode: the README's own example first.
 
-use std::{env, fs, path::PathBuf};
+use std::{env, fs, path::Path};
 
 use codex_router::simulator::Reply;
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ fn a_tool_is_run_and_its_result_answered() {
     fs::write(&note, "violets are blue\n").unwrap();
     let call = Reply::tool_call("Read", &json!({ "file_path": note }).to_string());
     scene.rig.sim.reply_next("spare", [call]);
-    let told = print_mode(&scene, program, "what does the note say?");
+    let told = print_mode(&scene, &program, "what does the note say?");
     assert_eq!(told["is_error"], false, "{told}");
     assert_eq!(told["num_turns"], 2, "{told}");
     let result = told["result"].as_str().unwrap();
@@ -59,14 +59,26 @@ fn a_tool_is_run_and_its_result_answered() {
     assert_eq!(keys[0], keys[1], "one conversation, one cache");
 }
 
+#[test]
+fn a_used_up_pool_is_told_at_once_with_its_reason() {
+    let Some(program) = node_module(PROGRAM) else {
+        return;
+    };
+    let told = print_mode(&Scene::used_up(), &program, "hello");
+    assert_eq!(told["is_error"], true, "{told}");
+    assert_eq!(told["api_error_status"], 429, "{told}");
+    let result = told["result"].as_str().unwrap();
+    assert!(result.contains("no account has usage left"), "{told}");
+}
+
 /// What `claude -p` tells as JSON.
-fn print_mode(scene: &Scene, program: PathBuf, prompt: &str) -> Value {
-    let mut command = guest(&scene.rig, &program);
+fn print_mode(scene: &Scene, program: &Path, prompt: &str) -> Value {
+    let mut command = guest(&scene.rig, program);
     command
         .args(["-p", prompt, "--output-format", "json"])
         .args(["--allowedTools", "Read"])
         .env("ANTHROPIC_BASE_URL", &scene.root)
         .env("ANTHROPIC_AUTH_TOKEN", "unused");
-    let stdout = succeeded(scene.rig.spawn(&mut command).ended());
-    serde_json::from_str(&stdout).unwrap()
+    let ended = scene.rig.spawn(&mut command).ended();
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|err| panic!("{err}: {ended:?}"))
 }

@@ -1,15 +1,15 @@
 //! The Codex CLI: `codex exec` in each of the set-ups that it knows for another address.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, process::Command, time::Duration};
 
 use codex_router::simulator::{
-    Reply,
+    Asked, Reply,
     events::{ev_completed, ev_created, ev_item_done},
 };
 use serde_json::{Value, json};
 
 use super::Scene;
-use crate::support::{Ended, guest, node_module, readme_example, write_private};
+use crate::support::{Ended, Rig, guest, node_module, readme_example, write_private};
 
 /// With a profile's `auth.json` of its own, as `codex login --with-api-key` writes it.
 const KEY_LOGIN: &str = r#"{"auth_mode":"apikey","OPENAI_API_KEY":"sk-unused"}"#;
@@ -116,9 +116,35 @@ fn a_stream_that_breaks_off_is_asked_for_again() {
 }
 
 #[test]
-fn a_login_with_an_api_key_is_served_by_the_address_alone() {
-    let Some(codex) = Codex::with_config(|root| format!("openai_base_url = \"{root}/v1\"\n"))
-    else {
+fn over_a_websocket_a_turn_sends_only_what_is_new() {
+    let config = |root: &str| {
+        let config = readme_example("codex", root);
+        let (before, after) = config.split_once("# supports_websockets").unwrap();
+        format!("{before}supports_websockets{after}")
+    };
+    let Some(codex) = Codex::with_config(config, |_rig, _serve| {}) else {
+        return;
+    };
+    codex.takes_a_socket();
+}
+
+#[test]
+fn a_login_with_an_api_key_takes_a_websocket_by_itself() {
+    let config = |root: &str| format!("openai_base_url = \"{root}/v1\"\n");
+    let Some(codex) = Codex::with_config(config, |_rig, _serve| {}) else {
+        return;
+    };
+    write_private(&codex.home().join("auth.json"), KEY_LOGIN);
+    codex.takes_a_socket();
+}
+
+#[test]
+fn where_websockets_are_turned_off_it_posts() {
+    let config = |root: &str| format!("openai_base_url = \"{root}/v1\"\n");
+    let turned_off = |_rig: &Rig, serve: &mut Command| {
+        serve.env("CODEX_ROUTER_WEBSOCKET", "false");
+    };
+    let Some(codex) = Codex::with_config(config, turned_off) else {
         return;
     };
     write_private(&codex.home().join("auth.json"), KEY_LOGIN);
@@ -126,7 +152,9 @@ fn a_login_with_an_api_key_is_served_by_the_address_alone() {
     let turn = codex.exec("say it");
     let [said] = turn.said().try_into().unwrap();
     assert!(said.ends_with("\nviolets"), "{said}");
-    assert_eq!(codex.scene.asked_of("spare").len(), 2);
+    let asked = codex.scene.asked_of("spare");
+    assert_eq!(asked.len(), 2, "a call and its output");
+    assert!(asked.iter().all(|asked| asked.method == "POST"));
 }
 
 #[test]
@@ -145,7 +173,7 @@ fn a_login_with_chatgpt_stays_at_home_and_the_models_come_from_the_pool() {
             "#
         )
     };
-    let Some(codex) = Codex::with_config(config) else {
+    let Some(codex) = Codex::with_config(config, |_rig, _serve| {}) else {
         return;
     };
     // Of the two logins the one that is used up, so that nobody can be served by it.
@@ -185,7 +213,7 @@ fn a_long_conversation_is_compacted_by_the_account_that_has_it() {
             "#
         )
     };
-    let Some(codex) = Codex::with_config(config) else {
+    let Some(codex) = Codex::with_config(config, |_rig, _serve| {}) else {
         return;
     };
     let call = Reply::tool_call("exec_command", r#"{"cmd":"echo violets"}"#);
@@ -218,12 +246,15 @@ fn a_long_conversation_is_compacted_by_the_account_that_has_it() {
 impl Codex {
     /// As an example of the README has it. `None`: skipped.
     fn set_up(example: &str) -> Option<Self> {
-        Self::with_config(|root| readme_example(example, root))
+        Self::with_config(|root| readme_example(example, root), |_rig, _serve| {})
     }
 
-    fn with_config(config: impl FnOnce(&str) -> String) -> Option<Self> {
+    fn with_config(
+        config: impl FnOnce(&str) -> String,
+        add_more: impl FnOnce(&Rig, &mut Command),
+    ) -> Option<Self> {
         let program = node_module(".bin/codex")?;
-        let scene = Scene::over_an_exhausted_and_a_fresh_profile();
+        let scene = Scene::with(add_more);
         let codex = Self { scene, program };
         fs::create_dir(codex.workspace()).unwrap();
         let config = config(&codex.scene.root);
@@ -245,6 +276,30 @@ impl Codex {
         let arguments = json!({ "cmd": shell, "login": false }).to_string();
         let call = Reply::tool_call("exec_command", &arguments);
         self.scene.rig.sim.reply_next("spare", [call]);
+    }
+
+    /// A turn with a tool call that goes by a socket all the way.
+    fn takes_a_socket(&self) {
+        // Nobody is passed over: the account is the same from the first message to the last.
+        self.scene.rig.sim.clear_scripts("empty");
+        let arguments = json!({ "cmd": "echo violets", "login": false }).to_string();
+        let call = Reply::tool_call("exec_command", &arguments);
+        self.scene.rig.sim.reply_next("empty", [call]);
+        let turn = self.exec("say it");
+        let [said] = turn.said().try_into().unwrap();
+        assert!(said.ends_with("\nviolets"), "{said}");
+        let asked = self.scene.asked_of("empty");
+        for asked in &asked {
+            assert_eq!(asked.header("upgrade"), Some("websocket"), "{asked:?}");
+        }
+        let sent: Vec<Value> = asked.iter().map(Asked::json).collect();
+        let [warm_up, question, output] = sent.try_into().unwrap();
+        assert_eq!(warm_up["generate"], false);
+        assert!(question["previous_response_id"].is_string());
+        assert!(output["previous_response_id"].is_string());
+        let new = output["input"].as_array().unwrap();
+        let kinds: Vec<_> = new.iter().map(|item| &item["type"]).collect();
+        assert_eq!(kinds, ["function_call_output"]);
     }
 
     fn exec(&self, prompt: &str) -> Turn {

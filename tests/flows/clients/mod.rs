@@ -5,6 +5,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
@@ -15,6 +16,8 @@ use crate::support::{Ended, Program, Rig, guest, node_module};
 mod anthropic_python;
 mod claude_code;
 mod codex;
+mod llm;
+mod old_python;
 mod openai_node;
 mod openai_python;
 mod python_frameworks;
@@ -30,23 +33,22 @@ struct Scene {
 
 impl Scene {
     fn over_an_exhausted_and_a_fresh_profile() -> Self {
-        Self::with(|_rig| {})
+        Self::with(|_rig, _serve| {})
     }
 
     /// The same with an API key in the pool, which comes last where ChatGPT accounts will do.
     fn with_a_key() -> Self {
-        Self::with(|rig| rig.add("key", Account::api_key("key")))
+        Self::with(|rig, _serve| rig.add("key", Account::api_key("key")))
     }
 
     /// The same after the fresh one has refused for a quarter of an hour.
     fn used_up() -> Self {
-        let scene = Self::over_an_exhausted_and_a_fresh_profile();
         let limit = Reply::usage_limit(Duration::from_secs(900));
-        scene.rig.sim.reply_always("spare", limit);
-        scene
+        Self::with(|rig, _serve| rig.sim.reply_always("spare", limit))
     }
 
-    fn with(add_more: impl FnOnce(&Rig)) -> Self {
+    /// The same with something more in the pool, or in the command that serves it.
+    fn with(add_more: impl FnOnce(&Rig, &mut Command)) -> Self {
         let rig = Rig::start();
         rig.add("empty", Account::chatgpt("empty"));
         let half_used = [Window::weekly(60.0, Duration::from_secs(3 * 24 * 3600))];
@@ -55,8 +57,9 @@ impl Scene {
         let limit = Reply::usage_limit(Duration::from_secs(3600));
         rig.sim.reply_always("empty", limit);
         rig.sign_in(&rig.sim.auth_json("empty"));
-        add_more(&rig);
-        let mut program = rig.serve();
+        let mut serve = rig.command(&["serve"]);
+        add_more(&rig, &mut serve);
+        let mut program = rig.spawn(&mut serve);
         let base_url = program.base_url();
         let root = base_url.strip_suffix("/v1").unwrap().to_owned();
         Self {
@@ -97,11 +100,13 @@ impl Scene {
         )
     }
 
-    /// The requests for an answer that reached this account, oldest first.
+    /// The requests for an answer that reached this account, oldest first; without the handshakes of sockets.
     fn asked_of(&self, account: &str) -> Vec<Asked> {
         let mut asked = self.rig.sim.asked();
         asked.retain(|asked| {
-            asked.path.ends_with("/responses") && asked.account.as_deref() == Some(account)
+            asked.path.ends_with("/responses")
+                && asked.account.as_deref() == Some(account)
+                && !asked.body.is_empty()
         });
         asked
     }

@@ -10,8 +10,17 @@ use super::{Rig, skip};
 
 /// The Python that `make test` made, or any that has the package; else the test is skipped.
 pub fn python_with(package: &str) -> Option<PathBuf> {
-    let named = env::var_os("CODEX_ROUTER_TEST_PYTHON").map(PathBuf::from);
-    let python = named.unwrap_or_else(|| PathBuf::from("python3"));
+    let named = env::var_os("CODEX_ROUTER_TEST_PYTHON");
+    python_if_it_has(package, named.unwrap_or_else(|| "python3".into()).into())
+}
+
+/// The same for packages that go with none of the others: `requirements-WHICH.txt` names them.
+pub fn python_apart(which: &str, package: &str) -> Option<PathBuf> {
+    let variable = format!("CODEX_ROUTER_TEST_PYTHON_{}", which.to_uppercase());
+    python_if_it_has(package, env::var_os(variable).unwrap_or_default().into())
+}
+
+fn python_if_it_has(package: &str, python: PathBuf) -> Option<PathBuf> {
     let has_package = Command::new(&python)
         .args(["-c", &format!("import {package}")])
         .stdin(Stdio::null())

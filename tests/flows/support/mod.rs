@@ -19,7 +19,7 @@ mod screen;
 #[cfg(target_os = "linux")]
 mod tray_host;
 
-pub use guest::{guest, node_module, python_with};
+pub use guest::{guest, node_module, python_apart, python_with};
 pub use program::{Ended, Program};
 pub use readme::readme_example;
 pub use rig::{Answer, Rig, write_private};
