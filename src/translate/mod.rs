@@ -9,6 +9,7 @@
 //! - [`chat`]: Chat Completions requests to Responses requests, and Responses events to chunks or one answer
 //! - [`completions`]: the old `/v1/completions`, by way of a chat
 //! - [`images`]: pictures by the hosted tool
+//! - [`form`]: bodies that bring files
 //! - [`messages`]: Anthropic Messages requests to Responses requests, and Responses events to Messages events or one answer
 //! - `pieces`: what upstream events add to an answer, which streams of `chat` and `messages` are written from
 //! - [`dropped`]: how a field that no upstream sees is named
@@ -22,6 +23,7 @@ pub mod chat;
 pub mod completions;
 pub mod dropped;
 pub mod error;
+pub mod form;
 pub mod images;
 pub mod messages;
 pub mod models;
