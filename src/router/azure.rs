@@ -5,12 +5,16 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderName, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::answer::AnswerBody;
+use super::headers::content_type_of;
 use super::reply::{JSON, Refusal};
+use crate::translate::models::with_model;
+use crate::translate::{RequestError, form};
 
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
@@ -25,6 +29,23 @@ pub(super) fn deployed(path: &str) -> Option<Deployed<'_>> {
     let rest = path.strip_prefix("/openai/deployments/")?;
     let (name, below) = rest.split_at_checked(rest.find('/')?)?;
     (!name.is_empty()).then_some(Deployed { name, below })
+}
+
+/// The request for the model that the path names, be it JSON or a form.
+///
+/// # Errors
+/// When the body is neither, or a form for another model.
+pub(super) fn for_deployment(
+    headers: &HeaderMap,
+    body: &Bytes,
+    name: &str,
+) -> Result<Bytes, RequestError> {
+    let content_type = content_type_of(headers);
+    if form::is_form(content_type) {
+        form::with_model(content_type, body, name)
+    } else {
+        with_model(body, name)
+    }
 }
 
 /// Whether whoever asks at this path reads Azure's errors.
@@ -70,7 +91,7 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::translate::{Failure, RequestError};
+    use crate::translate::Failure;
 
     #[test]
     fn a_deployment_is_the_segment_behind_its_word() {

@@ -201,6 +201,9 @@ impl Held {
     }
 
     /// Takes room until `bytes` fit, without waiting.
+    ///
+    /// # Errors
+    /// [`Refusal::NoRoom`] when others hold too much.
     pub(super) fn grow_to(&mut self, bytes: usize) -> Result<(), Refusal> {
         let has = self
             .permit

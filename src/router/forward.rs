@@ -22,6 +22,7 @@ use super::serve::{Answered, Relayed};
 use super::setback::Setback;
 use super::{House, arrival};
 use crate::pool::Access;
+use crate::translate::models::checked_name;
 use crate::translate::responses::TokenUsage;
 
 /// A request that is passed on as it is.
@@ -104,7 +105,8 @@ fn place_of(dialect: Dialect) -> Option<(&'static str, &'static str)> {
     match dialect {
         Dialect::Embeddings => Some(("embeddings", "embeddings")),
         Dialect::Images => Some(("images/generations", "images by this model")),
-        Dialect::ImageEdits => Some(("images/edits", "edits of images")),
+        Dialect::ImageEdits => Some(("images/edits", "edits of images by this model")),
+        Dialect::ImageVariations => Some(("images/variations", "variations of images")),
         Dialect::Moderations => Some(("moderations", "moderations")),
         Dialect::Speech => Some(("audio/speech", "spoken texts")),
         Dialect::Transcriptions => Some(("audio/transcriptions", "transcriptions")),
@@ -168,7 +170,9 @@ pub(super) fn model_of(body: &[u8]) -> String {
         Ok(named) => named.model,
         Err(_no_json) => model_in_form(body),
     };
-    named.unwrap_or_default()
+    // What cannot be a name is nothing to remember.
+    let name = named.map(checked_name).and_then(Result::ok);
+    name.unwrap_or_default()
 }
 
 /// The value of the part `model` (RFC 7578 section 4): after the blank line behind its name, up to the end of the line.
@@ -221,6 +225,7 @@ mod tests {
             ),
             (r#"{"input":"a"}"#, ""),
             (r#"{"model":7}"#, ""),
+            (r#"{"model":"a\nb"}"#, ""),
             (form, "whisper-1"),
             ("--x\r\nname=\"model\"\r\n\r\nunfinished", ""),
             ("name=\"model\"", ""),

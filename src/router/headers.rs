@@ -4,7 +4,7 @@
 //! `codex-api/src/sse/responses.rs` and `core/src/api_bridge.rs` on the way back. Credentials, cookies, addresses and hop-by-hop
 //! headers are on no list.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 
 use crate::upstream::Service;
 
@@ -105,6 +105,12 @@ impl Client {
         }
         headers
     }
+}
+
+/// What a request says of its body; empty when it says nothing that is text.
+pub(super) fn content_type_of(head: &HeaderMap) -> &str {
+    let told = head.get(CONTENT_TYPE).map(HeaderValue::to_str);
+    told.and_then(Result::ok).unwrap_or_default()
 }
 
 /// A conversation id is a UUID; this is for keys that people make up.

@@ -1,4 +1,5 @@
-//! `POST /v1/images/generations`: made by the hosted tool of a ChatGPT account, or passed on to an API key.
+//! `POST /v1/images/generations` and `/v1/images/edits`: made by the hosted tool of a ChatGPT account, or passed on to an API key
+//! as it came.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,7 +10,7 @@ use super::House;
 use super::ask::Ask;
 use super::body::RequestBody;
 use super::forward;
-use super::headers::Client;
+use super::headers::{Client, content_type_of};
 use super::reply::Refusal;
 use super::report::{Dialect, Record};
 use super::serve::{Answered, unix_secs};
@@ -22,25 +23,38 @@ use crate::translate::responses::ResponsesAnswer;
 /// Who calls the tool on a ChatGPT account: any model that has it would do.
 const HOST_MODEL: &str = "gpt-5.5";
 
+/// The room that an edit takes, in times of its body: its pictures as base64, in the request, in one call of the tool, and in
+/// what is sent for it.
+const EDIT_TIMES: usize = 4;
+
 pub(super) async fn answer(
     house: &Arc<House>,
+    dialect: Dialect,
     head: &HeaderMap,
     body: RequestBody,
     record: &mut Record,
 ) -> Result<Answered, Refusal> {
     if !is_hosted(&forward::model_of(&body.bytes)) || is_keys_turn(house) {
-        return forward::answer(house, Dialect::Images, head, body, record).await;
+        return forward::answer(house, dialect, head, body, record).await;
     }
-    let mut request = ImageRequest::read(&body.bytes, HOST_MODEL)?;
+    let RequestBody { bytes, mut held } = body;
+    let mut request = if dialect == Dialect::ImageEdits {
+        held.grow_to(bytes.len().saturating_mul(EDIT_TIMES))?;
+        ImageRequest::read_edit(content_type_of(head), &bytes, HOST_MODEL)?
+    } else {
+        ImageRequest::read(&bytes, HOST_MODEL)?
+    };
+    drop(bytes);
     record.note(|done| done.model.clone_from(&request.model));
     let created = unix_secs();
     let dropped = std::mem::take(&mut request.dropped);
     let mut all = ImageAnswer::new(&request, created);
     let mut headers = HeaderMap::new();
-    // One after the other: ten pictures at once would look like ten clients.
+    // One after the other: eight pictures at once would look like eight clients.
     for _ in 0..request.count {
         let client = Client::plain(head);
-        let held = body.held.none();
+        // The room is held here, for all of its pictures.
+        let held = held.none();
         let ask = Ask::of_image(&request, dropped.clone(), HOST_MODEL, client, held);
         let wanted = if request.stream {
             Wanted::Events(Voice::Image(Box::new(ImageWriter::new(&request, created))))

@@ -13,6 +13,7 @@ use super::report::Record;
 use super::serve::{Answered, random_id};
 use super::translated::{self, Wanted};
 use super::voice::Voice;
+use crate::translate::images::text_model;
 use crate::translate::messages::{
     MessageAnswer, MessageWriter, count_tokens, responses_from_messages,
 };
@@ -46,6 +47,7 @@ pub(super) async fn answer(
     record.note(|done| done.model.clone_from(&request.model));
     let reply_head = request.reply_head(format!("msg_{}", random_id()));
     let model = house.model_map.model_for(&request.model).to_owned();
+    text_model(&model)?;
     let wanted = if request.stream {
         Wanted::Events(Voice::Messages(Box::new(MessageWriter::new(reply_head))))
     } else {

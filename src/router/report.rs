@@ -107,6 +107,8 @@ pub enum Dialect {
     Completions,
     Embeddings,
     ImageEdits,
+    /// Only the API has them.
+    ImageVariations,
     Images,
     Moderations,
     /// What a Messages client asks about its own request; nobody but the router answers.
@@ -128,6 +130,7 @@ impl Dialect {
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",
             Self::ImageEdits => "image edits",
+            Self::ImageVariations => "image variations",
             Self::Images => "images",
             Self::Moderations => "moderations",
             Self::CountTokens => "count_tokens",

@@ -13,6 +13,7 @@ pub(super) enum Route {
     Chat,
     Completions,
     Images,
+    ImageEdits,
     CountTokens,
     Messages,
     Responses,
@@ -31,11 +32,15 @@ const PREFIXES: [&str; 5] = ["/v1", "/backend-api/codex", "/openai/v1", "/openai
 /// Below these stands everything; below the others what their own clients ask for.
 const WHOLE_PREFIXES: [&str; 3] = ["/v1", "/openai/v1", ""];
 /// What Azure serves below the name of a deployment, as far as we do.
-const DEPLOYED: [&str; 4] = [
+const DEPLOYED: [&str; 8] = [
     "/chat/completions",
     "/completions",
     "/embeddings",
     "/images/generations",
+    "/images/edits",
+    "/audio/speech",
+    "/audio/transcriptions",
+    "/audio/translations",
 ];
 
 pub(super) fn find(head: &Parts) -> Result<Route, Refusal> {
@@ -59,7 +64,7 @@ pub(super) fn find(head: &Parts) -> Result<Route, Refusal> {
             _ => {}
         }
         if let Some(route) = translated_or_forwarded(below)
-            && WHOLE_PREFIXES.contains(&prefix)
+            && (WHOLE_PREFIXES.contains(&prefix) || route.is_codex_own(prefix))
         {
             return only(&head.method, &Method::POST, route);
         }
@@ -76,7 +81,8 @@ fn translated_or_forwarded(below: &str) -> Option<Route> {
         "/completions" => Route::Completions,
         "/embeddings" => Route::Forward(Dialect::Embeddings),
         "/images/generations" => Route::Images,
-        "/images/edits" => Route::Forward(Dialect::ImageEdits),
+        "/images/edits" => Route::ImageEdits,
+        "/images/variations" => Route::Forward(Dialect::ImageVariations),
         "/messages" => Route::Messages,
         "/messages/count_tokens" => Route::CountTokens,
         "/moderations" => Route::Forward(Dialect::Moderations),
@@ -85,6 +91,13 @@ fn translated_or_forwarded(below: &str) -> Option<Route> {
         "/audio/translations" => Route::Forward(Dialect::Translations),
         _ => return None,
     })
+}
+
+impl Route {
+    /// Codex asks its own backend for pictures, too (`openai/codex: codex-rs/codex-api/src/images.rs`).
+    fn is_codex_own(&self, prefix: &str) -> bool {
+        prefix == "/backend-api/codex" && matches!(self, Self::Images | Self::ImageEdits)
+    }
 }
 
 fn only(method: &Method, allowed: &'static Method, route: Route) -> Result<Route, Refusal> {
@@ -139,7 +152,11 @@ mod tests {
                 ("messages/count_tokens", Route::CountTokens),
                 ("embeddings", Route::Forward(Dialect::Embeddings)),
                 ("images/generations", Route::Images),
-                ("images/edits", Route::Forward(Dialect::ImageEdits)),
+                ("images/edits", Route::ImageEdits),
+                (
+                    "images/variations",
+                    Route::Forward(Dialect::ImageVariations),
+                ),
                 ("moderations", Route::Forward(Dialect::Moderations)),
                 ("audio/speech", Route::Forward(Dialect::Speech)),
                 (
@@ -165,6 +182,10 @@ mod tests {
                 Ok(Route::Model("org/gpt-5.5".into()))
             );
         }
+        for (path, route) in [("generations", Route::Images), ("edits", Route::ImageEdits)] {
+            let path = format!("/backend-api/codex/images/{path}");
+            assert_eq!(found("POST", &path), Ok(route));
+        }
         assert_eq!(found("GET", "/health"), Ok(Route::Health));
     }
 
@@ -175,6 +196,13 @@ mod tests {
             ("completions", Route::Completions),
             ("embeddings", Route::Forward(Dialect::Embeddings)),
             ("images/generations", Route::Images),
+            ("images/edits", Route::ImageEdits),
+            ("audio/speech", Route::Forward(Dialect::Speech)),
+            (
+                "audio/transcriptions",
+                Route::Forward(Dialect::Transcriptions),
+            ),
+            ("audio/translations", Route::Forward(Dialect::Translations)),
         ] {
             let path = format!("/openai/deployments/my-gpt/{path}?api-version=2024-10-21");
             assert_eq!(found("POST", &path), Ok(route));
@@ -211,6 +239,8 @@ mod tests {
             "/v1/models/",
             "/v1/messages/batches",
             "/backend-api/codex/messages",
+            "/backend-api/codex/images/variations",
+            "/openai/images/edits",
             "/v2/responses",
             "/backend-api/responses",
         ] {

@@ -26,7 +26,6 @@ use super::stream::EventBody;
 use super::voice::Voice;
 use super::websocket::{self, Handover};
 use super::{House, azure, body, chat, completions, forward, images, messages, models, responses};
-use crate::translate::models::with_model;
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const DROPPED: HeaderName = HeaderName::from_static("x-codex-router-dropped");
@@ -121,6 +120,7 @@ async fn answer(
         Ok(Route::Chat) => model(house, Dialect::Chat, id, &head, incoming).await,
         Ok(Route::Completions) => model(house, Dialect::Completions, id, &head, incoming).await,
         Ok(Route::Images) => model(house, Dialect::Images, id, &head, incoming).await,
+        Ok(Route::ImageEdits) => model(house, Dialect::ImageEdits, id, &head, incoming).await,
         Ok(Route::Forward(dialect)) => model(house, dialect, id, &head, incoming).await,
         Ok(Route::CountTokens) => model(house, Dialect::CountTokens, id, &head, incoming).await,
         Ok(Route::Messages) => model(house, Dialect::Messages, id, &head, incoming).await,
@@ -145,7 +145,10 @@ fn admit(guard: &Guard, head: &Parts) -> Result<Route, Refusal> {
     guard.check(head)?;
     let route = routes::find(head)?;
     match route {
-        Route::Forward(Dialect::ImageEdits | Dialect::Transcriptions | Dialect::Translations) => {
+        Route::ImageEdits
+        | Route::Forward(
+            Dialect::ImageVariations | Dialect::Transcriptions | Dialect::Translations,
+        ) => {
             guard::check_upload(&head.headers)?;
         }
         Route::Chat
@@ -237,7 +240,7 @@ async fn answered(
         }
     };
     if let Some(deployed) = azure::deployed(head.uri.path()) {
-        body.bytes = with_model(&body.bytes, deployed.name)?;
+        body.bytes = azure::for_deployment(&head.headers, &body.bytes, deployed.name)?;
     }
     let answered = match dialect {
         Dialect::Chat => chat::answer(house, &head.headers, body, record).await?,
@@ -245,9 +248,11 @@ async fn answered(
         Dialect::CountTokens => messages::count(&head.headers, body, record).await?,
         Dialect::Messages => messages::answer(house, &head.headers, body, record).await?,
         Dialect::Responses => responses::answer(house, &head.headers, body, record).await?,
-        Dialect::Images => images::answer(house, &head.headers, body, record).await?,
+        Dialect::Images | Dialect::ImageEdits => {
+            images::answer(house, dialect, &head.headers, body, record).await?
+        }
         Dialect::Embeddings
-        | Dialect::ImageEdits
+        | Dialect::ImageVariations
         | Dialect::Moderations
         | Dialect::Speech
         | Dialect::Transcriptions

@@ -40,6 +40,9 @@ pub(super) enum Framing {
     Message,
 }
 
+/// A comment: every reader of event streams knows that it is nothing.
+const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
+
 /// What one event gave the client.
 pub(super) enum Spoken {
     Nothing,
@@ -88,13 +91,15 @@ impl Voice {
 
     /// Whether this client wants to hear something while the upstream is silent.
     pub(super) fn has_ping(&self) -> bool {
-        matches!(self, Self::Messages(_))
+        matches!(self, Self::Image(_) | Self::Messages(_))
     }
 
     /// Writes a sign of life, for a client that knows one.
     pub(super) fn ping(&mut self, out: &mut Vec<u8>) {
         match self {
-            Self::Codex | Self::Sdk(_) | Self::Chat(_) | Self::Image(_) => {}
+            Self::Codex | Self::Sdk(_) | Self::Chat(_) => {}
+            // A picture is drawn for a minute without a word.
+            Self::Image(_) => out.extend_from_slice(KEEP_ALIVE),
             Self::Messages(writer) => writer.ping(out),
         }
     }

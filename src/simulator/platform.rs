@@ -1,4 +1,4 @@
-//! What only the platform offers, as far as clients of a router ask for it: embeddings, moderations, speech, images.
+//! What the platform offers beside responses, as far as clients of a router ask for it: embeddings, moderations, speech, images.
 //!
 //! Shapes: openai-python 3.3.1, `types/create_embedding_response.py`, `types/moderation_create_response.py`, `types/audio/`.
 
@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 use super::{
     body::Body,
     door::{Side, authorise},
+    events::{Event, stream_bytes},
     http_reply::HttpReply,
     reply::Answer,
     server::Shared,
-    turn::PICTURE,
+    turn::{PICTURE, image_usage},
 };
+use crate::translate::form::{self, Part};
 
 /// What the simulator says in a sound: the beginning of an MP3 file, and the text behind it.
 const SOUND: &[u8] = b"ID3\x04\x00\x00\x00\x00\x00\x00\xff\xfb\x90\x00";
@@ -29,6 +31,7 @@ pub(super) fn knows(path: &str) -> bool {
         "/v1/embeddings"
             | "/v1/images/edits"
             | "/v1/images/generations"
+            | "/v1/images/variations"
             | "/v1/moderations"
             | "/v1/audio/speech"
             | "/v1/audio/transcriptions"
@@ -71,8 +74,8 @@ fn own_answer(path: &str, headers: &HeaderMap, body: &Bytes) -> HttpReply {
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    if path == "/v1/images/edits" {
-        return edited(content_type, body);
+    if matches!(path, "/v1/images/edits" | "/v1/images/variations") {
+        return redrawn(path, content_type, body);
     }
     if path.starts_with("/v1/audio/trans") {
         return text_of_sound(content_type, body);
@@ -128,15 +131,37 @@ fn images(request: &Value) -> HttpReply {
     HttpReply::json(200, &json!({ "created": 1_770_000_000, "data": data }))
 }
 
-fn edited(content_type: &str, body: &Bytes) -> HttpReply {
-    let has_image = memchr::memmem::find(body, b"name=\"image").is_some();
-    if !content_type.starts_with("multipart/form-data; boundary=") || !has_image {
+/// A picture out of pictures: a form, or JSON in the shape of Codex. An edit can be streamed.
+fn redrawn(path: &str, content_type: &str, body: &Bytes) -> HttpReply {
+    let (seen, is_stream) = if form::is_form(content_type) {
+        let parts = match form::read(content_type, body) {
+            Ok(parts) => parts,
+            Err(error) => return bad_request(&error.message),
+        };
+        let seen = parts.iter().filter(|part| part.name.starts_with("image"));
+        let is_stream = |part: &Part| part.name == "stream" && part.bytes == "true";
+        (seen.count(), parts.iter().any(is_stream))
+    } else {
+        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        let seen = request.get("images").and_then(Value::as_array);
+        let is_stream = request.get("stream") == Some(&Value::Bool(true));
+        (seen.map_or(0, Vec::len), is_stream)
+    };
+    if seen == 0 {
         return bad_request("Missing required parameter: 'image'.");
     }
-    HttpReply::json(
-        200,
-        &json!({ "created": 1_770_000_000, "data": [picture()] }),
-    )
+    let usage = image_usage(1, seen as u64);
+    if !is_stream || path != "/v1/images/edits" {
+        let document = json!({ "created": 1_770_000_000, "data": [picture()], "usage": usage });
+        return HttpReply::json(200, &document);
+    }
+    let look = Event::new("image_edit.partial_image", [])
+        .with("b64_json", PICTURE.into())
+        .with("partial_image_index", 0.into());
+    let whole = Event::new("image_edit.completed", [])
+        .with("b64_json", PICTURE.into())
+        .with("usage", usage);
+    HttpReply::new(200, stream_bytes([&look, &whole])).header("content-type", "text/event-stream")
 }
 
 fn picture() -> Value {

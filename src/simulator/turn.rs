@@ -26,6 +26,10 @@ const ARGUMENT_CHARS: usize = 8;
 /// About so many characters make a token; nobody bills by it.
 const CHARS_PER_TOKEN: usize = 4;
 
+/// What a prompt and a picture take of the image model; nobody bills by it.
+const PROMPT_TOKENS: u64 = 9;
+const PICTURE_TOKENS: u64 = 272;
+
 /// A PNG file of one pixel, whatever size was asked for.
 pub(super) const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
@@ -48,6 +52,7 @@ pub(super) struct Turn<'a> {
     output: Vec<Value>,
     said_chars: usize,
     thought_chars: usize,
+    pictures: u64,
 }
 
 impl<'a> Turn<'a> {
@@ -68,6 +73,7 @@ impl<'a> Turn<'a> {
             output: Vec::new(),
             said_chars: 0,
             thought_chars: 0,
+            pictures: 0,
         }
     }
 
@@ -162,10 +168,20 @@ impl<'a> Turn<'a> {
             "output_format": "png",
             "quality": "low",
             "size": "1024x1024",
-            "revised_prompt": "A single pixel.",
+            "revised_prompt": self.drawn(),
             "result": PICTURE,
         });
         self.finish_item(index, done);
+        self.pictures += 1;
+    }
+
+    /// What the picture shows; of an edit also how many pictures it was made of.
+    fn drawn(&self) -> String {
+        match images_in(self.asking.request) {
+            0 => "A single pixel.".to_owned(),
+            1 => "A single pixel, made of 1 picture.".to_owned(),
+            count => format!("A single pixel, made of {count} pictures."),
+        }
     }
 
     pub(super) fn complete(mut self) -> Vec<Event> {
@@ -244,6 +260,10 @@ impl<'a> Turn<'a> {
             output,
             reasoning,
         );
+        if self.pictures > 0 {
+            let count = images_in(self.asking.request);
+            response["tool_usage"] = json!({ "image_gen": image_usage(self.pictures, count) });
+        }
         if self.asking.side == Side::Platform {
             response["output"] = self.output.clone().into();
         }
@@ -309,6 +329,31 @@ fn response(asking: &Asking<'_>) -> Value {
         "usage": null,
         "metadata": wish("metadata", json!({})),
     })
+}
+
+/// The image model's own tokens, counted apart from those of the model that called it (CLIProxyAPI,
+/// openai_images_handlers.go).
+pub(super) fn image_usage(drawn: u64, seen: u64) -> Value {
+    let (text, image) = (PROMPT_TOKENS, PICTURE_TOKENS * seen);
+    let output = PICTURE_TOKENS * drawn;
+    json!({
+        "input_tokens": text + image,
+        "input_tokens_details": { "text_tokens": text, "image_tokens": image },
+        "output_tokens": output,
+        "total_tokens": text + image + output,
+    })
+}
+
+/// The pictures that the user's messages bring.
+fn images_in(request: &Value) -> u64 {
+    let items = request.get("input").and_then(Value::as_array);
+    let parts = items
+        .into_iter()
+        .flatten()
+        .filter_map(|item| item.get("content")?.as_array())
+        .flatten();
+    let is_image = |part: &&Value| part.get("type").is_some_and(|kind| kind == "input_image");
+    parts.filter(is_image).count() as u64
 }
 
 fn wants_encrypted(request: &Value) -> bool {

@@ -168,7 +168,11 @@ mod tests {
             ("multipart/form-data; boundary=z", FORM, "incomplete"),
             (TYPE, no_end, "\"image[]\""),
             ("multipart/form-data; boundary=x", &nameless[..], "no name"),
-            ("multipart/form-data; boundary=x", &no_head[..], "incomplete"),
+            (
+                "multipart/form-data; boundary=x",
+                &no_head[..],
+                "incomplete",
+            ),
             ("multipart/form-data; boundary=x", many.as_bytes(), "100"),
             ("multipart/form-data; boundary=x", b"", "incomplete"),
         ] {

@@ -236,6 +236,34 @@ def image(client):
     assert events[-1].usage.total_tokens > 0, events[-1]
 
 
+def image_edit(client):
+    picture = b"\x89PNG\r\n\x1a\n"
+    file = ("a.png", picture)
+    whole = client.images.edit(
+        model="gpt-image-1", image=[file, file], mask=file, prompt="redder", input_fidelity="high", n=2
+    )
+    assert [base64.b64decode(each.b64_json)[:8] for each in whole.data] == [picture] * 2, whole
+    assert whole.data[0].revised_prompt.endswith("made of 2 pictures."), whole
+    assert whole.usage.input_tokens_details.image_tokens > 0, whole
+
+    # Bytes without a name: nothing says what they are but they themselves.
+    events = list(
+        client.images.edit(
+            model="gpt-image-1", image=picture, prompt="redder", stream=True, partial_images=1
+        )
+    )
+    kinds = [event.type for event in events]
+    assert kinds == ["image_edit.partial_image", "image_edit.completed"], kinds
+    assert base64.b64decode(events[-1].b64_json).startswith(picture), events[-1]
+    assert events[-1].usage.total_tokens > 0, events[-1]
+    text = ("a.txt", b"text")
+    error = refused(
+        openai.BadRequestError,
+        lambda: client.images.edit(model="gpt-image-1", image=text, prompt="redder"),
+    )
+    assert error.param == "image" and "text/plain" in error.message, error
+
+
 def embedding(client):
     # The SDK asks for base64 and decodes it.
     made = client.embeddings.create(model="text-embedding-3-small", input=["a", "b"])
@@ -391,6 +419,7 @@ CHECKS = [
     models,
     text_completion,
     image,
+    image_edit,
     embedding,
     sound,
     azure,

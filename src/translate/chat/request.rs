@@ -10,6 +10,7 @@ use super::tools::{tool_choice_from_chat, tools_from_chat, web_search_tool};
 use crate::translate::RequestError;
 use crate::translate::dropped::{OwnNames, once_each};
 use crate::translate::effort::{LEAST, effort_of_budget};
+use crate::translate::images::text_model;
 use crate::translate::models::checked_name;
 use crate::translate::names::{MAX_NAME_BYTES, ToolNames, is_name_byte};
 use crate::translate::responses::{LEAST_OUTPUT_TOKENS, not_an_object};
@@ -90,6 +91,7 @@ pub(crate) fn responses_from_chat_value(value: Value) -> Result<ChatRequest, Req
     let mut made = Map::new();
 
     let model = checked_name(fields.required_string("model")?)?;
+    text_model(&model)?;
     made.insert("model".to_owned(), json!(model));
     refuse_impossible(&mut fields)?;
 

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::cost::{add_up, image_gen_of, usage_of};
 use super::request::ImageRequest;
-use super::{no_image, settings_of, usage_value};
+use super::{no_image, settings_of};
 use crate::translate::AnswerCollector;
 use crate::translate::responses::{Failure, ResponsesAnswer, TokenUsage};
 
@@ -11,12 +12,16 @@ use crate::translate::responses::{Failure, ResponsesAnswer, TokenUsage};
 #[derive(Debug)]
 pub struct ImageAnswer {
     created: u64,
+    is_edit: bool,
     wants_urls: bool,
     wishes: Map<String, Value>,
     /// Of the first picture: all are made alike.
     settings: Option<Map<String, Value>>,
     data: Vec<Value>,
-    usage: Option<TokenUsage>,
+    /// Of all models that took part.
+    tokens: Option<TokenUsage>,
+    /// As the client is told it.
+    told_usage: Option<Value>,
 }
 
 impl ImageAnswer {
@@ -24,11 +29,13 @@ impl ImageAnswer {
     pub fn new(request: &ImageRequest, created: u64) -> Self {
         Self {
             created,
+            is_edit: request.is_edit,
             wants_urls: request.wants_urls,
             wishes: request.wishes.clone(),
             settings: None,
             data: Vec::new(),
-            usage: None,
+            tokens: None,
+            told_usage: None,
         }
     }
 
@@ -37,14 +44,21 @@ impl ImageAnswer {
     /// # Errors
     /// When its stream ended before it was complete, or there is no picture in it.
     pub fn add(&mut self, answer: ResponsesAnswer) -> Result<(), Box<Failure>> {
-        if let Some(usage) = answer.usage() {
-            let sum = self.usage.get_or_insert_default();
-            sum.input += usage.input;
-            sum.output += usage.output;
-            sum.total += usage.total;
+        let tokens = answer.usage();
+        if let Some(tokens) = tokens {
+            let sum = self.tokens.get_or_insert_default();
+            sum.input += tokens.input;
+            sum.output += tokens.output;
+            sum.total += tokens.total;
         }
         let response: Value = serde_json::from_slice(&answer.finish()?)
             .map_err(|_no_object| Box::new(Failure::unreadable_event()))?;
+        let usage = usage_of(image_gen_of(&response), tokens, self.is_edit);
+        match (&mut self.told_usage, usage) {
+            (Some(sum), Some(usage)) => add_up(sum, &usage),
+            (none @ None, usage) => *none = usage,
+            (Some(_), None) => {}
+        }
         let items = response.get("output").and_then(Value::as_array);
         let before = self.data.len();
         for item in items.into_iter().flatten() {
@@ -76,9 +90,9 @@ impl ImageAnswer {
         Ok(())
     }
 
-    /// What all pictures cost together.
+    /// What all pictures cost together, for the record.
     pub fn usage(&self) -> Option<TokenUsage> {
-        self.usage
+        self.tokens
     }
 
     /// The `images` document.
@@ -87,8 +101,8 @@ impl ImageAnswer {
         document.insert("created".to_owned(), json!(self.created));
         document.insert("data".to_owned(), Value::Array(self.data));
         document.extend(self.settings.unwrap_or_default());
-        if let Some(usage) = self.usage {
-            document.insert("usage".to_owned(), usage_value(usage));
+        if let Some(usage) = self.told_usage {
+            document.insert("usage".to_owned(), usage);
         }
         Value::Object(document).to_string().into_bytes()
     }
@@ -161,6 +175,26 @@ mod tests {
                     "output_tokens": 6, "total_tokens": 10,
                 },
             })
+        );
+    }
+
+    #[test]
+    fn looks_and_repetitions_of_a_picture_are_not_further_pictures() {
+        let mut item = image("QUJD");
+        item["id"] = json!("ig_1");
+        let look = json!({"type": "response.image_generation_call.partial_image", "item_id": "ig_1", "output_index": 0, "partial_image_b64": "QUJD"});
+        let done = json!({"type": "response.output_item.done", "output_index": 0, "item": item});
+        let last = json!({"type": "response.completed", "response": {"id": "r", "output": [item]}});
+        let mut answer = ResponsesAnswer::new("m", 1);
+        for event in [&look, &look, &done, &done, &last] {
+            answer.push(event.to_string().as_bytes()).unwrap();
+        }
+        let mut all = ImageAnswer::new(&request(&json!({})), 7);
+        all.add(answer).unwrap();
+        let document: Value = serde_json::from_slice(&all.finish()).unwrap();
+        assert_eq!(
+            document["data"],
+            json!([{"b64_json": "QUJD", "revised_prompt": "y"}])
         );
     }
 

@@ -1,21 +1,25 @@
-//! The Images dialect over a Responses upstream: one call of the hosted tool `image_generation` is one picture.
+//! The Images dialect over a Responses upstream: one call of the hosted tool `image_generation` is one picture, out of nothing or
+//! out of other pictures.
 //!
 //! Request: [`ImageRequest`]. Streamed answer: [`ImageWriter`]. Whole answer: [`ImageAnswer`]. An upstream that has the images
 //! endpoints itself gets the client's own body instead, and none of this.
 //!
-//! Shapes: openai-python 3.3.1, `types/image_generate_params.py`, `types/images_response.py`,
-//! `types/image_gen_partial_image_event.py`, `types/image_gen_completed_event.py`, `types/responses/tool.py`.
+//! Shapes: openai-python 3.3.1, `types/image_generate_params.py`, `types/image_edit_params.py`, `types/images_response.py`,
+//! `types/image_gen_partial_image_event.py`, `types/image_gen_completed_event.py`, `types/image_edit_completed_event.py`,
+//! `types/responses/tool.py`; what Codex itself asks for: `openai/codex: codex-rs/codex-api/src/images.rs`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::responses::{Failure, TokenUsage};
+use super::responses::Failure;
 
 mod answer;
+mod cost;
+mod pictures;
 mod request;
 mod stream;
 
 pub use answer::ImageAnswer;
-pub use request::{ImageRequest, MAX_IMAGES, is_hosted};
+pub use request::{ImageRequest, MAX_IMAGES, is_hosted, text_model};
 pub use stream::ImageWriter;
 
 /// How a picture is told: beside itself only in its settings.
@@ -31,15 +35,6 @@ fn settings_of(told: &Value, wishes: &Map<String, Value>) -> Map<String, Value> 
             Some((name.to_owned(), value.clone()))
         })
         .collect()
-}
-
-fn usage_value(usage: TokenUsage) -> Value {
-    json!({
-        "input_tokens": usage.input,
-        "input_tokens_details": {"text_tokens": usage.input, "image_tokens": 0},
-        "output_tokens": usage.output,
-        "total_tokens": usage.total,
-    })
 }
 
 /// The answer is complete, and there is no picture in it: the model has said something instead.

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::answer::image_of;
+use super::cost::{image_gen_in, usage_of};
 use super::request::ImageRequest;
-use super::{no_image, settings_of, usage_value};
+use super::{no_image, settings_of};
 use crate::translate::error::ErrorBody;
 use crate::translate::responses::{
     EventKind, Failure, Terminal, TerminalEvent, TokenUsage, read_event,
@@ -16,6 +17,7 @@ use crate::translate::{EventWriter, Progress};
 #[derive(Debug)]
 pub struct ImageWriter {
     created: u64,
+    is_edit: bool,
     wishes: Map<String, Value>,
     /// The finished picture, once it is there.
     image: Option<Value>,
@@ -28,6 +30,7 @@ impl ImageWriter {
     pub fn new(request: &ImageRequest, created: u64) -> Self {
         Self {
             created,
+            is_edit: request.is_edit,
             wishes: request.wishes.clone(),
             image: None,
             usage: None,
@@ -48,23 +51,29 @@ impl ImageWriter {
             ("b64_json", base64.clone()),
             ("partial_image_index", json!(index.unwrap_or_default())),
         ];
-        self.write("image_generation.partial_image", &event, fields, out);
+        self.write("partial_image", &event, fields, out);
         Ok(Progress::Output)
     }
 
-    fn finish(&mut self, out: &mut Vec<u8>) -> Result<Progress, Box<Failure>> {
+    fn finish(&mut self, last: &[u8], out: &mut Vec<u8>) -> Result<Progress, Box<Failure>> {
         let Some(image) = self.image.take() else {
             return Err(no_image(""));
         };
         let base64 = json!(image_of(&image).unwrap_or_default());
-        let usage = json!(self.usage.map(usage_value));
+        let usage = json!(usage_of(image_gen_in(last), self.usage, self.is_edit));
         let fields = [("b64_json", base64), ("usage", usage)];
-        self.write("image_generation.completed", &image, fields, out);
+        self.write("completed", &image, fields, out);
         self.is_over = true;
         Ok(Progress::Finished)
     }
 
-    fn write(&self, kind: &str, told: &Value, fields: [(&str, Value); 2], out: &mut Vec<u8>) {
+    fn write(&self, step: &str, told: &Value, fields: [(&str, Value); 2], out: &mut Vec<u8>) {
+        let dialect = if self.is_edit {
+            "image_edit"
+        } else {
+            "image_generation"
+        };
+        let kind = format!("{dialect}.{step}");
         let mut event = Map::new();
         event.insert("type".to_owned(), json!(kind));
         event.extend(fields.map(|(name, value)| (name.to_owned(), value)));
@@ -95,7 +104,7 @@ impl EventWriter for ImageWriter {
                 let items: Vec<Value> = output.and_then(Result::ok).unwrap_or_default();
                 self.image = items.into_iter().find(|item| image_of(item).is_some());
             }
-            return self.finish(out);
+            return self.finish(data, out);
         }
         match kind {
             EventKind::PartialImage => self.partial(data, out),
@@ -178,7 +187,41 @@ mod tests {
                 "\n\n",
             )
         );
-        assert_eq!(writer.usage().map(|usage| usage.total), Some(5));
+        assert_eq!(writer.usage().map(|tokens| tokens.total), Some(5));
+    }
+
+    #[test]
+    fn an_edit_has_events_of_its_own_name_and_tells_the_image_models_cost() {
+        let body = json!({"prompt": "x", "image": "data:image/png;base64,QQ==", "stream": true});
+        let request =
+            ImageRequest::read_edit("application/json", &body.to_string().into(), "m").unwrap();
+        let mut writer = ImageWriter::new(&request, 7);
+        let mut out = Vec::new();
+        let look = json!({"type": "response.image_generation_call.partial_image", "partial_image_b64": "QQ=="});
+        push(&mut writer, &look, &mut out).unwrap();
+        let item = json!({"type": "image_generation_call", "result": "QUJD"});
+        let cost = json!({"input_tokens": 9, "input_tokens_details": {"image_tokens": 8, "text_tokens": 1}, "output_tokens": 7, "total_tokens": 16});
+        let mut last = done();
+        last["response"]["output"] = json!([item]);
+        last["response"]["tool_usage"] = json!({"image_gen": cost});
+        assert_eq!(push(&mut writer, &last, &mut out), Ok(Progress::Finished));
+        let text = String::from_utf8(out).unwrap();
+        let datas: Vec<Value> = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
+            .collect();
+        assert_eq!(
+            datas,
+            [
+                json!({"type": "image_edit.partial_image", "b64_json": "QQ==", "partial_image_index": 0, "created_at": 7}),
+                json!({"type": "image_edit.completed", "b64_json": "QUJD", "usage": cost, "created_at": 7}),
+            ]
+        );
+        assert!(
+            text.starts_with("event: image_edit.partial_image\n"),
+            "{text}"
+        );
+        assert_eq!(writer.usage().map(|tokens| tokens.total), Some(5));
     }
 
     #[test]

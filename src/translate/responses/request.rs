@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::translate::RequestError;
+use crate::translate::images::text_model;
 use crate::translate::models::checked_name;
 use crate::translate::raw;
 
@@ -56,6 +57,7 @@ impl ResponsesRequest {
             RequestError::at("model", "`model` is missing: name the model to answer")
         })?;
         let model = checked_name(model)?;
+        text_model(&model)?;
         let stream = match wire.stream.map(RawValue::get) {
             Some("true") => true,
             Some("false") | None => false,

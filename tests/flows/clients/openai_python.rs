@@ -94,6 +94,11 @@ fn an_image_is_made_whole_and_streamed() {
 }
 
 #[test]
+fn an_image_is_edited_whole_and_streamed() {
+    check("image_edit");
+}
+
+#[test]
 fn embeddings_come_from_an_api_key() {
     check_in(Scene::with_a_key, "embedding");
 }
