@@ -72,6 +72,8 @@ pub struct Candidate {
 pub enum Reason {
     InUse,
     MostLeft,
+    /// It answered before on the same socket.
+    Kept,
 }
 
 impl fmt::Display for Reason {
@@ -79,6 +81,7 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::InUse => "in use",
             Self::MostLeft => "most left",
+            Self::Kept => "same session",
         })
     }
 }
@@ -190,6 +193,26 @@ fn sorted(pool: &Pool, need: Need<'_>, now: SystemTime) -> Choice {
 }
 
 impl Choice {
+    /// Puts the one who answered before in front, for what only it has in its cache: never a paid one in front of one that is
+    /// not.
+    pub fn keep_to(&mut self, name: &ProfileName) {
+        let place = self
+            .candidates
+            .iter()
+            .position(|candidate| candidate.member.name == *name);
+        let Some((place, first)) = place.zip(self.candidates.first()) else {
+            return;
+        };
+        let is_free = !costs_money(&first.member);
+        let mut kept = self.candidates.remove(place);
+        if place == 0 || (is_free && costs_money(&kept.member)) {
+            self.candidates.insert(place, kept);
+            return;
+        }
+        kept.reason = Reason::Kept;
+        self.candidates.insert(0, kept);
+    }
+
     /// The earliest moment at which one of the members that are only waiting comes back.
     pub fn earliest_return(&self) -> Option<SystemTime> {
         self.left_out
@@ -518,5 +541,27 @@ mod tests {
                 .to_string()
                 .contains("least_used")
         );
+    }
+
+    #[test]
+    fn the_one_that_answered_before_comes_first_unless_it_alone_costs_money() {
+        let mut key = member("key", None);
+        key.access = Access::ApiKey {
+            key: Secret::new("fake"),
+        };
+        let members = vec![member("work", Some(5.0)), member("home", Some(50.0)), key];
+        let pool = pool(Strategy::LeastUsed, members);
+        let keeping_to = |kept: &str| {
+            let mut choice = choose(&pool, NOW);
+            choice.keep_to(&name(kept));
+            let first = &choice.candidates[0];
+            assert_eq!(choice.candidates.len(), 3);
+            (first.member.name.to_string(), first.reason)
+        };
+        let most_left = ("work".to_owned(), Reason::MostLeft);
+        assert_eq!(keeping_to("home"), ("home".to_owned(), Reason::Kept));
+        assert_eq!(keeping_to("work"), most_left);
+        assert_eq!(keeping_to("key"), most_left);
+        assert_eq!(keeping_to("gone"), most_left);
     }
 }

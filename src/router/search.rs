@@ -72,7 +72,7 @@ pub(super) async fn first_forwarded(
 pub(super) struct Asker<'a> {
     pub(super) client: &'a Client,
     pub(super) model: &'a str,
-    /// Who answered the client's last request on the same socket, and is asked first as long as it can be.
+    /// Who answered the client's last request on the same socket, and is asked first as long as it can be and costs no more.
     pub(super) keeps_to: Option<&'a ProfileName>,
     /// Whether the client speaks the upstreams' own dialect.
     pub(super) is_responses: bool,
@@ -112,16 +112,16 @@ impl<'h> Search<'h> {
         };
         self.now = SystemTime::now();
         self.choice = choose_for(&pool, need, self.now);
+        if let Some(name) = asker.keeps_to {
+            self.choice.keep_to(name);
+        }
         let may_try =
             tried.len() < house.limits.profiles && (tried.is_empty() || Instant::now() < self.end);
         let untried = || {
             let candidates = self.choice.candidates.iter().filter(|_| may_try);
             candidates.filter(|it| tried.iter().all(|(name, _)| *name != it.member.name))
         };
-        let next = untried()
-            .find(|it| asker.keeps_to == Some(&it.member.name))
-            .or_else(|| untried().next())
-            .filter(|_| may_afford(house, tried));
+        let next = untried().next().filter(|_| may_afford(house, tried));
         let Some(candidate) = next else {
             return Err(self.give_up(asker));
         };
