@@ -195,7 +195,10 @@ impl Attempt {
             }
             Beginning::Refused(failure) => match Setback::of_event(*failure, now) {
                 // The client's own fault, told in the client's own dialect: it passes like any other answer.
-                Setback::ClientFault(_) if ask.takes_events_as_they_are() => {
+                Setback::ClientFault(said)
+                    if ask.takes_events_as_they_are()
+                        && !(says_reasoning_is_foreign(&said) && ask.recalls_reasoning()) =>
+                {
                     Ok((Content::Events(source), reply.headers))
                 }
                 setback => Err(setback),
@@ -204,6 +207,6 @@ impl Attempt {
     }
 }
 
-fn says_reasoning_is_foreign(said: &Said) -> bool {
+pub(super) fn says_reasoning_is_foreign(said: &Said) -> bool {
     said.failure.code.as_deref() == Some("invalid_encrypted_content")
 }

@@ -447,6 +447,7 @@ fn status_of(failure: &Failure) -> StatusCode {
             StatusCode::TOO_MANY_REQUESTS
         }
         "server_is_overloaded" | "slow_down" => StatusCode::SERVICE_UNAVAILABLE,
+        code if is_model_fault(code) => StatusCode::NOT_FOUND,
         code if super::codes::is_request_fault(code) => StatusCode::BAD_REQUEST,
         _ => match failure.status {
             Some(400) => StatusCode::BAD_REQUEST,
@@ -475,6 +476,7 @@ mod tests {
         for (code, said, status) in [
             ("context_length_exceeded", None, 400),
             ("invalid_prompt", None, 400),
+            ("model_not_found", None, 404),
             ("rate_limit_exceeded", None, 429),
             ("server_is_overloaded", None, 503),
             ("upstream_stream_truncated", None, 502),

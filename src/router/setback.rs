@@ -235,9 +235,12 @@ impl Setback {
 
 impl Said {
     pub(super) fn status(&self) -> StatusCode {
-        self.reply
-            .as_ref()
-            .map_or(StatusCode::BAD_REQUEST, |(status, _, _)| *status)
+        let of_event = || StatusCode::from_u16(self.failure.status?).ok(); // no status
+        let is_fault = |status: &StatusCode| status.is_client_error() || status.is_server_error();
+        let of_reply = self.reply.as_ref().map(|(status, _, _)| *status);
+        of_reply
+            .or_else(|| of_event().filter(is_fault))
+            .unwrap_or(StatusCode::BAD_REQUEST)
     }
 }
 

@@ -88,6 +88,11 @@ impl Source {
         self.held = frames;
     }
 
+    /// The last of the frames that were put back.
+    pub(super) fn last_held(&self) -> Option<&Frame> {
+        self.held.back()
+    }
+
     pub(super) async fn next(&mut self) -> Result<Frame, Broken> {
         poll_fn(|cx| self.poll_next(cx)).await
     }

@@ -1,7 +1,10 @@
 //! One attempt over a WebSocket: on the one that is open to the profile, else on a new one, else not at all.
 //!
-//! Before anything of an answer has come, a socket that ends is no failure: the hour after which the backend closes every
-//! socket may be over, and the same request, with everything that it leans on, is asked once more.
+//! A socket that ends before it says anything is no failure: the hour after which the backend closes every socket may be over,
+//! and the same request, with everything that it leans on, is asked once more. Once, and not after the answer has begun: what
+//! the upstream makes twice is paid twice.
+
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -9,18 +12,21 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::debug;
 
+use super::error_message::ErrorMessage;
 use crate::pool::Access;
 use crate::router::access::bearer_of;
 use crate::router::arrival;
 use crate::router::ask::Ask;
-use crate::router::attempt::Attempt;
+use crate::router::attempt::{Attempt, says_reasoning_is_foreign};
 use crate::router::handshake::{Beginning, begin};
 use crate::router::headers::OPENAI_BETA;
 use crate::router::reply::Refusal;
 use crate::router::report::Record;
 use crate::router::serve::{random_id, unix_secs};
-use crate::router::setback::{Said, Setback};
+use crate::router::setback::Setback;
 use crate::router::source::{Broken, Source};
+use crate::router::stream::failure_of;
+use crate::translate::EventKind;
 use crate::translate::sse::write_frame;
 use crate::upstream::SendError;
 use crate::upstream::socket::{Handshake, Socket};
@@ -38,7 +44,9 @@ pub(in crate::router) enum Call {
 /// What came of a request on one socket.
 enum Asked {
     Called(Call),
-    /// The socket is of no use any more, and nothing of an answer has come.
+    /// The socket is of no use any more, and it said that it would not take the request.
+    NotTaken,
+    /// The socket is of no use any more and said nothing at all. The request may have been taken, if seldom.
     Ended,
 }
 
@@ -94,11 +102,14 @@ async fn over_socket(
         return Ok(Call::ByPost);
     };
     let profile = attempt.member().name.clone();
-    if let Some(socket) = line.take(&profile) {
+    let mut has_ended = false;
+    if let Some(socket) = line.take(&profile, access) {
         match over(socket, attempt, ask, record).await? {
-            Asked::Called(call) => return Ok(with_headers(call, HeaderMap::new())),
-            Asked::Ended => record.note(|done| done.retries += 1),
+            Asked::Called(call) => return Ok(call),
+            Asked::NotTaken => {}
+            Asked::Ended => has_ended = true,
         }
+        record.note(|done| done.retries += 1);
     }
     if refusals.is_refused(&profile) {
         return Ok(Call::ByPost);
@@ -112,7 +123,7 @@ async fn over_socket(
         Ok(Ok(Handshake::Refused(reply))) => {
             debug!(%profile, status = reply.status.as_u16(), "no socket");
             if is_about_account(reply.status) {
-                let now = std::time::SystemTime::now();
+                let now = SystemTime::now();
                 if let Err(setback) = arrival::good(reply, now).await {
                     return Ok(Call::Failed(setback));
                 }
@@ -135,16 +146,19 @@ async fn over_socket(
             return Ok(Call::ByPost);
         }
     };
-    attempt.usage = Usage::from_headers(&of_reply, std::time::SystemTime::now());
+    attempt.usage = Usage::from_headers(&of_reply, SystemTime::now());
     if let Some(line) = &mut ask.line {
-        line.begin(&profile);
+        line.begin(&profile, access);
     }
     match over(socket, attempt, ask, record).await? {
         Asked::Called(call) => Ok(with_headers(call, of_reply)),
-        Asked::Ended => {
+        asked @ (Asked::NotTaken | Asked::Ended) => {
             // Whatever is in between lets sockets begin and does not let them live.
             debug!(%profile, "a socket ended before it said anything");
             refusals.note(&profile, trouble);
+            if has_ended && matches!(asked, Asked::Ended) {
+                return Ok(Call::Failed(Setback::Cut));
+            }
             record.note(|done| done.retries += 1);
             Ok(Call::ByPost)
         }
@@ -200,34 +214,53 @@ async fn over(
         }
         Beginning::Broken(broken) => {
             debug!(error = %broken, "a socket ended at the beginning of an answer");
-            return Ok(Asked::Ended);
+            return Ok(match broken {
+                // It would be as large again.
+                Broken::TooLarge => {
+                    let failure = Box::new(failure_of(&broken));
+                    Asked::Called(Call::Failed(Setback::Spoiled(failure)))
+                }
+                _ if source.last_held().is_none() => Asked::Ended,
+                _ => Asked::Called(Call::Failed(Setback::Cut)),
+            });
         }
         Beginning::Refused(failure) => failure,
     };
     let code = failure.code.as_deref();
     // Not known any more on the other side, whatever we think: then with everything.
     if code == Some(HOUR_IS_OVER) || (leans && code == Some("previous_response_not_found")) {
-        return Ok(Asked::Ended);
+        return Ok(Asked::NotTaken);
     }
-    Ok(
-        match Setback::of_event(*failure, std::time::SystemTime::now()) {
-            // The client's own fault, told in the client's own dialect, unless there is something that we can mend.
-            Setback::ClientFault(said)
-                if leans || !is_foreign_reasoning(&said) || !ask.recalls_reasoning() =>
-            {
-                answered(source)
+    let now = SystemTime::now();
+    let refused = source.last_held().and_then(|frame| {
+        let kind = EventKind::of_frame(frame);
+        ErrorMessage::read(kind, &frame.data)
+    });
+    let setback = match refused {
+        None => Setback::of_event(*failure, now),
+        Some(message) => {
+            if let Some(told) = Usage::from_headers(&message.headers, now) {
+                attempt.usage = Some(match attempt.usage.take() {
+                    Some(older) => told.or_else_from(&older),
+                    None => told,
+                });
             }
-            setback => Asked::Called(Call::Failed(setback)),
-        },
-    )
+            message.setback(now)
+        }
+    };
+    Ok(match setback {
+        // The client's own fault, told in the client's own dialect, unless there is something that we can mend.
+        Setback::ClientFault(said)
+            if leans || !says_reasoning_is_foreign(&said) || !ask.recalls_reasoning() =>
+        {
+            answered(source)
+        }
+        setback => Asked::Called(Call::Failed(setback)),
+    })
 }
 
 fn answered(source: Source) -> Asked {
     Asked::Called(Call::Answered(source, HeaderMap::new()))
-}
-
-fn is_foreign_reasoning(said: &Said) -> bool {
-    said.failure.code.as_deref() == Some("invalid_encrypted_content")
 }
 
 /// What an upstream says that was asked to get ready: a response of nothing, which the next request may lean on.

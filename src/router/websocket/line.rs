@@ -6,7 +6,8 @@ use std::task::{Poll, ready};
 
 use tracing::debug;
 
-use crate::profile::ProfileName;
+use crate::pool::Access;
+use crate::profile::{Claims, Fingerprint, ProfileName};
 use crate::translate::EventKind;
 use crate::upstream::socket::Socket;
 
@@ -17,6 +18,8 @@ const MAX_MADE: usize = 4;
 pub(in crate::router) struct Line {
     /// Who answered last. Prompt cache and encrypted reasoning live there, so it is kept to.
     profile: Option<ProfileName>,
+    /// Whose login opened the socket: a profile may get another account's.
+    login: Option<Fingerprint>,
     /// Missing while an answer comes over it. Nobody ever locks it: a connection that was taken over from HTTP may go from
     /// task to task and not be shared, and what holds a line is.
     socket: Mutex<Option<Box<Socket>>>,
@@ -29,10 +32,14 @@ impl Line {
         self.profile.as_ref()
     }
 
-    /// The open socket to this profile. One to another profile is closed: the client has moved on.
-    pub(super) fn take(&mut self, profile: &ProfileName) -> Option<Box<Socket>> {
-        let socket = self.socket().take();
-        socket.filter(|_| self.profile.as_ref() == Some(profile))
+    /// The open socket to this profile, if it is still the same account. Any other is closed: the client has moved on.
+    pub(super) fn take(&mut self, profile: &ProfileName, access: &Access) -> Option<Box<Socket>> {
+        let is_same =
+            self.profile.as_ref() == Some(profile) && self.login == Some(login_of(access));
+        if !is_same {
+            self.hang_up();
+        }
+        self.socket().take()
     }
 
     /// Whether the other end of the socket made this response.
@@ -41,15 +48,17 @@ impl Line {
     }
 
     /// From here on the client talks to this profile, over a socket that knows nothing yet.
-    pub(super) fn begin(&mut self, profile: &ProfileName) {
+    pub(super) fn begin(&mut self, profile: &ProfileName, access: &Access) {
         self.hang_up();
         self.profile = Some(profile.clone());
+        self.login = Some(login_of(access));
     }
 
     /// This profile answered, over whatever.
     pub(super) fn note(&mut self, profile: &ProfileName) {
         if self.profile.as_ref() != Some(profile) {
-            self.begin(profile);
+            self.hang_up();
+            self.profile = Some(profile.clone());
         }
     }
 
@@ -70,6 +79,7 @@ impl Line {
 
     pub(super) fn hang_up(&mut self) {
         *self.socket() = None;
+        self.login = None;
         self.made.clear();
     }
 
@@ -100,5 +110,24 @@ impl Line {
         let end = end.await;
         debug!(?end, "an upstream's socket ended while nobody used it");
         self.hang_up();
+    }
+}
+
+/// The same for every token of one person's account.
+fn login_of(access: &Access) -> Fingerprint {
+    match access {
+        Access::ChatGpt {
+            access_token,
+            account_id,
+            ..
+        } => match Claims::read(access_token.expose()) {
+            Some(Claims {
+                user_id: Some(user),
+                ..
+            }) => Fingerprint::of(format!("{account_id:?} {user:?}").as_bytes()),
+            // A token that says nothing of its owner stands for itself.
+            _ => access_token.fingerprint(),
+        },
+        Access::ApiKey { key } => key.fingerprint(),
     }
 }

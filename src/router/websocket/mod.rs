@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use crate::profile::ProfileName;
 
 mod call;
+mod error_message;
 mod handshake;
 mod history;
 mod line;

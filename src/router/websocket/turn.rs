@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tracing::debug;
 
+use super::error_message::ErrorMessage;
 use super::history::{History, Output};
 use super::line::Line;
 use crate::router::House;
@@ -186,6 +187,7 @@ impl Answer<'_> {
             }
             self.output.note(kind, &frame.data);
             let finished = finished_response(kind, &frame.data);
+            let data = frame.data.clone();
             // A socket's message is the data alone.
             let bare = Frame {
                 raw: frame.data.clone(),
@@ -213,8 +215,23 @@ impl Answer<'_> {
                             Ok(())
                         }
                         Some(failure) => {
-                            talk.line.give_back(source.into_socket(), None);
-                            self.fail(*failure, record)?;
+                            let said = ErrorMessage::read(kind, &data);
+                            let setback = self.fail(said.as_ref(), &failure);
+                            // The request was refused and the response has ended. After anything else there is no telling
+                            // what may still come, and it would be read as the next answer.
+                            let is_at_rest = kind == EventKind::Failed
+                                && matches!(setback, Setback::ClientFault(_));
+                            let socket = source.into_socket().filter(|_| is_at_rest);
+                            talk.line.give_back(socket, None);
+                            if let Some(said) = said {
+                                return Err(said.into_refusal(&talk.client, *failure));
+                            }
+                            // Codex passes over an error without a status, and over what it cannot read, and goes on waiting.
+                            if kind != EventKind::Failed || *failure == Failure::unreadable_event()
+                            {
+                                return Err(Refusal::Failed(failure));
+                            }
+                            record.close(failure.status.unwrap_or(200), false);
                             say_text(say, bytes).await;
                             Ok(())
                         }
@@ -247,20 +264,15 @@ impl Answer<'_> {
         talk.line.give_back(source.into_socket(), Some(&id));
     }
 
-    /// The upstream ended the answer with a failure, which the client hears as it came.
-    ///
-    /// # Errors
-    /// When it must not hear it so: by a 401 Codex would sign its user out.
-    fn fail(&mut self, failure: Failure, record: &mut Record) -> Result<(), Refusal> {
-        let setback = Setback::of_event(failure.clone(), SystemTime::now());
+    /// The upstream ended the answer with a failure.
+    fn fail(&mut self, said: Option<&ErrorMessage>, failure: &Failure) -> Setback {
+        let now = SystemTime::now();
+        let setback = match said {
+            Some(said) => said.setback(now),
+            None => Setback::of_event(failure.clone(), now),
+        };
         let result = setback.result(&self.model);
         self.attempt.tell(result.unwrap_or(AttemptResult::Cut));
-        match failure.status {
-            Some(401) => Err(Refusal::Failed(Box::new(failure))),
-            status => {
-                record.close(status.unwrap_or(200), false);
-                Ok(())
-            }
-        }
+        setback
     }
 }

@@ -159,3 +159,52 @@ async fn an_answer_that_outlasts_the_drain_ends_with_an_error() {
     stopping.await.unwrap();
     drop(sim);
 }
+
+#[tokio::test]
+async fn an_error_without_a_status_is_told_with_one_so_that_codex_does_not_wait_for_more() {
+    use crate::simulator::HttpReply;
+    use crate::simulator::events::{ev_created, ev_error, ev_text_delta};
+
+    let midway = Reply::events([ev_created(), ev_text_delta("he"), ev_error("oops", "boom")]);
+    let bare = HttpReply::new(200, "data: {\"error\":{\"code\":\"invalid_prompt\"}}\n\n");
+    for (reply, status, is_by_post) in [
+        (midway.clone(), 502, true),
+        (midway, 502, false),
+        (Reply::error_event("context_length_exceeded"), 400, true),
+        (Reply::error_event("context_length_exceeded"), 400, false),
+        (Reply::http(bare), 400, true),
+    ] {
+        let mut rig = Rig::over(["work"]).await;
+        if is_by_post {
+            rig.sim.handshake_always("work", Handshake::refused(426));
+        }
+        let about = format!("{reply:?} {is_by_post}");
+        rig.sim.reply_next("work", [reply]);
+        let mut codex = rig.codex_socket().await;
+        let answer = codex.ask(&create(json!([message("user", "hi")]))).await;
+        let last = answer.last().unwrap();
+        assert_eq!(last["type"], "error", "{about}");
+        assert_eq!(last["status"], status, "{about}");
+        assert!(last["error"]["code"].is_string(), "{about}");
+        let (_, done) = rig.told().await;
+        assert_eq!((done.status, done.is_complete), (status, false), "{about}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_upstream_says_after_its_error_is_not_taken_for_the_next_answer() {
+    use crate::simulator::events::{ev_error, ev_failed};
+
+    let rig = Rig::over(["work"]).await;
+    let twice = [
+        ev_error("invalid_prompt", "no").with("status", json!(400)),
+        ev_failed("invalid_prompt", "no"),
+    ];
+    rig.sim.reply_next("work", [Reply::events(twice)]);
+    let mut codex = rig.codex_socket().await;
+    for text in ["one", "two"] {
+        codex.say(&create(json!([message("user", text)]))).await;
+    }
+    assert_eq!(types(&codex.answer().await), ["error"]);
+    assert!(text_of(&codex.answer().await).contains("You said: two"));
+}

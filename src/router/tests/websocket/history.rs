@@ -118,3 +118,18 @@ async fn after_a_failure_the_response_before_it_can_be_leaned_on_again() {
         "a failure does not end the socket"
     );
 }
+
+#[tokio::test]
+async fn reasoning_that_is_refused_inside_an_answer_by_post_is_left_out() {
+    let rig = Rig::over(["work"]).await;
+    rig.sim.handshake_always("work", Handshake::refused(426));
+    let thinking = Reply::text_with_reasoning("thinking", "first");
+    let refused = Reply::refusal_inside_200("invalid_encrypted_content");
+    rig.sim.reply_next("work", [thinking, refused]);
+    let mut codex = rig.codex_socket().await;
+    let one = codex.ask(&create(json!([message("user", "one")]))).await;
+    let two = after(&id_of(&one), json!([message("user", "two")]));
+    assert!(text_of(&codex.ask(&two).await).contains("You said: two"));
+    let sent = rig.posts().pop().unwrap().json();
+    assert_eq!(sent["input"].as_array().unwrap().len(), 3);
+}

@@ -272,3 +272,106 @@ async fn the_limits_that_a_socket_tells_reach_the_worker() {
     };
     assert_eq!(outcome.usage.unwrap().windows[0].used_percent, 40.0);
 }
+
+#[tokio::test]
+async fn an_upstream_that_breaks_off_is_not_asked_the_same_twice() {
+    let mut rig = Rig::over(["work", "home"]).await;
+    rig.sim.reply_next("work", [Reply::cut_after(1)]);
+    let mut codex = rig.codex_socket().await;
+    let answer = codex.ask(&create(json!([message("user", "hi")]))).await;
+    assert!(text_of(&answer).starts_with("Hello from home"));
+    let (attempts, done) = rig.told().await;
+    let served = ("home".to_owned(), AttemptResult::Served);
+    assert_eq!(attempts, [("work".to_owned(), AttemptResult::Cut), served]);
+    assert_eq!(done.retries, 1);
+    assert_eq!((rig.messages().len(), rig.posts().len()), (2, 0));
+}
+
+#[tokio::test]
+async fn two_sockets_that_end_without_a_word_are_a_failure() {
+    let mut rig = Rig::over(["work", "home"]).await;
+    let handshakes = [Handshake::closes_after(1), Handshake::closes_after(0)];
+    rig.sim.handshake_next("work", handshakes);
+    let mut codex = rig.codex_socket().await;
+    let one = codex.ask(&create(json!([message("user", "one")]))).await;
+    while rig.reports.try_recv().is_ok() {}
+    let two = after(&id_of(&one), json!([message("user", "two")]));
+    assert!(text_of(&codex.ask(&two).await).starts_with("Hello from home"));
+    let (attempts, _) = rig.told().await;
+    let served = ("home".to_owned(), AttemptResult::Served);
+    assert_eq!(attempts, [("work".to_owned(), AttemptResult::Cut), served]);
+    assert!(rig.posts().is_empty());
+}
+
+#[tokio::test]
+async fn a_socket_is_left_when_its_profile_gets_another_accounts_login() {
+    let rig = Rig::over(["work"]).await;
+    let mut codex = rig.codex_socket().await;
+    let one = codex.ask(&create(json!([message("user", "one")]))).await;
+    rig.sim.add(Account::chatgpt("other"));
+    let other = member("work", access(&rig.sim.auth_json("other")), 0);
+    rig.pool.send_replace(Arc::new(pool_of(vec![other])));
+    let two = after(&id_of(&one), json!([message("user", "two")]));
+    let two = codex.ask(&two).await;
+    assert!(text_of(&two).starts_with("Hello from other"));
+
+    // A newer token of the same login is no reason to.
+    let newer = member("work", access(&rig.sim.rotate_as_cli("other")), 0);
+    rig.pool.send_replace(Arc::new(pool_of(vec![newer])));
+    codex
+        .ask(&after(&id_of(&two), json!([message("user", "three")])))
+        .await;
+    assert_eq!(rig.handshakes().len(), 2);
+}
+
+#[tokio::test]
+async fn a_client_does_not_stay_with_a_paid_key_when_an_allowance_can_answer() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    sim.add(Account::chatgpt("work"));
+    sim.add(Account::api_key("key"));
+    let members = ["work", "key"].map(|name| member(name, access(&sim.auth_json(name)), 0));
+    let rig = Rig::start(sim, members.into(), Limits::default()).await;
+    let throttled = Reply::throttled(Duration::from_secs(7));
+    rig.sim.reply_next("work", [throttled]);
+    let mut codex = rig.codex_socket().await;
+    let one = codex.ask(&create(json!([message("user", "one")]))).await;
+    assert!(text_of(&one).starts_with("Hello from key"));
+    let two = after(&id_of(&one), json!([message("user", "two")]));
+    assert!(text_of(&codex.ask(&two).await).starts_with("Hello from work"));
+}
+
+#[tokio::test]
+async fn what_a_refusal_on_a_socket_says_beside_its_error_counts_as_by_post() {
+    let mut rig = Rig::over(["work", "home"]).await;
+    let throttled = Reply::throttled(Duration::from_secs(7));
+    rig.sim.reply_next("work", [throttled]);
+    let mut codex = rig.codex_socket().await;
+    codex.ask(&create(json!([message("user", "hi")]))).await;
+    let retry_after = Some(Duration::from_secs(7));
+    let (attempts, _) = rig.told().await;
+    assert_eq!(attempts[0].1, AttemptResult::Throttled { retry_after });
+
+    let mut rig = Rig::over(["work"]).await;
+    let body =
+        r#"{"error":{"message":"m","type":"invalid_request_error","code":"model_not_found"}}"#;
+    let reply = crate::simulator::HttpReply::text(404, body)
+        .header("retry-after", "9")
+        .header("set-cookie", "canary");
+    let windows = [crate::simulator::Window::five_hour(
+        80.0,
+        Duration::from_secs(3_600),
+    )];
+    rig.sim.change("work", |work| work.windows(windows));
+    rig.sim.reply_next("work", [Reply::http(reply)]);
+    let mut codex = rig.codex_socket().await;
+    let told = codex.ask(&create(json!([message("user", "hi")]))).await;
+    assert_eq!(told[0]["status"], 404);
+    let headers = &told[0]["headers"];
+    assert_eq!(headers["retry-after"], "9");
+    assert_eq!(headers["x-codex-primary-used-percent"], "80");
+    assert_eq!(headers.get("set-cookie"), None);
+    let Some(Report::Attempt(outcome)) = rig.reports.recv().await else {
+        panic!("no attempt");
+    };
+    assert_eq!(outcome.usage.unwrap().windows[0].used_percent, 80.0);
+}
