@@ -3,11 +3,9 @@
 //! `openai-python: src/openai/lib/azure.py` says which requests go below a deployment; the header `api-key` is one of those
 //! that `guard` knows. Any `api-version` will do. Below `/openai/v1` Azure speaks like OpenAI, errors included.
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::answer::AnswerBody;
@@ -15,8 +13,6 @@ use super::headers::content_type_of;
 use super::reply::{JSON, Refusal};
 use crate::translate::models::with_model;
 use crate::translate::{RequestError, form};
-
-const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 /// `/openai/deployments/{name}{below}`.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,21 +69,14 @@ pub(super) fn reply(refusal: Refusal) -> Response<AnswerBody> {
         let error = json!({ "error": Value::Object(error) });
         AnswerBody::whole(error.to_string().into())
     });
-    let headers = reply.headers_mut();
-    headers.insert(CONTENT_TYPE, JSON);
-    let after = headers.get(RETRY_AFTER).and_then(|secs| secs.to_str().ok());
-    if let Some(secs) = after.and_then(|secs| secs.parse().ok()) {
-        let millis = Duration::from_secs(secs).as_millis();
-        headers.insert(
-            RETRY_AFTER_MS,
-            u64::try_from(millis).unwrap_or(u64::MAX).into(),
-        );
-    }
+    reply.headers_mut().insert(CONTENT_TYPE, JSON);
     reply
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use http_body_util::BodyExt;
 
     use super::*;
@@ -117,7 +106,7 @@ mod tests {
 
     async fn told(refusal: Refusal) -> (u16, Option<String>, Value) {
         let reply = reply(refusal);
-        let after = reply.headers().get(RETRY_AFTER_MS);
+        let after = reply.headers().get("retry-after-ms");
         let after = after.map(|value| value.to_str().unwrap().to_owned());
         let status = reply.status().as_u16();
         let body = reply.into_body().collect().await.unwrap().to_bytes();
@@ -136,7 +125,7 @@ mod tests {
             told(Refusal::Failed(Box::new(failure))).await,
             (
                 429,
-                Some("2000".into()),
+                Some("1500".into()),
                 json!({"error": {"code": "429", "message": "slow"}})
             )
         );

@@ -11,7 +11,7 @@ use http::StatusCode;
 
 use super::reply::ceil_secs;
 use super::setback::{OVERLOADED, Setback};
-use crate::pool::{Choice, WhyNot};
+use crate::pool::{Choice, Pool, WhyNot};
 use crate::profile::ProfileName;
 use crate::translate::ErrorBody;
 
@@ -48,7 +48,17 @@ enum Kind {
 }
 
 impl Exhausted {
-    pub(super) fn new(choice: &Choice, tried: &[(ProfileName, Setback)], now: SystemTime) -> Self {
+    /// `pool` is what was chosen from: it knows the plans of those that were not asked.
+    pub(super) fn new(
+        choice: &Choice,
+        pool: &Pool,
+        tried: &[(ProfileName, Setback)],
+        now: SystemTime,
+    ) -> Self {
+        let plan_of = |name: &ProfileName| {
+            let member = pool.members.iter().find(|member| member.name == *name)?;
+            member.usage.as_ref()?.plan.clone()
+        };
         let tried_now = tried
             .iter()
             .map(|(profile, setback)| Cause::tried(profile, setback, now));
@@ -73,7 +83,7 @@ impl Exhausted {
                 },
                 words: out.why.to_string(),
                 until: out.until,
-                plan: None,
+                plan: plan_of(&out.name),
             });
         Self {
             causes: tried_now.chain(left_out).collect(),
@@ -109,7 +119,7 @@ impl Exhausted {
         }
         let unix_secs = |at: SystemTime| at.duration_since(SystemTime::UNIX_EPOCH).ok();
         ErrorBody {
-            plan_type: self.causes.iter().find_map(|cause| cause.plan.clone()),
+            plan_type: self.plan(),
             resets_at: self.earliest().and_then(unix_secs).map(ceil_secs),
             resets_in_seconds: self.retry_after().map(ceil_secs),
             ..body
@@ -143,7 +153,20 @@ impl Exhausted {
     }
 
     fn earliest(&self) -> Option<SystemTime> {
+        // Trouble without an end that is known may be over at once, whenever the windows of others are reset.
+        let is_open = |cause: &Cause| cause.kind == Kind::Trouble && cause.until.is_none();
+        if self.causes.iter().any(is_open) {
+            return None;
+        }
         self.causes.iter().filter_map(|cause| cause.until).min()
+    }
+
+    /// Of the account that comes back first, as far as plans are known.
+    fn plan(&self) -> Option<String> {
+        let used_up = self.causes.iter().filter(|cause| cause.kind == Kind::Quota);
+        let known = used_up.filter(|cause| cause.plan.is_some());
+        let first = known.min_by_key(|cause| (cause.until.is_none(), cause.until))?;
+        first.plan.clone()
     }
 }
 
@@ -245,7 +268,7 @@ mod tests {
             candidates: vec![],
             left_out,
         };
-        Exhausted::new(&choice, tried, NOW)
+        Exhausted::new(&choice, &Pool::default(), tried, NOW)
     }
 
     fn limit(secs: u64) -> Setback {
@@ -304,6 +327,19 @@ mod tests {
         );
         assert!(exhausted.to_string().contains("home: failing (status 500)"));
         assert!(exhausted.to_string().contains("old: login expired"));
+    }
+
+    #[test]
+    fn trouble_that_may_be_over_at_once_names_no_reset_of_another() {
+        let broke_off = [(name("home"), Setback::Cut)];
+        let exhausted = exhausted(
+            vec![left_out("work", WhyNot::Empty, Some(7_200))],
+            &broke_off,
+        );
+        assert_eq!(
+            (exhausted.retry_after(), exhausted.should_retry()),
+            (None, None)
+        );
     }
 
     #[test]

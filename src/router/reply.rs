@@ -20,6 +20,7 @@ use crate::translate::messages::{error_body, kind_of_status};
 use crate::translate::{ErrorBody, Failure, RequestError};
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// Beyond this, waiting is for people and not for clients.
 const PATIENCE_SECS: u64 = 120;
@@ -96,6 +97,9 @@ pub(super) enum Refusal {
     /// The upstream failed inside its stream before anything was sent to the client.
     #[error("the upstream failed: {0}")]
     Failed(Box<Failure>),
+    /// The same, when it was not the first try.
+    #[error("the upstream failed again: {0}")]
+    FailedAgain(Box<Failure>),
     /// The request was sent and nothing came back; trying again could double what it costs.
     #[error("the upstream did not answer within {} s", .0.as_secs())]
     TimedOut(Duration),
@@ -167,6 +171,14 @@ impl Refusal {
     /// The word for a log.
     pub(super) fn code(&self) -> Option<String> {
         self.told().body.code
+    }
+
+    /// The same after `retries` of our own: a client that tries again by itself would only multiply them.
+    pub(super) fn after_retries(self, retries: u32) -> Self {
+        match self {
+            Self::Failed(failure) if retries > 0 => Self::FailedAgain(failure),
+            other => other,
+        }
     }
 
     fn told(&self) -> Told {
@@ -266,13 +278,20 @@ impl Refusal {
             },
             Self::Upstream(refusal) => Told {
                 body: client_fault(&refusal.failure),
+                // 409 would be tried again, and a request that is refused is refused again.
+                should_retry: (refusal.status == StatusCode::CONFLICT).then_some(false),
                 ..refuse(refusal.status, INVALID, "")
             },
-            Self::Failed(failure) => Told {
-                body: failure.as_ref().into(),
-                retry_after: failure.retry_after,
-                ..refuse(status_of(failure), INVALID, "")
-            },
+            Self::Failed(failure) | Self::FailedAgain(failure) => {
+                let status = status_of(failure);
+                let is_spent = matches!(self, Self::FailedAgain(_)) && status.is_server_error();
+                Told {
+                    body: failure.as_ref().into(),
+                    retry_after: failure.retry_after,
+                    should_retry: is_spent.then_some(false),
+                    ..refuse(status, INVALID, "")
+                }
+            }
             Self::TimedOut(_) => Told {
                 should_retry: Some(false),
                 ..refuse(
@@ -281,7 +300,11 @@ impl Refusal {
                     "upstream_timeout",
                 )
             },
-            Self::Panicked => refuse(StatusCode::INTERNAL_SERVER_ERROR, OURS, "internal_error"),
+            // What made us stumble once does it again.
+            Self::Panicked => Told {
+                should_retry: Some(false),
+                ..refuse(StatusCode::INTERNAL_SERVER_ERROR, OURS, "internal_error")
+            },
         }
     }
 
@@ -407,6 +430,10 @@ impl Told {
             all.insert(RETRY_AFTER, secs.into());
             if secs > PATIENCE_SECS {
                 all.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+            } else {
+                // Exact, where a second is long; clients read it first.
+                let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+                all.insert(RETRY_AFTER_MS, millis.into());
             }
         }
         if let Some(should_retry) = self.should_retry {

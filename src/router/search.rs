@@ -207,7 +207,8 @@ impl<'h> Search<'h> {
     }
 
     fn exhausted(&self) -> Refusal {
-        let exhausted = Exhausted::new(&self.choice, &self.tried, self.now);
+        let pool = self.house.pool.borrow().clone();
+        let exhausted = Exhausted::new(&self.choice, &pool, &self.tried, self.now);
         Refusal::Exhausted(Box::new(exhausted))
     }
 }

@@ -214,8 +214,10 @@ async fn model(
             Ok(reply)
         }
         Err(refusal) => {
+            let mut retries = 0;
+            record.note(|done| retries = done.retries);
             record.close(refusal.status().as_u16(), false);
-            Err(refusal)
+            Err(refusal.after_retries(retries))
         }
     }
 }
