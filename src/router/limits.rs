@@ -37,7 +37,7 @@ pub struct Limits {
     pub answer_head_reasoning: Duration,
     /// Between two events of a stream; long reasoning is silent for minutes.
     pub event_idle: Duration,
-    /// Between two signs of life for a client that knows one.
+    /// Silence after which a client that reads a stream gets a sign of life.
     pub ping: Duration,
     /// How long a streaming client waits for the first real event before it is told that the answer has begun.
     pub handshake: Duration,

@@ -58,6 +58,7 @@ mod routes;
 mod search;
 mod serve;
 mod setback;
+mod silence;
 mod source;
 mod stream;
 mod translated;

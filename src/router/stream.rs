@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Sleep, sleep};
 
 use super::House;
 use super::accept::Stage;
@@ -16,6 +16,7 @@ use super::answer::Severed;
 use super::attempt::Attempt;
 use super::report::{AttemptResult, CLIENT_GONE, Record};
 use super::setback::Setback;
+use super::silence::Silence;
 use super::source::{Broken, Source};
 use super::voice::{Spoken, Voice};
 use crate::translate::responses::TokenUsage;
@@ -31,8 +32,7 @@ pub(super) struct EventBody {
     house: std::sync::Arc<House>,
     /// Ready when streams must end because the router stops.
     ending: Pin<Box<dyn Future<Output = ()> + Send>>,
-    /// Ready when the client has heard nothing for a while; only where it knows a sign of life.
-    ping: Option<Pin<Box<Sleep>>>,
+    silence: Silence,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -63,7 +63,7 @@ impl EventBody {
             // An error means that whoever could say so is gone, and everything ends with it.
             let _ended = stage.wait_for(|stage| *stage >= Stage::Ending).await;
         });
-        let ping = voice.has_ping().then(|| Box::pin(sleep(house.limits.ping)));
+        let silence = Silence::new(house.limits.ping);
         Self {
             source,
             voice,
@@ -73,7 +73,7 @@ impl EventBody {
             model,
             house,
             ending,
-            ping,
+            silence,
             _slot: slot,
         }
     }
@@ -83,6 +83,14 @@ impl EventBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Severed>>> {
+        let bytes = self.poll_answer(cx);
+        if bytes.is_ready() {
+            self.silence.broken();
+        }
+        bytes
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Severed>>> {
         let mut out = Vec::new();
         loop {
             match &mut self.phase {
@@ -147,11 +155,7 @@ impl EventBody {
 
     /// Ready when a sign of life was written. Whether the upstream is silent for too long is the source's affair.
     fn poll_ping(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<()> {
-        let Some(ping) = &mut self.ping else {
-            return Poll::Pending;
-        };
-        ready!(ping.as_mut().poll(cx));
-        ping.as_mut().reset(Instant::now() + self.house.limits.ping);
+        ready!(self.silence.poll_too_long(cx));
         self.voice.ping(out);
         Poll::Ready(())
     }

@@ -89,17 +89,16 @@ impl Voice {
         }
     }
 
-    /// Whether this client wants to hear something while the upstream is silent.
-    pub(super) fn has_ping(&self) -> bool {
-        matches!(self, Self::Image(_) | Self::Messages(_))
-    }
-
-    /// Writes a sign of life, for a client that knows one.
+    /// Writes a sign of life for a client that hears nothing else.
     pub(super) fn ping(&mut self, out: &mut Vec<u8>) {
         match self {
-            Self::Codex | Self::Sdk(_) | Self::Chat(_) => {}
-            // A picture is drawn for a minute without a word.
-            Self::Image(_) => out.extend_from_slice(KEEP_ALIVE),
+            // Its idle timer knows events only; types that it does not know are skipped
+            // (`openai/codex: codex-rs/codex-api/src/sse/responses.rs`).
+            Self::Codex => write_frame(None, br#"{"type":"router.keepalive"}"#, out),
+            // What typed clients make of an unknown type is their own affair; a comment is nothing to all of them.
+            Self::Sdk(_) | Self::Chat(_) | Self::Image(_) => {
+                out.extend_from_slice(KEEP_ALIVE);
+            }
             Self::Messages(writer) => writer.ping(out),
         }
     }

@@ -1,4 +1,8 @@
 //! One document out of a stream, for a client that does not read streams.
+//!
+//! Nothing is sent before the end. White space in front of the document would keep a connection busy, and would have said 200
+//! before anybody knows: an upstream that fails after half a minute could only be told as an answer that breaks off, and no
+//! client tries that again for the right reason. Clients that wait for long ask for a stream.
 
 use std::time::SystemTime;
 
