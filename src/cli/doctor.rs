@@ -10,6 +10,7 @@ use crate::desk::Settings;
 use crate::desk::settings::BadSetting;
 use crate::profile::Health;
 use crate::store::live::{Live, credential_store, read_live};
+use crate::store::refused_cache::{self, KeptRefusal};
 use crate::store::watch::Watcher;
 use crate::store::{Environment, Home, InstanceLock, locks, profiles, settings};
 
@@ -54,6 +55,7 @@ pub(super) fn doctor(environment: &Environment) -> Result<(), CliError> {
         row("accounts", accounts(&home)),
         row("settings", spoken(&bad)),
         row("port", port(&home, &settings)),
+        row("parameters", Ok(refused(&refused_cache::read(&home)))),
         row("watcher", watcher(&home)),
     ];
     #[cfg(feature = "gui")]
@@ -209,6 +211,29 @@ fn port(home: &Home, settings: &Settings) -> Result<String, String> {
     }
 }
 
+/// What the router leaves out of requests because it was refused, with the day of the refusal.
+fn refused(all: &[KeptRefusal]) -> String {
+    if all.is_empty() {
+        return "no upstream has refused one lately".to_owned();
+    }
+    let spoken = |refusal: &KeptRefusal| {
+        let by = match refusal.upstream.as_str() {
+            "chatgpt" => "ChatGPT accounts",
+            "openai" => "API keys",
+            other => other,
+        };
+        let model = refusal.model.as_ref();
+        let of = model.map_or_else(String::new, |model| format!(" for {model}"));
+        let day = i64::try_from(refusal.refused_at)
+            .ok()
+            .and_then(|secs| jiff::Timestamp::from_second(secs).ok())
+            .map_or_else(|| "?".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
+        format!("{} (refused by {by}{of} on {day})", refusal.parameter)
+    };
+    let all: Vec<_> = all.iter().map(spoken).collect();
+    format!("left out of requests for a week: {}", all.join(", "))
+}
+
 fn watcher(home: &Home) -> Result<String, String> {
     let (sender, _receiver) = mpsc::channel(1);
     let (_watcher, fell_back) = Watcher::start(home, sender);
@@ -240,5 +265,30 @@ fn tray_host() -> Result<String, String> {
         Ok(true) => Ok("the desktop shows tray icons".into()),
         Ok(false) => Err("the desktop shows no tray icons, so closing the window ends the program; on GNOME install the AppIndicator extension".into()),
         Err(err) => Err(format!("{err}; closing the window ends the program")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_parameters_are_told_with_their_day() {
+        let refusal = |upstream: &str, model: Option<&str>, parameter: &str| KeptRefusal {
+            upstream: upstream.to_owned(),
+            model: model.map(str::to_owned),
+            parameter: parameter.to_owned(),
+            refused_at: 1_800_000_000,
+        };
+        assert_eq!(refused(&[]), "no upstream has refused one lately");
+        let all = [
+            refusal("chatgpt", None, "text.verbosity"),
+            refusal("openai", Some("gpt-5.5"), "temperature"),
+        ];
+        assert_eq!(
+            refused(&all),
+            "left out of requests for a week: text.verbosity (refused by ChatGPT accounts on 2027-01-15), \
+             temperature (refused by API keys for gpt-5.5 on 2027-01-15)"
+        );
     }
 }

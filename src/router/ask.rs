@@ -1,9 +1,12 @@
 //! One client's request, ready to be sent to any kind of upstream.
 
+use std::time::{Instant, SystemTime};
+
 use bytes::Bytes;
 use memchr::memmem;
 use serde_json::{Map, Value};
 
+use super::House;
 use super::body::Held;
 use super::headers::Client;
 use super::search::Asker;
@@ -12,8 +15,10 @@ use crate::translate::chat::ChatRequest;
 use crate::translate::dropped::{OwnNames, once_each};
 use crate::translate::images::ImageRequest;
 use crate::translate::messages::MessagesRequest;
-use crate::translate::responses::{Create, ResponsesRequest, is_reasoning};
-use crate::translate::{RequestError, UpstreamKind, rules};
+use crate::translate::responses::{
+    Create, ResponsesRequest, is_reasoning, with_compaction_trigger,
+};
+use crate::translate::{Parameter, RequestError, UpstreamKind, rules};
 use crate::upstream::Service;
 
 pub(super) struct Ask {
@@ -33,6 +38,8 @@ pub(super) struct Ask {
     /// What the client calls the fields of a translated body.
     own_names: OwnNames,
     prepared: [Option<Prepared>; 2],
+    /// Whether a refused parameter was taken out once: a second one is the client's to hear of.
+    has_stripped: bool,
     /// The room that the body takes; given back when no further profile can be asked.
     _held: Held,
 }
@@ -47,13 +54,24 @@ enum Shape {
         create: Box<Create>,
         before: Vec<Bytes>,
     },
+    /// A conversation to be compacted, in the same dialect.
+    Compaction(Bytes),
 }
 
 /// A body as one kind of upstream takes it.
 #[derive(Clone)]
 pub(super) struct Prepared {
+    pub(super) place: Place,
     pub(super) body: Bytes,
     pub(super) dropped: Vec<String>,
+}
+
+/// Where a body goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Responses,
+    /// The endpoint that compacts a conversation and answers with one document.
+    Compact,
 }
 
 impl Ask {
@@ -76,6 +94,7 @@ impl Ask {
             dropped: std::mem::take(&mut request.dropped),
             own_names: std::mem::take(&mut request.own_names),
             prepared: [None, None],
+            has_stripped: false,
             _held: held,
         }
     }
@@ -99,6 +118,7 @@ impl Ask {
             dropped: std::mem::take(&mut request.dropped),
             own_names: std::mem::take(&mut request.own_names),
             prepared: [None, None],
+            has_stripped: false,
             _held: held,
         }
     }
@@ -122,6 +142,7 @@ impl Ask {
             dropped,
             own_names: OwnNames::default(),
             prepared: [None, None],
+            has_stripped: false,
             _held: held,
         }
     }
@@ -143,7 +164,23 @@ impl Ask {
             dropped: Vec::new(),
             own_names: OwnNames::default(),
             prepared: [None, None],
+            has_stripped: false,
             _held: held,
+        }
+    }
+
+    /// A conversation to be compacted. The client waits for one document, and for long.
+    pub(super) fn of_compaction(
+        request: ResponsesRequest,
+        body: Bytes,
+        client: Client,
+        held: Held,
+    ) -> Self {
+        Self {
+            is_stream: false,
+            is_long: true,
+            shape: Shape::Compaction(body.clone()),
+            ..Self::of_responses(request, body, client, held)
         }
     }
 
@@ -166,6 +203,7 @@ impl Ask {
             dropped: Vec::new(),
             own_names: OwnNames::default(),
             prepared: [None, None],
+            has_stripped: false,
             _held: held,
         }
     }
@@ -179,7 +217,7 @@ impl Ask {
     pub(super) fn previous_response_id(&self) -> Option<&str> {
         match &self.shape {
             Shape::Message { create, .. } => create.previous_response_id.as_deref(),
-            Shape::Translated(_) | Shape::Own(_) => None,
+            Shape::Translated(_) | Shape::Own(_) | Shape::Compaction(_) => None,
         }
     }
 
@@ -200,10 +238,15 @@ impl Ask {
                 create.message(before)
             };
             let dropped = self.dropped.clone();
-            return Ok(Some(Prepared { body, dropped }));
+            return Ok(Some(Prepared {
+                place: Place::Responses,
+                body,
+                dropped,
+            }));
         }
         let (body, adapted) = rules::adapt_bytes(UpstreamKind::ChatGpt, &create.body(before))?;
         Ok(Some(Prepared {
+            place: Place::Responses,
             body: create.message_of_body(&body, leans),
             dropped: self.dropped.iter().cloned().chain(adapted).collect(),
         }))
@@ -221,7 +264,7 @@ impl Ask {
                 before.extend_from_slice(create.input());
                 before
             }
-            Shape::Translated(_) | Shape::Own(_) => Vec::new(),
+            Shape::Translated(_) | Shape::Own(_) | Shape::Compaction(_) => Vec::new(),
         }
     }
 
@@ -240,7 +283,7 @@ impl Ask {
     pub(super) fn forget_reasoning(&mut self) -> bool {
         let body = match &mut self.shape {
             Shape::Translated(body) => body,
-            Shape::Own(_) => return false,
+            Shape::Own(_) | Shape::Compaction(_) => return false,
             // What the client sent itself is its own; what it left out is put together here.
             Shape::Message { before, .. } => {
                 let items = before.len();
@@ -263,17 +306,48 @@ impl Ask {
         }
         self.dropped
             .push(self.own_names.of("input[].reasoning").to_owned());
-        self.prepared = [None, None];
+        self.prepare_again();
         true
     }
 
+    /// Takes a parameter out of what goes to this service. Whether it was in there, and may be taken out.
+    pub(super) fn strip(&mut self, service: Service, parameter: &Parameter) -> bool {
+        if self.is_untouchable() {
+            return false;
+        }
+        match self.prepared.get_mut(slot_of(service)) {
+            Some(Some(prepared)) if prepared.place == Place::Responses => {
+                prepared.strip(parameter, &self.own_names)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it may be sent again without a refused parameter; true once.
+    pub(super) fn may_go_again_stripped(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_stripped, true)
+    }
+
+    /// What was prepared is no longer right.
+    pub(super) fn prepare_again(&mut self) {
+        self.prepared = [None, None];
+    }
+
+    /// Codex speaks to its own backend: not one byte is ours to change.
+    fn is_untouchable(&self) -> bool {
+        self.client.is_codex && self.is_responses()
+    }
+
     pub(super) fn is_responses(&self) -> bool {
-        matches!(self.shape, Shape::Own(_) | Shape::Message { .. })
+        matches!(
+            self.shape,
+            Shape::Own(_) | Shape::Message { .. } | Shape::Compaction(_)
+        )
     }
 
     /// Whether this service answers with one document instead of events.
     pub(super) fn is_whole_from(&self, service: Service) -> bool {
-        self.is_responses() && !self.is_stream && service == Service::OpenAi
+        matches!(self.shape, Shape::Own(_)) && !self.is_stream && service == Service::OpenAi
     }
 
     /// Whether the client reads the upstream's own events, failures included.
@@ -285,26 +359,30 @@ impl Ask {
     ///
     /// # Errors
     /// When the request cannot be made fit for it.
-    pub(super) fn prepare(&mut self, service: Service) -> Result<Prepared, RequestError> {
-        let place = match service {
-            Service::ChatGpt => 0,
-            Service::OpenAi => 1,
-        };
-        if let Some(Some(prepared)) = self.prepared.get(place) {
+    pub(super) fn prepare(
+        &mut self,
+        service: Service,
+        house: &House,
+    ) -> Result<Prepared, RequestError> {
+        let slot = slot_of(service);
+        if let Some(Some(prepared)) = self.prepared.get(slot) {
             return Ok(prepared.clone());
         }
-        let kind = match service {
-            Service::ChatGpt => UpstreamKind::ChatGpt,
-            Service::OpenAi => UpstreamKind::OpenAi,
-        };
+        let kind = kind_of(service);
+        let mut place = Place::Responses;
         let (body, adapted) = match &self.shape {
-            // Codex speaks to its own backend: not one byte is ours to change.
             Shape::Own(body) if self.client.is_codex => (body.clone(), Vec::new()),
             Shape::Own(body) => rules::adapt_bytes(kind, body)?,
             Shape::Message { create, before } if self.client.is_codex => {
                 (create.body(before), Vec::new())
             }
             Shape::Message { create, before } => rules::adapt_bytes(kind, &create.body(before))?,
+            Shape::Compaction(body) if !house.lacking_compact.has(service, Instant::now()) => {
+                place = Place::Compact;
+                (body.clone(), Vec::new())
+            }
+            // No longer the client's own request, whoever the client is.
+            Shape::Compaction(body) => rules::adapt_bytes(kind, &with_compaction_trigger(body)?)?,
             Shape::Translated(map) => {
                 let mut map = map.clone();
                 let dropped = rules::adapt(kind, &mut map);
@@ -314,14 +392,52 @@ impl Ask {
         let adapted = adapted
             .iter()
             .map(|name| self.own_names.of(name).to_owned());
-        let prepared = Prepared {
+        let dropped = self.dropped.iter().cloned().chain(adapted).collect();
+        let mut prepared = Prepared {
+            place,
             body,
-            dropped: once_each(self.dropped.iter().cloned().chain(adapted).collect()),
+            dropped: once_each(dropped),
         };
-        if let Some(slot) = self.prepared.get_mut(place) {
+        // The endpoint that compacts knows other parameters, and its body goes as it came.
+        if place == Place::Responses && !self.is_untouchable() {
+            for parameter in house.refused.of(kind, &self.model, SystemTime::now()) {
+                prepared.strip(&parameter, &self.own_names);
+            }
+        }
+        if let Some(slot) = self.prepared.get_mut(slot) {
             *slot = Some(prepared.clone());
         }
         Ok(prepared)
+    }
+}
+
+impl Prepared {
+    fn strip(&mut self, parameter: &Parameter, own_names: &OwnNames) -> bool {
+        let Some(left) = parameter.removed_from(&self.body) else {
+            return false;
+        };
+        self.body = left.into();
+        let name = parameter.told();
+        let name = own_names.of(&name);
+        if !self.dropped.iter().any(|dropped| dropped == name) {
+            self.dropped.push(name.to_owned());
+        }
+        true
+    }
+}
+
+pub(super) fn kind_of(service: Service) -> UpstreamKind {
+    match service {
+        Service::ChatGpt => UpstreamKind::ChatGpt,
+        Service::OpenAi => UpstreamKind::OpenAi,
+    }
+}
+
+/// Where the body for this service is kept.
+fn slot_of(service: Service) -> usize {
+    match service {
+        Service::ChatGpt => 0,
+        Service::OpenAi => 1,
     }
 }
 

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use tracing::debug;
 
 use super::House;
 use super::access::{bearer_of, fresh_access, has_run_out, service_of};
 use super::arrival;
-use super::ask::Ask;
+use super::ask::{Ask, Place, Prepared, kind_of};
+use super::compaction::says_no_endpoint;
 use super::handshake::{self, Beginning};
+use super::refused::refused_by;
 use super::reply::Refusal;
 use super::report::{AttemptOutcome, AttemptResult, Record, Report};
 use super::setback::{Said, Setback};
@@ -115,14 +117,15 @@ impl Attempt {
             let mut headers =
                 ask.client
                     .upstream_headers(service, is_first, ask.session_hint.as_deref());
+            let mut place = Place::Responses;
             let opened = match websocket::call(self, ask, &access, &mut headers, record).await? {
                 Call::Answered(source, headers) => Ok((Content::Events(source), headers)),
                 Call::Failed(setback) => Err(setback),
                 Call::ByPost => {
-                    let prepared = ask.prepare(service)?;
+                    let prepared = ask.prepare(service, &self.house)?;
+                    place = prepared.place;
                     record.note(|done| done.dropped.clone_from(&prepared.dropped));
-                    self.send(ask, service, &access, headers, prepared.body)
-                        .await
+                    self.send(ask, service, &access, headers, prepared).await
                 }
             };
             match opened {
@@ -141,11 +144,45 @@ impl Attempt {
                 {
                     record.note(|done| done.retries += 1);
                 }
+                Err(Setback::ClientFault(said)) if self.can_do_without(&said, ask, service) => {
+                    record.note(|done| done.retries += 1);
+                }
+                Err(Setback::ClientFault(said))
+                    if place == Place::Compact && says_no_endpoint(&said) =>
+                {
+                    self.house
+                        .lacking_compact
+                        .note(service, std::time::Instant::now());
+                    ask.prepare_again();
+                    record.note(|done| done.retries += 1);
+                }
                 opened => {
                     return Ok(opened.map(|(content, headers)| (content, headers, service)));
                 }
             }
         }
+    }
+
+    /// Whether the request was refused for a parameter that it can do without and that is taken out by now. Every refusal is
+    /// remembered; the same request goes again once.
+    fn can_do_without(&self, said: &Said, ask: &mut Ask, service: Service) -> bool {
+        if !matches!(said.reply, Some((StatusCode::BAD_REQUEST, ..))) {
+            return false;
+        }
+        let now = SystemTime::now();
+        let refused = refused_by(&said.failure, kind_of(service), &ask.model, now);
+        // One that is not in there is nothing to learn from.
+        let Some(refused) = refused.filter(|refused| ask.strip(service, &refused.parameter)) else {
+            return false;
+        };
+        debug!(
+            upstream = refused.upstream.as_str(),
+            parameter = %refused.parameter,
+            "a parameter is refused, and left out from now on"
+        );
+        let all = self.house.refused.learn(refused);
+        self.house.reports.tell(Report::Refused(all));
+        ask.may_go_again_stripped()
     }
 
     async fn fresh(&self, stale: &Access) -> Result<Access, Setback> {
@@ -160,21 +197,27 @@ impl Attempt {
         service: Service,
         access: &Access,
         headers: HeaderMap,
-        body: Bytes,
+        prepared: Prepared,
     ) -> Result<(Content, HeaderMap), Setback> {
         let limits = &self.house.limits;
-        let is_whole = ask.is_whole_from(service);
-        let patience = if is_whole || ask.is_long {
-            limits.answer_head_reasoning
-        } else {
-            limits.answer_head
-        };
         let bearer = bearer_of(access);
-        let sending = self
-            .house
-            .upstream
-            .responses(service, &bearer, headers, body);
-        let reply = arrival::head(sending, patience).await?;
+        let is_whole = prepared.place == Place::Compact || ask.is_whole_from(service);
+        let (upstream, body) = (&self.house.upstream, prepared.body);
+        let reply = match prepared.place {
+            Place::Responses => {
+                let patience = if is_whole || ask.is_long {
+                    limits.answer_head_reasoning
+                } else {
+                    limits.answer_head
+                };
+                let sending = upstream.responses(service, &bearer, headers, body);
+                arrival::head(sending, patience).await?
+            }
+            Place::Compact => {
+                let sending = upstream.compact(service, &bearer, headers, body);
+                arrival::head(sending, limits.answer_head_compaction).await?
+            }
+        };
         let now = SystemTime::now();
         if service == Service::ChatGpt {
             self.usage = Usage::from_headers(&reply.headers, now);

@@ -112,6 +112,7 @@ fn place_of(dialect: Dialect) -> Option<(&'static str, &'static str)> {
         Dialect::Transcriptions => Some(("audio/transcriptions", "transcriptions")),
         Dialect::Translations => Some(("audio/translations", "translations of sound")),
         Dialect::Chat
+        | Dialect::Compaction
         | Dialect::Completions
         | Dialect::CountTokens
         | Dialect::Messages

@@ -35,6 +35,8 @@ pub struct Limits {
     pub answer_head: Duration,
     /// The same for requests that ask for much reasoning.
     pub answer_head_reasoning: Duration,
+    /// The same for the endpoint that compacts a conversation: Codex waits as long.
+    pub answer_head_compaction: Duration,
     /// Between two events of a stream; long reasoning is silent for minutes.
     pub event_idle: Duration,
     /// Silence after which a client that reads a stream gets a sign of life.
@@ -80,6 +82,7 @@ impl Default for Limits {
             body_total: Duration::from_secs(300),
             answer_head: Duration::from_secs(60),
             answer_head_reasoning: Duration::from_secs(600),
+            answer_head_compaction: Duration::from_secs(1_200),
             event_idle: Duration::from_secs(300),
             ping: Duration::from_secs(15),
             handshake: Duration::from_secs(10),

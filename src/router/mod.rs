@@ -30,6 +30,7 @@ mod azure;
 mod body;
 mod chat;
 mod codes;
+mod compaction;
 mod completions;
 mod decode;
 mod door;
@@ -49,6 +50,7 @@ mod messages;
 mod models;
 mod offers;
 mod rate_limits;
+mod refused;
 mod relay;
 mod reply;
 mod report;
@@ -74,6 +76,7 @@ pub use fresh::{FreshTokens, NoToken};
 pub use limits::Limits;
 pub use listen::StartError;
 pub use offers::KnownOffers;
+pub use refused::RefusedParameter;
 pub use report::{AttemptOutcome, AttemptResult, Dialect, Report, RequestDone};
 
 #[derive(Clone, Debug)]
@@ -93,6 +96,8 @@ pub struct RouterDeps {
     pub tokens: Arc<dyn FreshTokens>,
     /// What profiles offered when they were last asked.
     pub offers: KnownOffers,
+    /// Parameters that upstreams were seen to refuse.
+    pub refused: Vec<RefusedParameter>,
     /// Bounded; what does not fit is dropped and counted.
     pub reports: mpsc::Sender<Report>,
 }
@@ -109,6 +114,8 @@ struct House {
     retries: retries::Retries,
     catalogue: models::Catalogue,
     offers: offers::Offers,
+    refused: refused::Refused,
+    lacking_compact: compaction::Lacking,
     model_map: ModelMap,
     /// `None` when WebSockets are turned off.
     sockets: Option<websocket::Refusals>,
@@ -151,6 +158,8 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         retries: retries::Retries::new(Instant::now()),
         catalogue: models::Catalogue::default(),
         offers: offers::Offers::new(deps.offers),
+        refused: refused::Refused::new(deps.refused),
+        lacking_compact: compaction::Lacking::default(),
         model_map: models,
         sockets: websocket.then(websocket::Refusals::default),
         stage: stage_of_house,

@@ -452,6 +452,14 @@ pub(super) fn json(body: impl Into<Bytes>) -> Response<AnswerBody> {
     reply
 }
 
+/// The same with what an upstream said in front of its own body, which may have been another one.
+pub(super) fn json_with(mut headers: HeaderMap, body: impl Into<Bytes>) -> Response<AnswerBody> {
+    headers.insert(CONTENT_TYPE, JSON);
+    let mut reply = Response::new(AnswerBody::whole(body.into()));
+    *reply.headers_mut() = headers;
+    reply
+}
+
 pub(super) fn ceil_secs(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;
 
+use super::refused::RefusedParameter;
 use crate::pool::Reason;
 use crate::profile::ProfileName;
 use crate::translate::models::Model;
@@ -26,6 +27,8 @@ pub enum Report {
         profile: ProfileName,
         models: Arc<[Model]>,
     },
+    /// An upstream refused a parameter: all that are left out by now.
+    Refused(Vec<RefusedParameter>),
 }
 
 /// What one profile answered to one attempt. Boils down to: use it again, rest it, or ask the user to sign in.
@@ -105,6 +108,8 @@ pub enum Dialect {
     Chat,
     /// The old text completions.
     Completions,
+    /// A conversation becomes one item.
+    Compaction,
     Embeddings,
     ImageEdits,
     /// Only the API has them.
@@ -128,6 +133,7 @@ impl Dialect {
         match self {
             Self::Chat => "chat",
             Self::Completions => "completions",
+            Self::Compaction => "compaction",
             Self::Embeddings => "embeddings",
             Self::ImageEdits => "image edits",
             Self::ImageVariations => "image variations",

@@ -3,15 +3,17 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::HeaderMap;
 
 use super::ask::Ask;
-use super::attempt::Content;
+use super::attempt::{Attempt, Content};
 use super::body::RequestBody;
 use super::headers::Client;
 use super::reply::Refusal;
 use super::report::{AttemptResult, Record};
 use super::serve::{Answered, Streamed, unix_secs};
+use super::source::Source;
 use super::translated;
 use super::voice::Voice;
 use super::{House, search, whole};
@@ -28,25 +30,14 @@ pub(super) async fn answer(
     body: RequestBody,
     record: &mut Record,
 ) -> Result<Answered, Refusal> {
-    let mut request = ResponsesRequest::read(&body.bytes)?;
-    record.note(|done| done.model.clone_from(&request.model));
-    let client = Client::of(head);
-    let mut bytes = body.bytes;
-    let model = house.model_map.own_model_for(&request.model).to_owned();
-    // Codex knows the models of its backend, and its bytes are not ours to change.
-    if !client.is_codex && model != request.model {
-        bytes = with_model(&bytes, &model)?;
-        request.model = model;
-    }
+    let (request, bytes, client) = understood(house, head, body.bytes, record)?;
     let mut ask = Ask::of_responses(request, bytes, client, body.held);
     let mut opening = search::first_good(house, &mut ask, record).await?;
     let headers = ask.client.reply_headers(&opening.headers);
     let source = match opening.content {
         Content::Events(source) => source,
         Content::Whole(body) => {
-            record.note_first_token();
-            record.note(|done| done.tokens = tokens_of(&body));
-            opening.attempt.tell(AttemptResult::Served);
+            note_served(&body, &mut opening.attempt, record);
             return Ok(translated::document(body, headers));
         }
     };
@@ -66,24 +57,65 @@ pub(super) async fn answer(
             headers,
         })));
     }
+    let body = collected(house, ask, source, &mut opening.attempt, record).await?;
+    Ok(translated::document(body, headers))
+}
+
+/// What is asked and by whom, with the model that the user means by the name that came.
+///
+/// # Errors
+/// When the body is no request of this dialect.
+pub(super) fn understood(
+    house: &House,
+    head: &HeaderMap,
+    mut bytes: Bytes,
+    record: &mut Record,
+) -> Result<(ResponsesRequest, Bytes, Client), Refusal> {
+    let mut request = ResponsesRequest::read(&bytes)?;
+    record.note(|done| done.model.clone_from(&request.model));
+    let client = Client::of(head);
+    let model = house.model_map.own_model_for(&request.model).to_owned();
+    // Codex knows the models of its backend, and its bytes are not ours to change.
+    if !client.is_codex && model != request.model {
+        bytes = with_model(&bytes, &model)?;
+        request.model = model;
+    }
+    Ok((request, bytes, client))
+}
+
+/// A document has come that goes on as it is.
+pub(super) fn note_served(document: &[u8], attempt: &mut Attempt, record: &mut Record) {
+    record.note_first_token();
+    record.note(|done| done.tokens = tokens_of(document));
+    attempt.tell(AttemptResult::Served);
+}
+
+/// The whole `response` object out of its events.
+pub(super) async fn collected(
+    house: &House,
+    mut ask: Ask,
+    source: Source,
+    attempt: &mut Attempt,
+    record: &mut Record,
+) -> Result<Vec<u8>, Refusal> {
     let mut answer = ResponsesAnswer::new(ask.model.as_str(), unix_secs());
     let model = std::mem::take(&mut ask.model);
     drop(ask);
-    let collected = whole::collect(
-        house,
-        &model,
-        source,
-        &mut opening.attempt,
-        record,
-        |kind, data| match without_owner(kind, data) {
-            Some(data) => answer.push_kind(kind, &data),
-            None => answer.push_kind(kind, data),
-        },
-    );
+    let collected =
+        whole::collect(
+            house,
+            &model,
+            source,
+            attempt,
+            record,
+            |kind, data| match without_owner(kind, data) {
+                Some(data) => answer.push_kind(kind, &data),
+                None => answer.push_kind(kind, data),
+            },
+        );
     collected.await?;
     record.note(|done| done.tokens = answer.usage());
-    let body = answer.finish().map_err(Refusal::Failed)?;
-    Ok(translated::document(body, headers))
+    answer.finish().map_err(Refusal::Failed)
 }
 
 /// The cost that a whole document tells. It has the fields of the `response` object in a last event.

@@ -11,6 +11,7 @@ use super::report::Dialect;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route {
     Chat,
+    Compaction,
     Completions,
     Images,
     ImageEdits,
@@ -60,6 +61,9 @@ pub(super) fn find(head: &Parts) -> Result<Route, Refusal> {
         match below {
             "/responses" if is_websocket(&head.method, &head.headers) => return Ok(Route::Socket),
             "/responses" => return only(&head.method, &Method::POST, Route::Responses),
+            "/responses/compact" => {
+                return only(&head.method, &Method::POST, Route::Compaction);
+            }
             "/models" => return only(&head.method, &Method::GET, Route::Models),
             _ => {}
         }
@@ -174,6 +178,10 @@ mod tests {
                 Ok(Route::Responses)
             );
             assert_eq!(
+                found("POST", &format!("{prefix}/responses/compact")),
+                Ok(Route::Compaction)
+            );
+            assert_eq!(
                 found("GET", &format!("{prefix}/models?client_version=1")),
                 Ok(Route::Models)
             );
@@ -235,7 +243,7 @@ mod tests {
             "/v1/%72esponses",
             "/v1/responses%00",
             "/v1/responses;x",
-            "/v1/responses/compact",
+            "/v1/responses/compact/",
             "/v1/models/",
             "/v1/messages/batches",
             "/backend-api/codex/messages",

@@ -25,7 +25,9 @@ use super::source::Source;
 use super::stream::EventBody;
 use super::voice::Voice;
 use super::websocket::{self, Handover};
-use super::{House, azure, body, chat, completions, forward, images, messages, models, responses};
+use super::{
+    House, azure, body, chat, compaction, completions, forward, images, messages, models, responses,
+};
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const DROPPED: HeaderName = HeaderName::from_static("x-codex-router-dropped");
@@ -118,6 +120,7 @@ async fn answer(
         }
         Ok(Route::Model(id)) => models::one(house, id).await,
         Ok(Route::Chat) => model(house, Dialect::Chat, id, &head, incoming).await,
+        Ok(Route::Compaction) => model(house, Dialect::Compaction, id, &head, incoming).await,
         Ok(Route::Completions) => model(house, Dialect::Completions, id, &head, incoming).await,
         Ok(Route::Images) => model(house, Dialect::Images, id, &head, incoming).await,
         Ok(Route::ImageEdits) => model(house, Dialect::ImageEdits, id, &head, incoming).await,
@@ -152,6 +155,7 @@ fn admit(guard: &Guard, head: &Parts) -> Result<Route, Refusal> {
             guard::check_upload(&head.headers)?;
         }
         Route::Chat
+        | Route::Compaction
         | Route::Completions
         | Route::CountTokens
         | Route::Images
@@ -246,6 +250,7 @@ async fn answered(
     }
     let answered = match dialect {
         Dialect::Chat => chat::answer(house, &head.headers, body, record).await?,
+        Dialect::Compaction => compaction::answer(house, &head.headers, body, record).await?,
         Dialect::Completions => completions::answer(house, &head.headers, body, record).await?,
         Dialect::CountTokens => messages::count(&head.headers, body, record).await?,
         Dialect::Messages => messages::answer(house, &head.headers, body, record).await?,

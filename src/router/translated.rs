@@ -89,7 +89,5 @@ impl<A: AnswerCollector> Made<A> {
 
 /// A whole document, with the headers that belong to it.
 pub(super) fn document(body: impl Into<Bytes>, headers: HeaderMap) -> Answered {
-    let mut reply = reply::json(body);
-    reply.headers_mut().extend(headers);
-    Answered::Whole(reply)
+    Answered::Whole(reply::json_with(headers, body))
 }

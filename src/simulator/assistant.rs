@@ -10,11 +10,13 @@ const ECHO_CHARS: usize = 200;
 /// Saying this to the canned assistant makes it call the first tool.
 const USE_THE_TOOL: &str = "use the tool";
 
-/// A tool's output is answered with text, "use the tool" with a call of the first function tool, a wish for JSON with
-/// JSON, and the image tool, if it
-/// must be called, with a picture, and anything else with a sentence that names account and model and repeats the user's last
-/// words.
+/// A trigger is answered with a compaction, a tool's output with text, "use the tool" with a call of the first function tool, a
+/// wish for JSON with JSON, and the image tool, if it must be called, with a picture, and anything else with a sentence that
+/// names account and model and repeats the user's last words.
 pub(super) fn answer(account: &str, model: &str, request: &Value) -> Answer {
+    if wants_compaction(request) {
+        return Answer::Compaction;
+    }
     if let Some(looks) = picture(request) {
         return Answer::Image(looks);
     }
@@ -37,6 +39,13 @@ pub(super) fn answer(account: &str, model: &str, request: &Value) -> Answer {
             .then(|| "**Reading the request** The user wrote something, so I answer.".to_owned()),
         text,
     }
+}
+
+/// Whether the input ends with the trigger (openai/codex: codex-rs/core/src/compact.rs).
+fn wants_compaction(request: &Value) -> bool {
+    let items = request.get("input").and_then(Value::as_array);
+    let last = items.and_then(|items| items.last()?.get("type")?.as_str());
+    last == Some("compaction_trigger")
 }
 
 /// The text of the last user message; empty when the conversation does not end with one.

@@ -50,6 +50,35 @@ pub(super) fn check(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<Value, HttpReply> {
+    let request = read(side, headers, body)?;
+    check_model(side, account, &request)?;
+    if side == Side::ChatGpt {
+        check_chatgpt(&request)?;
+    }
+    check_lengths(&request)?;
+    check_encrypted(account, &request)?;
+    Ok(request)
+}
+
+/// The same for the endpoint that compacts: it neither streams nor stores.
+pub(super) fn check_compaction(
+    side: Side,
+    account: &Account,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<(), HttpReply> {
+    let request = read(side, headers, body)?;
+    check_model(side, account, &request)?;
+    let unknown = ["stream", "store", "include"];
+    if let Some(name) = unknown.into_iter().find(|name| request.get(name).is_some()) {
+        let message = format!("Unsupported parameter: {name}");
+        return Err(refusal(side, 400, &message));
+    }
+    check_lengths(&request)?;
+    check_encrypted(account, &request)
+}
+
+fn read(side: Side, headers: &HeaderMap, body: &Bytes) -> Result<Value, HttpReply> {
     let encoding = headers.get(header::CONTENT_ENCODING);
     if encoding.is_some_and(|encoding| encoding != "identity") {
         return Err(refusal(
@@ -63,12 +92,6 @@ pub(super) fn check(
     if !request.is_object() {
         return Err(refusal(side, 400, "the body is not a JSON object"));
     }
-    check_model(side, account, &request)?;
-    if side == Side::ChatGpt {
-        check_chatgpt(&request)?;
-    }
-    check_lengths(&request)?;
-    check_encrypted(account, &request)?;
     Ok(request)
 }
 

@@ -224,6 +224,11 @@ impl Simulator {
         self.entry(name, Entry::clear_scripts);
     }
 
+    /// Whether the ChatGPT backend has `/responses/compact`. It has not, until set; the API always has it.
+    pub fn set_compacts(&self, compacts: bool) {
+        self.shared.set_compacts(compacts);
+    }
+
     /// Between two events of a stream; zero until set. It is a real pause: for a demo, not for tests.
     pub fn set_pause(&self, pause: Duration) {
         self.shared.set_pause(pause);

@@ -24,6 +24,8 @@ pub(super) enum Answer {
     ToolCalls(Vec<(String, String)>),
     /// A picture by the hosted tool, with so many looks at it before.
     Image(u64),
+    /// The item that stands for a conversation.
+    Compaction,
     Refusal(String),
     Incomplete(String),
     /// `response.failed` with this code, right after the handshake events.

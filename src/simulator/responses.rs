@@ -15,12 +15,12 @@ use super::{
     body::{Body, Presence, Step},
     checks,
     door::{self, Credential, Side, authorise},
-    events::Event,
+    events::{Event, usage_object},
     http_reply::{self, HttpReply},
     reply::{Answer, Ending, Reply},
     server::{HungUp, Shared},
-    tokens::{later, unix_secs},
-    turn::{Asking, Turn, whole_response},
+    tokens::{later, nonce, unix_secs},
+    turn::{Asking, Turn, compaction_item, whole_response},
     usage::limit_headers,
 };
 
@@ -152,6 +152,42 @@ pub(super) async fn prepare(
     })
 }
 
+/// `POST …/responses/compact`: one document, unless a script replaces it.
+pub(super) fn compact(
+    shared: &Shared,
+    side: Side,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Response<Body> {
+    let account = match authorise(shared, side, headers) {
+        Ok(account) => account,
+        Err(refusal) => return refusal.into_response(),
+    };
+    if let Err(refusal) = checks::check_compaction(side, &account, headers, body) {
+        return refusal.into_response();
+    }
+    let now = SystemTime::now();
+    let script = shared
+        .accounts()
+        .with(&account.name, |entry| entry.replies.take());
+    let reply = match script.map(|script| script.answer) {
+        Some(Answer::Http(reply)) => reply,
+        Some(Answer::UsageLimit(resets_in)) => usage_limit(side, &account, resets_in, now),
+        Some(Answer::Throttled(retry_after)) => throttled(retry_after),
+        _ => HttpReply::json(
+            200,
+            &json!({
+                "id": format!("resp_{}", nonce()),
+                "object": "response.compaction",
+                "created_at": unix_secs(now),
+                "output": [compaction_item(&account)],
+                "usage": usage_object((body.len() / BYTES_PER_TOKEN + 1) as u64, 0, 1, 0),
+            }),
+        ),
+    };
+    reply.headers(limits(side, &account, now)).into_response()
+}
+
 /// Makes of an answer what this request gets to see.
 fn tell(asking: &Asking<'_>, answer: Answer) -> Told {
     let Asking {
@@ -174,6 +210,10 @@ fn tell(asking: &Asking<'_>, answer: Answer) -> Told {
         }
         Answer::Image(looks) => {
             turn.draw(looks);
+            Told::Stream(turn.complete())
+        }
+        Answer::Compaction => {
+            turn.compact();
             Told::Stream(turn.complete())
         }
         Answer::Refusal(text) => {

@@ -44,8 +44,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 pub(super) const TOKEN_PATH: &str = "/oauth/token";
 const USAGE_PATH: &str = "/backend-api/wham/usage";
 pub(super) const CODEX_RESPONSES_PATH: &str = "/backend-api/codex/responses";
+const CODEX_COMPACT_PATH: &str = "/backend-api/codex/responses/compact";
 const CODEX_MODELS_PATH: &str = "/backend-api/codex/models";
 const RESPONSES_PATH: &str = "/v1/responses";
+const COMPACT_PATH: &str = "/v1/responses/compact";
 const MODELS_PATH: &str = "/v1/models";
 
 /// What all connections share.
@@ -53,6 +55,8 @@ pub(super) struct Shared {
     accounts: Mutex<Accounts>,
     record: Mutex<Record>,
     pause: Mutex<Duration>,
+    /// Whether the ChatGPT backend has the endpoint that compacts; it had one until August 2026.
+    compacts: Mutex<bool>,
 }
 
 impl Shared {
@@ -61,6 +65,7 @@ impl Shared {
             accounts: Mutex::new(Accounts::new(issuer)),
             record: Mutex::default(),
             pause: Mutex::default(),
+            compacts: Mutex::default(),
         }
     }
 
@@ -75,6 +80,10 @@ impl Shared {
     /// Between two events of a stream.
     pub(super) fn pause(&self) -> Duration {
         *lock(&self.pause)
+    }
+
+    pub(super) fn set_compacts(&self, compacts: bool) {
+        *lock(&self.compacts) = compacts;
     }
 
     pub(super) fn set_pause(&self, pause: Duration) {
@@ -195,6 +204,12 @@ async fn answer(shared: &Shared, parts: &Parts, body: Bytes) -> Result<Response<
         (CODEX_MODELS_PATH, &Method::GET) => Ok(models::catalogue(shared, headers, query)),
         (RESPONSES_PATH, &Method::POST) => {
             responses::answer(shared, Side::Platform, headers, &body).await
+        }
+        (CODEX_COMPACT_PATH, &Method::POST) if *lock(&shared.compacts) => {
+            Ok(responses::compact(shared, Side::ChatGpt, headers, &body))
+        }
+        (COMPACT_PATH, &Method::POST) => {
+            Ok(responses::compact(shared, Side::Platform, headers, &body))
         }
         (MODELS_PATH, &Method::GET) => Ok(models::list(shared, headers, None)),
         (path, &Method::POST) if platform::knows(path) => {

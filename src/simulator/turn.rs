@@ -184,6 +184,12 @@ impl<'a> Turn<'a> {
         }
     }
 
+    /// One item that stands for the conversation; only this account's workspace can read it.
+    pub(super) fn compact(&mut self) {
+        let (index, _) = self.next_item("cmp");
+        self.finish_item(index, compaction_item(self.asking.account));
+    }
+
     pub(super) fn complete(mut self) -> Vec<Event> {
         let response = self.ended("completed");
         self.events.push(ev_completed().with("response", response));
@@ -269,6 +275,14 @@ impl<'a> Turn<'a> {
         }
         response
     }
+}
+
+pub(super) fn compaction_item(account: &Account) -> Value {
+    json!({
+        "id": format!("cmp_{}", nonce()),
+        "type": "compaction",
+        "encrypted_content": seal(account),
+    })
 }
 
 /// The answer to `stream: false`: the response of the last event, with its output.

@@ -201,6 +201,11 @@ impl Home {
         self.router_dir().join("models.json")
     }
 
+    /// Parameters that upstreams were seen to refuse.
+    pub fn refused_cache(&self) -> PathBuf {
+        self.router_dir().join("parameters.json")
+    }
+
     /// Touched by a second instance that wants the first one's window.
     pub fn raise(&self) -> PathBuf {
         self.router_dir().join("raise")

@@ -14,6 +14,7 @@ pub mod live;
 pub mod locks;
 pub mod models_cache;
 pub mod profiles;
+pub mod refused_cache;
 pub mod rotation;
 pub mod safe_file;
 pub mod state;

@@ -14,6 +14,7 @@
 //! - `pieces`: what upstream events add to an answer, which streams of `chat` and `messages` are written from
 //! - [`dropped`]: how a field that no upstream sees is named
 //! - [`rules`]: what each kind of upstream wants, applied last
+//! - [`parameter`]: one field of a body by its path, and its removal
 //! - [`models`]: model lists in both shapes
 //! - [`error`]: the OpenAI error body
 //!
@@ -28,6 +29,7 @@ pub mod images;
 pub mod messages;
 pub mod models;
 pub mod names;
+pub mod parameter;
 pub mod responses;
 pub mod rules;
 pub mod sse;
@@ -37,6 +39,7 @@ mod pieces;
 mod raw;
 
 pub use error::{ErrorBody, RequestError};
+pub use parameter::Parameter;
 pub use responses::{EventKind, Failure};
 pub use rules::UpstreamKind;
 

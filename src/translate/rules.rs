@@ -92,6 +92,20 @@ const OPENAI: Rules = Rules {
 };
 
 impl UpstreamKind {
+    const ALL: [Self; 2] = [Self::ChatGpt, Self::OpenAi];
+
+    /// As it stands in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChatGpt => "chatgpt",
+            Self::OpenAi => "openai",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
     fn rules(self) -> &'static Rules {
         match self {
             Self::ChatGpt => &CHATGPT,

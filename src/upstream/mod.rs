@@ -125,12 +125,45 @@ impl Upstream {
             Service::ChatGpt => self.endpoints.codex_responses.clone(),
             Service::OpenAi => below(&self.endpoints.openai_base, "responses"),
         };
-        let mut all = headers;
-        all.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        all.entry(ACCEPT)
-            .or_insert(HeaderValue::from_static("text/event-stream"));
-        self.sign(service, bearer, &mut all)?;
-        self.post(url, all, body).await
+        self.post_json(service, bearer, url, "text/event-stream", headers, body)
+            .await
+    }
+
+    /// The same to the endpoint that compacts a conversation, which answers with one document.
+    ///
+    /// # Errors
+    /// As [`Upstream::responses`].
+    pub async fn compact(
+        &self,
+        service: Service,
+        bearer: &Bearer,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Reply, SendError> {
+        let url = match service {
+            Service::ChatGpt => below(&self.endpoints.codex_responses, "compact"),
+            Service::OpenAi => below(&self.endpoints.openai_base, "responses/compact"),
+        };
+        self.post_json(service, bearer, url, "application/json", headers, body)
+            .await
+    }
+
+    /// `accepted`: what is asked for where the caller says nothing.
+    async fn post_json(
+        &self,
+        service: Service,
+        bearer: &Bearer,
+        url: Url,
+        accepted: &'static str,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Reply, SendError> {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers
+            .entry(ACCEPT)
+            .or_insert(HeaderValue::from_static(accepted));
+        self.sign(service, bearer, &mut headers)?;
+        self.post(url, headers, body).await
     }
 
     /// Sends a body as it is to a path below the base of the OpenAI API, and returns as soon as the head of the reply is here.

@@ -17,13 +17,16 @@ use crate::desk::settings::{Listen, ModelMap};
 use crate::pool::{Access, Pool};
 use crate::profile::{Fingerprint, ProfileName};
 use crate::router::{
-    self, FreshTokens, KnownOffers, Limits, NoToken, Report, RouterConfig, RouterDeps, Running,
+    self, FreshTokens, KnownOffers, Limits, NoToken, RefusedParameter, Report, RouterConfig,
+    RouterDeps, Running,
 };
 use crate::store::models_cache::{self, KeptModel};
+use crate::store::refused_cache::{self, KeptRefusal};
 use crate::store::state::{State, current_profile};
 use crate::store::{home::Home, live, profiles, switch, usage_cache};
 use crate::system;
 use crate::translate::models::Model;
+use crate::translate::{Parameter, UpstreamKind};
 use crate::upstream::Upstream;
 use crate::usage::Usage;
 
@@ -232,8 +235,14 @@ impl Hands {
                     let _gone = waiter.send(with.clone());
                 }
             }
-            Effect::StartRouter { listen, offers } => {
-                let started = self.start_router(listen, offers, tokens.clone()).await;
+            Effect::StartRouter {
+                listen,
+                offers,
+                refused,
+            } => {
+                let started = self
+                    .start_router(listen, offers, refused, tokens.clone())
+                    .await;
                 tell(&events, started).await;
             }
             Effect::StopRouter => {
@@ -255,6 +264,13 @@ impl Hands {
                 self.precious.spawn_blocking(move || {
                     if let Err(err) = models_cache::write(&home, kept_offers(offers)) {
                         debug!(error = %err, "lists of models not kept");
+                    }
+                });
+            }
+            Effect::KeepRefused(refused) => {
+                self.precious.spawn_blocking(move || {
+                    if let Err(err) = refused_cache::write(&home, &kept_refusals(&refused)) {
+                        debug!(error = %err, "refused parameters not kept");
                     }
                 });
             }
@@ -287,6 +303,7 @@ impl Hands {
         &mut self,
         listen: Listen,
         offers: KnownOffers,
+        refused: Vec<RefusedParameter>,
         tokens: TokenDesk,
     ) -> Event {
         let deps = RouterDeps {
@@ -294,6 +311,7 @@ impl Hands {
             upstream: self.upstream.clone(),
             tokens: Arc::new(tokens),
             offers,
+            refused,
             reports: self.reports.clone(),
         };
         match router::start(
@@ -360,6 +378,35 @@ fn kept_offers(offers: KnownOffers) -> Vec<(ProfileName, Vec<KeptModel>)> {
         .into_iter()
         .map(|(name, models)| (name, models.iter().map(kept).collect()))
         .collect()
+}
+
+/// The parameters that were refused in the last run.
+pub fn read_refused(home: &Home) -> Vec<RefusedParameter> {
+    let refused = |kept: KeptRefusal| {
+        let refused_at = Duration::from_secs(kept.refused_at);
+        Some(RefusedParameter {
+            upstream: UpstreamKind::parse(&kept.upstream)?,
+            model: kept.model,
+            parameter: Parameter::dispensable(&kept.parameter)?,
+            refused_at: SystemTime::UNIX_EPOCH.checked_add(refused_at)?,
+        })
+    };
+    let all = refused_cache::read(home);
+    all.into_iter().filter_map(refused).collect()
+}
+
+fn kept_refusals(refused: &[RefusedParameter]) -> Vec<KeptRefusal> {
+    let kept = |refused: &RefusedParameter| {
+        let since = refused.refused_at.duration_since(SystemTime::UNIX_EPOCH);
+        KeptRefusal {
+            upstream: refused.upstream.as_str().to_owned(),
+            model: refused.model.clone(),
+            parameter: refused.parameter.to_string(),
+            // Before 1970 the clock is wrong, and the refusal is history.
+            refused_at: since.map_or(0, |since| since.as_secs()),
+        }
+    };
+    refused.iter().map(kept).collect()
 }
 
 /// Reads everything that the truth is made of.

@@ -6,7 +6,7 @@ use crate::desk::CodexProcess;
 use crate::desk::settings::Listen;
 use crate::pool::Access;
 use crate::profile::{AuthFile, Fingerprint, Profile, ProfileName};
-use crate::router::{KnownOffers, NoToken, Report, StartError};
+use crate::router::{KnownOffers, NoToken, RefusedParameter, Report, StartError};
 use crate::store::live::Live;
 use crate::store::profiles::Skipped;
 use crate::store::switch::Switched;
@@ -108,9 +108,11 @@ pub enum Effect {
     StartRouter {
         listen: Listen,
         offers: KnownOffers,
+        refused: Vec<RefusedParameter>,
     },
     StopRouter,
     FindCodex,
     KeepUsage,
     KeepModels(KnownOffers),
+    KeepRefused(Vec<RefusedParameter>),
 }

@@ -158,6 +158,7 @@ async fn run(options: Options, back: DeskBack) {
     worker.step(effects::read_disk(&home, 0)).await;
     worker.state.remember_usage(usage_cache::read(&home));
     worker.state.remember_offers(effects::read_offers(&home));
+    worker.state.remember_refused(effects::read_refused(&home));
     worker.publish();
     if options.router {
         worker.obey(Command::TurnRouterOn).await;

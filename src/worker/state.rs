@@ -10,7 +10,7 @@ use super::kept::Kept;
 use crate::desk::settings::Listen;
 use crate::desk::{CodexProcess, Command, Happening, LastRequest, Outcome, RouterState, Settings};
 use crate::profile::{Fingerprint, ProfileName};
-use crate::router::KnownOffers;
+use crate::router::{KnownOffers, RefusedParameter};
 use crate::store::live::Live;
 use crate::store::profiles::Skipped;
 use crate::usage::Usage;
@@ -56,6 +56,8 @@ pub struct AppState {
     codex_looked_at: Option<SystemTime>,
     /// When numbers that are only in memory go to the disk.
     keep_usage_at: Option<SystemTime>,
+    /// Parameters that the router leaves out; kept here for its next start.
+    refused: Vec<RefusedParameter>,
 }
 
 /// Whether usage is polled by itself, or only when asked (for one-shot commands).
@@ -122,6 +124,7 @@ impl AppState {
             is_ending: false,
             codex_looked_at: None,
             keep_usage_at: None,
+            refused: Vec::new(),
         }
     }
 
@@ -320,6 +323,11 @@ impl AppState {
                 kept.models = Some(models);
             }
         }
+    }
+
+    /// Refused parameters from the last run.
+    pub fn remember_refused(&mut self, refused: Vec<RefusedParameter>) {
+        self.refused = refused;
     }
 
     /// What is known of the models of each profile.

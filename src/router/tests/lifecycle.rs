@@ -20,6 +20,7 @@ async fn localhost_is_served_on_both_addresses() {
         upstream: Arc::new(Upstream::new(endpoints(&sim))),
         tokens: rig.tokens.clone(),
         offers: Vec::new(),
+        refused: Vec::new(),
         reports: sender,
     };
     let router = start(config, deps).await.unwrap();
@@ -47,6 +48,7 @@ async fn a_taken_port_is_a_reason_not_to_start() {
         upstream: Arc::new(Upstream::new(endpoints(&rig.sim))),
         tokens: rig.tokens.clone(),
         offers: Vec::new(),
+        refused: Vec::new(),
         reports: sender,
     };
     let err = start(config, deps).await.unwrap_err();

@@ -18,6 +18,7 @@ use crate::usage::{Usage, Window};
 mod azure;
 mod bodies;
 mod chat;
+mod compaction;
 mod completions;
 mod dropped;
 mod errors;
@@ -30,6 +31,7 @@ mod known_faults;
 mod lifecycle;
 mod messages;
 mod models;
+mod parameters;
 mod passthrough;
 mod streams;
 mod websocket;
@@ -45,6 +47,13 @@ struct Rig {
     reports: mpsc::Receiver<Report>,
     pool: watch::Sender<Arc<Pool>>,
     tokens: Arc<Tokens>,
+}
+
+/// What an earlier run has learned.
+#[derive(Default)]
+struct Known {
+    offers: KnownOffers,
+    refused: Vec<RefusedParameter>,
 }
 
 impl Rig {
@@ -87,18 +96,18 @@ impl Rig {
         members: Vec<Member>,
         limits: Limits,
     ) -> Self {
-        Self::with_offers(sim, endpoints, members, limits, Vec::new()).await
+        Self::knowing(sim, endpoints, members, limits, Known::default()).await
     }
 
-    async fn with_offers(
+    async fn knowing(
         sim: Arc<Simulator>,
         endpoints: Endpoints,
         members: Vec<Member>,
         limits: Limits,
-        offers: KnownOffers,
+        known: Known,
     ) -> Self {
         let models = ModelMap::default();
-        Self::with_everything(sim, endpoints, members, limits, offers, models, true).await
+        Self::with_everything(sim, endpoints, members, limits, known, models, true).await
     }
 
     /// One ChatGPT account, and the user's own names for models.
@@ -107,7 +116,16 @@ impl Rig {
         let members = vec![member(name, access(&sim.auth_json(name)), 0)];
         let (endpoints, limits) = (endpoints(&sim), Limits::default());
         let models = ModelMap::parse(models).unwrap();
-        Self::with_everything(sim, endpoints, members, limits, vec![], models, true).await
+        Self::with_everything(
+            sim,
+            endpoints,
+            members,
+            limits,
+            Known::default(),
+            models,
+            true,
+        )
+        .await
     }
 
     async fn with_everything(
@@ -115,7 +133,7 @@ impl Rig {
         endpoints: Endpoints,
         members: Vec<Member>,
         limits: Limits,
-        offers: KnownOffers,
+        known: Known,
         models: ModelMap,
         websocket: bool,
     ) -> Self {
@@ -136,7 +154,8 @@ impl Rig {
             pool: pool_of_router,
             upstream,
             tokens: tokens.clone(),
-            offers,
+            offers: known.offers,
+            refused: known.refused,
             reports: sender,
         };
         let router = start(config, deps).await.unwrap();
@@ -211,7 +230,7 @@ impl Rig {
                     attempts.push((outcome.profile.to_string(), outcome.result));
                 }
                 Report::Request(request) => done = Some(request),
-                Report::Models { .. } => {}
+                Report::Models { .. } | Report::Refused(_) => {}
             }
         }
         (attempts, done.unwrap())

@@ -129,8 +129,12 @@ async fn a_list_of_an_earlier_run_is_served_at_once_and_renewed_behind_it() {
         ProfileName::parse("work").unwrap(),
         [model("gpt-old")].into(),
     )];
+    let known = Known {
+        offers: known,
+        ..Known::default()
+    };
     let endpoints = endpoints(&sim);
-    let mut rig = Rig::with_offers(sim, endpoints, members, Limits::default(), known).await;
+    let mut rig = Rig::knowing(sim, endpoints, members, Limits::default(), known).await;
     let (_, _, body) = get(&rig, "/v1/models").await;
     assert_eq!(ids(&body), ["gpt-old"]);
     let report = tokio::time::timeout(PATIENCE, rig.reports.recv()).await;

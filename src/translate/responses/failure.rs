@@ -62,6 +62,13 @@ impl Failure {
         failure.or_message("the upstream refused the request without saying why")
     }
 
+    /// The parameter that is not supported, whatever its value; as the upstream wrote it.
+    pub fn unsupported_parameter(&self) -> Option<&str> {
+        let says = self.code.as_deref() == Some("unsupported_parameter")
+            || self.message.contains(UNSUPPORTED);
+        self.param.as_deref().filter(|_| says)
+    }
+
     /// The stream ended before the upstream said that it had finished.
     pub fn truncated() -> Self {
         Self {
@@ -172,7 +179,7 @@ impl Failure {
     fn saying(message: &str) -> Self {
         Self {
             message: message.to_owned(),
-            param: unsupported_parameter(message).map(str::to_owned),
+            param: parameter_in(message).map(str::to_owned),
             retry_after: retry_after(message),
             ..Self::default()
         }
@@ -206,11 +213,14 @@ fn seconds(value: Option<&Value>) -> Option<u64> {
         .map(|seconds| seconds as u64)
 }
 
+const UNSUPPORTED: &str = "Unsupported parameter: ";
+
 /// The field in "Unsupported parameter: max_output_tokens", which is all that the ChatGPT backend says.
-fn unsupported_parameter(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once("Unsupported parameter: ")?;
-    let is_name =
-        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '[' | ']');
+fn parameter_in(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once(UNSUPPORTED)?;
+    let is_name = |letter: char| {
+        letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.' | '[' | ']')
+    };
     let rest = rest.trim_start_matches(['\'', '"', '`']);
     let end = rest.find(|letter| !is_name(letter)).unwrap_or(rest.len());
     rest.get(..end)

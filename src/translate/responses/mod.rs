@@ -5,6 +5,7 @@
 //! `output` of a terminal event that the ChatGPT backend leaves empty.
 
 mod answer;
+mod compaction;
 mod create;
 mod event;
 mod failure;
@@ -14,6 +15,7 @@ mod request;
 mod terminal;
 
 pub use answer::ResponsesAnswer;
+pub use compaction::{compaction_of_response, with_compaction_trigger};
 pub use create::{ClientMessage, Create, finished_item, finished_response, is_reasoning};
 pub use event::EventKind;
 pub use failure::Failure;

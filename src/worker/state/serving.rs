@@ -29,6 +29,7 @@ impl AppState {
                 vec![Effect::StartRouter {
                     listen,
                     offers: self.offers(),
+                    refused: self.refused.clone(),
                 }]
             }
         }
@@ -72,6 +73,10 @@ impl AppState {
                 }
                 None => Vec::new(),
             },
+            Report::Refused(all) => {
+                self.refused.clone_from(&all);
+                vec![Effect::KeepRefused(all)]
+            }
             Report::Request(done) => {
                 self.router.requests += 1;
                 debug!(

@@ -70,7 +70,7 @@ async fn turned_off_it_is_426_so_that_codex_falls_back_at_once() {
         endpoints,
         members,
         limits,
-        vec![],
+        Known::default(),
         ModelMap::default(),
         false,
     )

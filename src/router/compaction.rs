@@ -1,0 +1,156 @@
+//! `POST /v1/responses/compact`: a conversation becomes one item that stands for it.
+//!
+//! An upstream that has this endpoint gets the body as it came. One that has none, like the ChatGPT backend since August 2026,
+//! is asked by an ordinary request that ends with a trigger, and the item is folded back into the endpoint's own answer.
+//!
+//! What stands in the item is sealed for the account that made it, and for others of its workspace. The choice among profiles
+//! knows no conversations, so the next turn may reach another account, which refuses the item with 400
+//! `invalid_encrypted_content`: Codex shows that, and nothing is made up in its place.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, StatusCode};
+
+use super::House;
+use super::ask::Ask;
+use super::attempt::Content;
+use super::body::RequestBody;
+use super::reply::Refusal;
+use super::report::Record;
+use super::responses::{collected, note_served, understood};
+use super::search;
+use super::serve::Answered;
+use super::setback::Said;
+use super::translated;
+use crate::translate::Failure;
+use crate::translate::responses::compaction_of_response;
+use crate::upstream::Service;
+
+/// How long a service that has no such endpoint is not asked for it again.
+const GONE_LASTS: Duration = Duration::from_secs(6 * 3_600);
+
+/// Which services were seen to lack the endpoint, and when.
+#[derive(Debug, Default)]
+pub(super) struct Lacking(Mutex<Vec<(Service, Instant)>>);
+
+impl Lacking {
+    pub(super) fn has(&self, service: Service, now: Instant) -> bool {
+        self.with(|all| {
+            all.iter()
+                .any(|(lacking, at)| *lacking == service && now < *at + GONE_LASTS)
+        })
+    }
+
+    pub(super) fn note(&self, service: Service, now: Instant) {
+        self.with(|all| {
+            all.retain(|(lacking, _)| *lacking != service);
+            all.push((service, now));
+        });
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Vec<(Service, Instant)>) -> T) -> T {
+        // A panic elsewhere leaves the list as usable as it was.
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Whether it is the endpoint that is not there, and not something that the request names.
+pub(super) fn says_no_endpoint(said: &Said) -> bool {
+    let failure = &said.failure;
+    match &said.reply {
+        Some((StatusCode::METHOD_NOT_ALLOWED, ..)) => true,
+        Some((StatusCode::NOT_FOUND, ..)) => {
+            let is_about_path = matches!(failure.code.as_deref(), None | Some("unknown_url"));
+            is_about_path && failure.param.is_none() && !failure.message.contains("tem with id")
+        }
+        _ => false,
+    }
+}
+
+pub(super) async fn answer(
+    house: &Arc<House>,
+    head: &HeaderMap,
+    body: RequestBody,
+    record: &mut Record,
+) -> Result<Answered, Refusal> {
+    let (request, bytes, client) = understood(house, head, body.bytes, record)?;
+    let mut ask = Ask::of_compaction(request, bytes, client, body.held);
+    let mut opening = search::first_good(house, &mut ask, record).await?;
+    let headers = ask.client.reply_headers(&opening.headers);
+    let document = match opening.content {
+        Content::Whole(document) => {
+            note_served(&document, &mut opening.attempt, record);
+            document
+        }
+        Content::Events(source) => {
+            let response = collected(house, ask, source, &mut opening.attempt, record).await?;
+            let folded = compaction_of_response(&response);
+            let folded = folded.ok_or_else(|| Refusal::Failed(Box::new(not_compacted())))?;
+            folded.into()
+        }
+    };
+    Ok(translated::document(document, headers))
+}
+
+fn not_compacted() -> Failure {
+    Failure {
+        code: Some("upstream_compaction_missing".to_owned()),
+        kind: Some("upstream_error".to_owned()),
+        message: "the upstream answered without compacting the conversation".to_owned(),
+        ..Failure::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_endpoint_is_remembered_for_a_while() {
+        let lacking = Lacking::default();
+        let now = Instant::now();
+        assert!(!lacking.has(Service::ChatGpt, now));
+        lacking.note(Service::ChatGpt, now);
+        assert!(lacking.has(Service::ChatGpt, now));
+        assert!(!lacking.has(Service::OpenAi, now));
+        assert!(!lacking.has(Service::ChatGpt, now + GONE_LASTS));
+    }
+
+    #[test]
+    fn not_every_404_means_that_the_endpoint_is_gone() {
+        for (status, body, is_gone) in [
+            (404, r#"{"detail":"Not Found"}"#, true),
+            (
+                404,
+                r#"{"error":{"message":"Invalid URL (POST /v1/responses/compact)","type":"invalid_request_error","param":null,"code":null}}"#,
+                true,
+            ),
+            (
+                404,
+                r#"{"error":{"message":"Invalid URL","code":"unknown_url"}}"#,
+                true,
+            ),
+            (404, "404 page not found", true),
+            (405, "", true),
+            (
+                404,
+                "Item with id 'rs_1' not found. Items are not persisted when `store` is set to false.",
+                false,
+            ),
+            (
+                404,
+                r#"{"error":{"message":"No such file","code":"file_not_found"}}"#,
+                false,
+            ),
+            (400, r#"{"detail":"Not Found"}"#, false),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let said = Said {
+                failure: Failure::from_body(body.as_bytes()),
+                reply: Some((status, HeaderMap::new(), body.into())),
+            };
+            assert_eq!(says_no_endpoint(&said), is_gone, "{status} {body}");
+        }
+    }
+}
