@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 use serde_json::Value;
 
+pub mod document;
 pub mod pace;
 
 pub use pace::{Forecast, Pace};

@@ -22,6 +22,8 @@ const TURN_METADATA: HeaderName = HeaderName::from_static("x-codex-turn-metadata
 pub(super) struct Client {
     /// The Codex CLI, its extension or app: its own words pass in both directions.
     pub(super) is_codex: bool,
+    /// As it asks for models: without a suffix.
+    codex_version: Option<String>,
     /// What passes on to the upstream.
     headers: HeaderMap,
 }
@@ -42,7 +44,15 @@ impl Client {
         if let Some(value) = head.get(OPENAI_BETA) {
             headers.insert(OPENAI_BETA, value.clone());
         }
-        Self { is_codex, headers }
+        Self {
+            is_codex,
+            codex_version: codex_version(head).filter(|_| is_codex),
+            headers,
+        }
+    }
+
+    pub(super) fn codex_version(&self) -> Option<&str> {
+        self.codex_version.as_deref()
     }
 
     /// A client of a dialect that Codex does not speak: whatever it calls itself, it gets the public form.
@@ -55,6 +65,7 @@ impl Client {
         }
         Self {
             is_codex: false,
+            codex_version: None,
             headers,
         }
     }
@@ -113,6 +124,15 @@ pub(super) fn content_type_of(head: &HeaderMap) -> &str {
     told.and_then(Result::ok).unwrap_or_default()
 }
 
+/// `0.169.0` in `codex_exec/0.169.0-beta.1 (Linux)`.
+fn codex_version(head: &HeaderMap) -> Option<String> {
+    let (_, rest) = head.get(USER_AGENT)?.to_str().ok()?.split_once('/')?; // no text: no version
+    let is_part = |letter: char| letter.is_ascii_digit() || letter == '.';
+    let end = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
+    let version = rest.get(..end).filter(|version| !version.is_empty());
+    version.map(str::to_owned)
+}
+
 /// A conversation id is a UUID; this is for keys that people make up.
 const MAX_SESSION_BYTES: usize = 128;
 
@@ -129,7 +149,9 @@ fn names_session(name: &str) -> bool {
 }
 
 fn is_codex_own(name: &str) -> bool {
-    name.starts_with("x-codex-")
+    // Which backend the account of the local login lives at; by its name, nobody says so.
+    let is_of_account = name == "x-codex-routing-hint";
+    (name.starts_with("x-codex-") && !is_of_account)
         || matches!(
             name,
             "originator"
@@ -144,18 +166,36 @@ fn is_codex_own(name: &str) -> bool {
         )
 }
 
+/// `x-models-etag` is not among them: it must name the list that we gave ([`super::models::etag_for`]).
 fn is_for_codex(name: &str) -> bool {
     name.starts_with("x-codex-")
+        || is_limit(name)
         || matches!(
             name,
             "content-type"
-                | "x-models-etag"
                 | "x-reasoning-included"
                 | "x-oai-request-id"
                 | "cf-ray"
                 | "x-openai-authorization-error"
                 | "x-error-json"
         )
+}
+
+/// A limit of its own has a family of headers of its own, such as `x-fake-primary-used-percent`
+/// (`openai/codex: codex-rs/codex-api/src/rate_limits.rs`).
+fn is_limit(name: &str) -> bool {
+    const ENDS: [&str; 9] = [
+        "-primary-used-percent",
+        "-primary-window-minutes",
+        "-primary-reset-at",
+        "-primary-reset-after-seconds",
+        "-secondary-used-percent",
+        "-secondary-window-minutes",
+        "-secondary-reset-at",
+        "-secondary-reset-after-seconds",
+        "-limit-name",
+    ];
+    name.starts_with("x-") && ENDS.iter().any(|end| name.ends_with(end))
 }
 
 /// Whose key it is, is nobody's business but the owner's.
@@ -249,6 +289,126 @@ mod tests {
         );
     }
 
+    const SESSION: [&str; 6] = [
+        "session_id",
+        "session-id",
+        "thread_id",
+        "thread-id",
+        "conversation_id",
+        "x-client-request-id",
+    ];
+    const TURN: [&str; 8] = [
+        "x-codex-turn-state",
+        "x-codex-turn-metadata",
+        "x-codex-beta-features",
+        "x-codex-window-id",
+        "x-codex-parent-thread-id",
+        "x-codex-installation-id",
+        "x-codex-inference-call-id",
+        "x-openai-subagent",
+    ];
+    const SELF: [&str; 3] = ["originator", "user-agent", "version"];
+    const FLAGS: [&str; 6] = [
+        "openai-beta",
+        "x-openai-memgen-request",
+        "x-oai-attestation",
+        "x-openai-internal-codex-responses-lite",
+        "x-openai-internal-codex-residency",
+        "x-responsesapi-include-timing-metrics",
+    ];
+
+    #[test]
+    fn each_group_of_codexs_headers_goes_up_and_only_the_session_of_others() {
+        let groups: [&[&'static str]; 4] = [&SESSION, &TURN, &SELF, &FLAGS];
+        for name in groups.concat() {
+            let value = if name == "user-agent" {
+                "codex_exec/1"
+            } else {
+                "codex_x"
+            };
+            let mut head = map(&[("originator", "codex_exec")]);
+            head.extend(map(&[(name, value)]));
+            let client = Client::of(&head);
+            for service in [Service::ChatGpt, Service::OpenAi] {
+                let headers = client.upstream_headers(service, true, None);
+                assert_eq!(headers[name], value, "{name}");
+            }
+            let sdk = Client::of(&map(&[(name, "sdk")]));
+            let headers = sdk.upstream_headers(Service::ChatGpt, true, None);
+            assert_eq!(
+                headers.contains_key(name),
+                SESSION.contains(&name),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_the_account_of_the_local_login_stays_here() {
+        let head = map(&[
+            ("originator", "codex_exec"),
+            ("x-codex-routing-hint", "canary"),
+            ("x-openai-account-routing-override", "canary"),
+        ]);
+        let headers = Client::of(&head).upstream_headers(Service::ChatGpt, true, None);
+        assert_eq!(names(&headers), ["originator"]);
+    }
+
+    #[test]
+    fn each_group_that_codex_reads_comes_back_to_it_alone() {
+        let limits = [
+            "x-codex-primary-used-percent",
+            "x-codex-secondary-reset-at",
+            "x-codex-credits-balance",
+            "x-codex-active-limit",
+            "x-codex-promo-message",
+            "x-codex-plan-type",
+            "x-codex-rate-limit-reached-type",
+            "x-fake-primary-used-percent",
+            "x-fake-secondary-window-minutes",
+            "x-fake-limit-name",
+        ];
+        let turn = ["x-codex-turn-state", "x-reasoning-included"];
+        let errors = [
+            "x-oai-request-id",
+            "cf-ray",
+            "x-openai-authorization-error",
+            "x-error-json",
+        ];
+        let groups: [&[&'static str]; 3] = [&limits, &turn, &errors];
+        let codex = Client::of(&map(&[("originator", "codex_cli_rs")]));
+        let sdk = Client::of(&map(&[]));
+        for name in groups.concat() {
+            let reply = map(&[(name, "1")]);
+            assert_eq!(codex.reply_headers(&reply), reply, "{name}");
+            assert!(sdk.reply_headers(&reply).is_empty(), "{name}");
+        }
+        for name in ["x-primary", "fake-limit-name", "x-models-etag"] {
+            assert!(
+                codex.reply_headers(&map(&[(name, "1")])).is_empty(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_version_of_codex_is_the_one_that_it_asks_for_models_with() {
+        let version = |agent: &'static str| {
+            let client = Client::of(&map(&[("user-agent", agent)]));
+            client.codex_version().map(str::to_owned)
+        };
+        assert_eq!(
+            version("codex_exec/0.169.0 (Linux)").as_deref(),
+            Some("0.169.0")
+        );
+        assert_eq!(
+            version("codex-tui/0.170.0-alpha.2 (x)").as_deref(),
+            Some("0.170.0")
+        );
+        assert_eq!(version("codex_exec"), None);
+        assert_eq!(version("OpenAI/Python 3.52.0"), None);
+    }
+
     #[test]
     fn other_clients_bring_their_session_and_nothing_of_codex() {
         let mut head = map(&NEVER);
@@ -301,7 +461,6 @@ mod tests {
                 "openai-model",
                 "retry-after",
                 "x-codex-primary-used-percent",
-                "x-models-etag",
                 "x-ratelimit-remaining-tokens"
             ]
         );

@@ -22,6 +22,7 @@ use crate::upstream::Upstream;
 
 mod accept;
 mod access;
+mod allowance;
 mod answer;
 mod arrival;
 mod ask;

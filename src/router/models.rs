@@ -6,14 +6,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::{ETAG, HeaderValue};
-use http::{Response, Uri};
+use bytes::Bytes;
+use http::header::{ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use http::{Response, StatusCode, Uri};
+use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 use tracing::debug;
 
 use super::House;
 use super::access::{bearer_of, fresh_access, has_run_out, service_of};
 use super::answer::AnswerBody;
+use super::headers::Client;
 use super::offers;
 use super::reply::{self, Refusal};
 use crate::pool::{Member, choose};
@@ -60,19 +63,26 @@ pub(super) struct Listed {
     pub(super) etag: Option<HeaderValue>,
 }
 
-pub(super) async fn list(house: &Arc<House>, uri: &Uri) -> Response<AnswerBody> {
+pub(super) async fn list(house: &Arc<House>, uri: &Uri, head: &HeaderMap) -> Response<AnswerBody> {
     if let Some(client_version) = client_version(uri) {
         let found = listed(house, &client_version).await;
-        return match found.filter(|listed| listed.document.is_codex) {
-            Some(listed) => {
-                let mut reply = reply::json(listed.document.raw.clone());
-                if let Some(etag) = &listed.etag {
-                    reply.headers_mut().insert(ETAG, etag.clone());
-                }
-                reply
+        let found = found.filter(|listed| listed.document.is_codex);
+        let (body, etag) = match &found {
+            Some(listed) => (listed.document.raw.clone(), listed.tag()),
+            None => {
+                let built_in = Bytes::from(codex_list(BUILT_IN));
+                (built_in.clone(), tag_of(&built_in))
             }
-            None => reply::json(codex_list(BUILT_IN)),
         };
+        let mut reply = if has_already(head, &etag) {
+            let mut reply = Response::new(AnswerBody::whole(Bytes::new()));
+            *reply.status_mut() = StatusCode::NOT_MODIFIED;
+            reply
+        } else {
+            reply::json(body)
+        };
+        reply.headers_mut().insert(ETAG, etag);
+        return reply;
     }
     let known = offers::all(house).await;
     let slugs = known.iter().flat_map(|listed| listed.document.listable());
@@ -224,6 +234,40 @@ async fn fetch(house: &House, member: &Member, client_version: &str) -> Result<L
         document: ModelDocument::read(document.body).map_err(|err| err.to_string())?,
         etag: document.etag,
     })
+}
+
+impl Listed {
+    /// The upstream's own, else one of ours.
+    fn tag(&self) -> HeaderValue {
+        let own = self.etag.clone();
+        own.unwrap_or_else(|| tag_of(&self.document.raw))
+    }
+}
+
+/// A strong validator (RFC 9110 section 8.8.3): the same for the same bytes.
+fn tag_of(document: &[u8]) -> HeaderValue {
+    let digest = Sha256::digest(document);
+    let start = digest.iter().take(8);
+    let hex: String = start.map(|byte| format!("{byte:02x}")).collect();
+    HeaderValue::try_from(format!("\"{hex}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// Whether the client says that it has this document (RFC 9110 section 13.1.2; weak comparison).
+fn has_already(head: &HeaderMap, etag: &HeaderValue) -> bool {
+    let strong = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag).to_vec();
+    let etag = strong(etag.as_bytes());
+    head.get_all(IF_NONE_MATCH).iter().any(|value| {
+        let mut tags = value.as_bytes().split(|byte| *byte == b',');
+        tags.any(|tag| tag.trim_ascii() == b"*" || strong(tag.trim_ascii()) == etag)
+    })
+}
+
+/// What Codex must hear with an answer about its list of models: it fetches the list again whenever the tag differs from the one
+/// that it was given, and the account that answers may have another list than the one that was asked.
+pub(super) fn etag_for(house: &House, client: &Client) -> Option<HeaderValue> {
+    let version = client.codex_version()?;
+    let listed = house.catalogue.known(version, Duration::MAX)??;
+    listed.document.is_codex.then(|| listed.tag())
 }
 
 impl Catalogue {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use super::ask::Ask;
 use super::attempt::{Attempt, Content};
@@ -16,13 +16,15 @@ use super::serve::{Answered, Streamed, unix_secs};
 use super::source::Source;
 use super::translated;
 use super::voice::Voice;
-use super::{House, search, whole};
+use super::{House, models, search, whole};
 use crate::translate::AnswerCollector;
 use crate::translate::models::with_model;
 use crate::translate::responses::{
     OutputRecord, ResponsesAnswer, ResponsesRequest, TokenUsage, without_owner,
 };
 use crate::upstream::Service;
+
+const MODELS_ETAG: HeaderName = HeaderName::from_static("x-models-etag");
 
 pub(super) async fn answer(
     house: &Arc<House>,
@@ -33,7 +35,10 @@ pub(super) async fn answer(
     let (request, bytes, client) = understood(house, head, body.bytes, record)?;
     let mut ask = Ask::of_responses(request, bytes, client, body.held);
     let mut opening = search::first_good(house, &mut ask, record).await?;
-    let headers = ask.client.reply_headers(&opening.headers);
+    let mut headers = ask.client.reply_headers(&opening.headers);
+    if let Some(etag) = models::etag_for(house, &ask.client) {
+        headers.insert(MODELS_ETAG, etag);
+    }
     let source = match opening.content {
         Content::Events(source) => source,
         Content::Whole(body) => {

@@ -25,9 +25,13 @@ pub(super) enum Route {
     Models,
     /// One model, by its name as it stands in the path; names may contain slashes.
     Model(String),
+    /// What is left, for Codex.
+    Usage,
     Health,
 }
 
+/// Where Codex asks for its usage, by whether its base names the ChatGPT backend.
+const USAGE: [&str; 2] = ["/backend-api/wham/usage", "/api/codex/usage"];
 /// Clients are pointed at the root, at `/v1`, at what stands in for the ChatGPT backend, or at Azure's two roots.
 const PREFIXES: [&str; 5] = ["/v1", "/backend-api/codex", "/openai/v1", "/openai", ""];
 /// Below these stands everything; below the others what their own clients ask for.
@@ -48,6 +52,9 @@ pub(super) fn find(head: &Parts) -> Result<Route, Refusal> {
     let path = head.uri.path();
     if path == "/health" {
         return only(&head.method, &Method::GET, Route::Health);
+    }
+    if USAGE.contains(&path) {
+        return only(&head.method, &Method::GET, Route::Usage);
     }
     let path = match azure::deployed(path) {
         None => path,
@@ -195,6 +202,10 @@ mod tests {
             assert_eq!(found("POST", &path), Ok(route));
         }
         assert_eq!(found("GET", "/health"), Ok(Route::Health));
+        for path in ["/backend-api/wham/usage", "/api/codex/usage"] {
+            assert_eq!(found("GET", path), Ok(Route::Usage));
+            assert_eq!(found("POST", path), Err(405));
+        }
     }
 
     #[test]
@@ -251,6 +262,8 @@ mod tests {
             "/openai/images/edits",
             "/v2/responses",
             "/backend-api/responses",
+            "/backend-api/wham/accounts/check",
+            "/wham/usage",
         ] {
             assert_eq!(found("POST", path), Err(404), "{path}");
         }

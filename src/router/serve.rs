@@ -26,7 +26,8 @@ use super::stream::EventBody;
 use super::voice::Voice;
 use super::websocket::{self, Handover};
 use super::{
-    House, azure, body, chat, compaction, completions, forward, images, messages, models, responses,
+    House, allowance, azure, body, chat, compaction, completions, forward, images, messages,
+    models, responses,
 };
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -114,7 +115,8 @@ async fn answer(
         Ok(Route::Models) if messages::is_spoken(head.uri.path(), &head.headers) => {
             Ok(models::anthropic(house, &head.uri).await)
         }
-        Ok(Route::Models) => Ok(models::list(house, &head.uri).await),
+        Ok(Route::Models) => Ok(models::list(house, &head.uri, &head.headers).await),
+        Ok(Route::Usage) => Ok(allowance::report(house)),
         Ok(Route::Model(id)) if messages::is_spoken(head.uri.path(), &head.headers) => {
             models::one_of_anthropic(house, id).await
         }
@@ -164,7 +166,7 @@ fn admit(guard: &Guard, head: &Parts) -> Result<Route, Refusal> {
         | Route::Forward(_) => {
             guard::check_json(&head.headers)?;
         }
-        Route::Models | Route::Model(_) | Route::Health | Route::Socket => {}
+        Route::Models | Route::Model(_) | Route::Usage | Route::Health | Route::Socket => {}
     }
     guard::check_keys(&head.headers)?;
     Ok(route)

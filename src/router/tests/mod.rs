@@ -18,6 +18,7 @@ use crate::usage::{Usage, Window};
 mod azure;
 mod bodies;
 mod chat;
+mod codex;
 mod compaction;
 mod completions;
 mod dropped;

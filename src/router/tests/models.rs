@@ -253,3 +253,28 @@ async fn a_refusal_that_is_hours_old_and_an_account_that_is_switched_off_count_f
     let (_, _, body) = get(&rig, "/v1/models").await;
     assert_eq!(ids(&body), ["gpt-x"]);
 }
+
+#[tokio::test]
+async fn codex_that_has_the_list_is_told_so() {
+    let rig = Rig::over(["work"]).await;
+    let ask = async |rig: &Rig, tag: Option<&str>| {
+        let mut request = http().get(rig.url("/v1/models?client_version=0.169.0"));
+        if let Some(tag) = tag {
+            request = request.header("if-none-match", tag);
+        }
+        let reply = request.send().await.unwrap();
+        let (status, etag) = (reply.status().as_u16(), header(&reply, "etag").unwrap());
+        (status, etag, reply.bytes().await.unwrap().len())
+    };
+    let (status, etag, bytes) = ask(&rig, None).await;
+    assert!(status == 200 && bytes > 0);
+    assert_eq!(ask(&rig, Some(&etag)).await, (304, etag.clone(), 0));
+    let several = format!("\"other\", {etag}");
+    assert_eq!(ask(&rig, Some(&several)).await.0, 304);
+    assert_eq!(ask(&rig, Some("\"other\"")).await.0, 200);
+
+    let nowhere = Rig::nowhere("work").await;
+    let (status, etag, _) = ask(&nowhere, None).await;
+    assert_eq!(status, 200, "the built-in list has a tag as well");
+    assert_eq!(ask(&nowhere, Some(&etag)).await.0, 304);
+}
