@@ -1,20 +1,24 @@
 //! One client's request, ready to be sent to any kind of upstream.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use memchr::memmem;
 use serde_json::{Map, Value};
 
+use super::access::{Form, Wire};
 use super::body::Held;
 use super::headers::Client;
 use super::search::Asker;
 use super::websocket::Line;
 use crate::translate::chat::ChatRequest;
+use crate::translate::chat_upstream::{ChatAsked, chat_from_responses};
 use crate::translate::dropped::{OwnNames, once_each};
 use crate::translate::images::ImageRequest;
 use crate::translate::messages::MessagesRequest;
-use crate::translate::responses::{Create, ResponsesRequest, is_reasoning};
+use crate::translate::models::with_model;
+use crate::translate::responses::{Create, ResponsesRequest, is_reasoning, not_an_object};
 use crate::translate::{RequestError, UpstreamKind, rules};
-use crate::upstream::Service;
 
 pub(super) struct Ask {
     pub(super) model: String,
@@ -32,7 +36,10 @@ pub(super) struct Ask {
     dropped: Vec<String>,
     /// What the client calls the fields of a translated body.
     own_names: OwnNames,
-    prepared: [Option<Prepared>; 2],
+    /// What only Chat has a word for.
+    chat_only: Map<String, Value>,
+    /// What was made last.
+    prepared: Option<(Form, Prepared)>,
     /// The room that the body takes; given back when no further profile can be asked.
     _held: Held,
 }
@@ -54,6 +61,8 @@ enum Shape {
 pub(super) struct Prepared {
     pub(super) body: Bytes,
     pub(super) dropped: Vec<String>,
+    /// What the answer of a chat is read by; none for an upstream that speaks Responses.
+    pub(super) asked: Option<Arc<ChatAsked>>,
 }
 
 impl Ask {
@@ -75,7 +84,8 @@ impl Ask {
             shape: Shape::Translated(std::mem::take(&mut request.body)),
             dropped: std::mem::take(&mut request.dropped),
             own_names: std::mem::take(&mut request.own_names),
-            prepared: [None, None],
+            chat_only: std::mem::take(&mut request.chat_only),
+            prepared: None,
             _held: held,
         }
     }
@@ -98,7 +108,8 @@ impl Ask {
             shape: Shape::Translated(std::mem::take(&mut request.body)),
             dropped: std::mem::take(&mut request.dropped),
             own_names: std::mem::take(&mut request.own_names),
-            prepared: [None, None],
+            chat_only: Map::new(),
+            prepared: None,
             _held: held,
         }
     }
@@ -121,7 +132,8 @@ impl Ask {
             shape: Shape::Translated(request.body.clone()),
             dropped,
             own_names: OwnNames::default(),
-            prepared: [None, None],
+            chat_only: Map::new(),
+            prepared: None,
             _held: held,
         }
     }
@@ -142,7 +154,8 @@ impl Ask {
             shape: Shape::Own(body),
             dropped: Vec::new(),
             own_names: OwnNames::default(),
-            prepared: [None, None],
+            chat_only: Map::new(),
+            prepared: None,
             _held: held,
         }
     }
@@ -165,7 +178,8 @@ impl Ask {
             shape: Shape::Message { create, before },
             dropped: Vec::new(),
             own_names: OwnNames::default(),
-            prepared: [None, None],
+            chat_only: Map::new(),
+            prepared: None,
             _held: held,
         }
     }
@@ -200,12 +214,17 @@ impl Ask {
                 create.message(before)
             };
             let dropped = self.dropped.clone();
-            return Ok(Some(Prepared { body, dropped }));
+            return Ok(Some(Prepared {
+                body,
+                dropped,
+                asked: None,
+            }));
         }
         let (body, adapted) = rules::adapt_bytes(UpstreamKind::ChatGpt, &create.body(before))?;
         Ok(Some(Prepared {
             body: create.message_of_body(&body, leans),
             dropped: self.dropped.iter().cloned().chain(adapted).collect(),
+            asked: None,
         }))
     }
 
@@ -249,7 +268,7 @@ impl Ask {
                     return false;
                 }
                 self.dropped.push("input[].reasoning".to_owned());
-                self.prepared = [None, None];
+                self.prepared = None;
                 return true;
             }
         };
@@ -263,7 +282,7 @@ impl Ask {
         }
         self.dropped
             .push(self.own_names.of("input[].reasoning").to_owned());
-        self.prepared = [None, None];
+        self.prepared = None;
         true
     }
 
@@ -271,9 +290,12 @@ impl Ask {
         matches!(self.shape, Shape::Own(_) | Shape::Message { .. })
     }
 
-    /// Whether this service answers with one document instead of events.
-    pub(super) fn is_whole_from(&self, service: Service) -> bool {
-        self.is_responses() && !self.is_stream && service == Service::OpenAi
+    /// Whether the upstream answers with one document instead of events.
+    pub(super) fn is_whole_from(&self, form: &Form) -> bool {
+        self.is_responses()
+            && !self.is_stream
+            && form.kind != UpstreamKind::ChatGpt
+            && form.wire == Wire::Responses
     }
 
     /// Whether the client reads the upstream's own events, failures included.
@@ -281,47 +303,77 @@ impl Ask {
         self.is_responses() && self.is_stream
     }
 
-    /// The body for this service; made once.
+    /// The body in this form; made once.
     ///
     /// # Errors
     /// When the request cannot be made fit for it.
-    pub(super) fn prepare(&mut self, service: Service) -> Result<Prepared, RequestError> {
-        let place = match service {
-            Service::ChatGpt => 0,
-            Service::OpenAi => 1,
-        };
-        if let Some(Some(prepared)) = self.prepared.get(place) {
+    pub(super) fn prepare(&mut self, form: &Form) -> Result<Prepared, RequestError> {
+        if let Some((_, prepared)) = self.prepared.as_ref().filter(|(made, _)| made == form) {
             return Ok(prepared.clone());
         }
-        let kind = match service {
-            Service::ChatGpt => UpstreamKind::ChatGpt,
-            Service::OpenAi => UpstreamKind::OpenAi,
+        let prepared = match form.wire {
+            Wire::Responses => self.in_responses(form)?,
+            Wire::Chat => self.in_chat(form)?,
         };
+        self.prepared = Some((form.clone(), prepared.clone()));
+        Ok(prepared)
+    }
+
+    fn in_responses(&self, form: &Form) -> Result<Prepared, RequestError> {
         let (body, adapted) = match &self.shape {
-            // Codex speaks to its own backend: not one byte is ours to change.
+            // Codex speaks to its own backend: not one byte is ours to change, but for a name that only we know.
             Shape::Own(body) if self.client.is_codex => (body.clone(), Vec::new()),
-            Shape::Own(body) => rules::adapt_bytes(kind, body)?,
+            Shape::Own(body) => rules::adapt_bytes(form.kind, body)?,
             Shape::Message { create, before } if self.client.is_codex => {
                 (create.body(before), Vec::new())
             }
-            Shape::Message { create, before } => rules::adapt_bytes(kind, &create.body(before))?,
+            Shape::Message { create, before } => {
+                rules::adapt_bytes(form.kind, &create.body(before))?
+            }
             Shape::Translated(map) => {
                 let mut map = map.clone();
-                let dropped = rules::adapt(kind, &mut map);
+                let dropped = rules::adapt(form.kind, &mut map);
                 (Bytes::from(Value::Object(map).to_string()), dropped)
             }
         };
-        let adapted = adapted
+        let body = if form.name == self.model {
+            body
+        } else {
+            with_model(&body, &form.name)?
+        };
+        Ok(Prepared {
+            body,
+            dropped: self.told(self.dropped.iter().cloned(), &adapted),
+            asked: None,
+        })
+    }
+
+    fn in_chat(&self, form: &Form) -> Result<Prepared, RequestError> {
+        let map = match &self.shape {
+            Shape::Own(body) => {
+                serde_json::from_slice(body).map_err(|error| not_an_object(&error))?
+            }
+            Shape::Message { create, before } => serde_json::from_slice(&create.body(before))
+                .map_err(|error| not_an_object(&error))?,
+            Shape::Translated(map) => map.clone(),
+        };
+        let chat = chat_from_responses(form.kind, &form.name, map, &self.chat_only)?;
+        // What no Responses body had a place for may have one here.
+        let is_lost = |field: &&String| !self.chat_only.contains_key(*field);
+        let dropped = self.dropped.iter().filter(is_lost).cloned();
+        Ok(Prepared {
+            body: Bytes::from(Value::Object(chat.body).to_string()),
+            dropped: self.told(dropped, &chat.dropped),
+            asked: Some(chat.asked),
+        })
+    }
+
+    /// What is lost, by the client's own words.
+    fn told(&self, own: impl Iterator<Item = String>, in_body: &[String]) -> Vec<String> {
+        let in_body = in_body
             .iter()
             .map(|name| self.own_names.of(name).to_owned());
-        let prepared = Prepared {
-            body,
-            dropped: once_each(self.dropped.iter().cloned().chain(adapted).collect()),
-        };
-        if let Some(slot) = self.prepared.get_mut(place) {
-            *slot = Some(prepared.clone());
-        }
-        Ok(prepared)
+        once_each(own.chain(in_body).collect())
     }
 }
 

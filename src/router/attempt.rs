@@ -8,17 +8,20 @@ use http::HeaderMap;
 use tracing::debug;
 
 use super::House;
-use super::access::{bearer_of, fresh_access, has_run_out, service_of};
+use super::access::{self, Form, Wire, fresh_access, has_run_out, kind_of};
 use super::arrival;
-use super::ask::Ask;
+use super::ask::{Ask, Prepared};
 use super::handshake::{self, Beginning};
 use super::reply::Refusal;
 use super::report::{AttemptOutcome, AttemptResult, Record, Report};
+use super::serve::{random_id, unix_secs};
 use super::setback::{Said, Setback};
 use super::source::{Broken, Source};
 use super::websocket::{self, Call};
 use crate::pool::{Access, Lease, Member};
-use crate::upstream::Service;
+use crate::profile::Api;
+use crate::translate::UpstreamKind;
+use crate::translate::chat_upstream::EventsFromChunks;
 use crate::usage::Usage;
 
 /// A profile's reply that is good so far.
@@ -26,7 +29,7 @@ pub(super) struct Opening {
     pub(super) attempt: Attempt,
     /// What the upstream said in front of the body.
     pub(super) headers: HeaderMap,
-    pub(super) service: Service,
+    pub(super) kind: UpstreamKind,
     pub(super) content: Content,
 }
 
@@ -100,7 +103,7 @@ impl Attempt {
         ask: &mut Ask,
         record: &mut Record,
         is_first: bool,
-    ) -> Result<Result<(Content, HeaderMap, Service), Setback>, Refusal> {
+    ) -> Result<Result<(Content, HeaderMap, UpstreamKind), Setback>, Refusal> {
         let mut access = self.lease.member().access.clone();
         let mut may_refresh = matches!(access, Access::ChatGpt { .. });
         if has_run_out(&access, SystemTime::now()) {
@@ -110,22 +113,47 @@ impl Attempt {
             }
             may_refresh = false;
         }
+        let kind = kind_of(&access);
+        let mut wire = self.house.wires.of(&access);
+        let mut is_second_wire = false;
         loop {
-            let service = service_of(&access);
             let mut headers =
                 ask.client
-                    .upstream_headers(service, is_first, ask.session_hint.as_deref());
+                    .upstream_headers(kind, is_first, ask.session_hint.as_deref());
             let opened = match websocket::call(self, ask, &access, &mut headers, record).await? {
                 Call::Answered(source, headers) => Ok((Content::Events(source), headers)),
                 Call::Failed(setback) => Err(setback),
                 Call::ByPost => {
-                    let prepared = ask.prepare(service)?;
+                    let form = Form::of(&access, wire, &ask.model);
+                    let prepared = match ask.prepare(&form) {
+                        Ok(prepared) => prepared,
+                        // Another upstream may have a way.
+                        Err(error) if wire == Wire::Chat => {
+                            return Ok(Err(Setback::Unfit(Box::new(error))));
+                        }
+                        Err(error) => return Err(error.into()),
+                    };
                     record.note(|done| done.dropped.clone_from(&prepared.dropped));
-                    self.send(ask, service, &access, headers, prepared.body)
-                        .await
+                    self.send(ask, &form, &access, headers, prepared).await
                 }
             };
+            if is_second_wire
+                && !has_no_route(&opened)
+                && let Access::Endpoint(endpoint) = &access
+            {
+                self.house.wires.note_chat(endpoint);
+            }
             match opened {
+                // It has no such path. Whether it answers in the other dialect shows at once.
+                Err(Setback::ClientFault(_))
+                    if wire == Wire::Responses
+                        && has_no_route(&opened)
+                        && matches!(&access, Access::Endpoint(endpoint) if endpoint.api == Api::Auto) =>
+                {
+                    wire = Wire::Chat;
+                    is_second_wire = true;
+                    record.note(|done| done.retries += 1);
+                }
                 Err(Setback::Unauthorized) if may_refresh => {
                     may_refresh = false;
                     match self.fresh(&access).await {
@@ -142,7 +170,7 @@ impl Attempt {
                     record.note(|done| done.retries += 1);
                 }
                 opened => {
-                    return Ok(opened.map(|(content, headers)| (content, headers, service)));
+                    return Ok(opened.map(|(content, headers)| (content, headers, kind)));
                 }
             }
         }
@@ -157,26 +185,22 @@ impl Attempt {
     async fn send(
         &mut self,
         ask: &Ask,
-        service: Service,
+        form: &Form,
         access: &Access,
         headers: HeaderMap,
-        body: Bytes,
+        prepared: Prepared,
     ) -> Result<(Content, HeaderMap), Setback> {
         let limits = &self.house.limits;
-        let is_whole = ask.is_whole_from(service);
+        let is_whole = ask.is_whole_from(form);
         let patience = if is_whole || ask.is_long {
             limits.answer_head_reasoning
         } else {
             limits.answer_head
         };
-        let bearer = bearer_of(access);
-        let sending = self
-            .house
-            .upstream
-            .responses(service, &bearer, headers, body);
+        let sending = access::ask(&self.house.upstream, access, form, headers, prepared.body);
         let reply = arrival::head(sending, patience).await?;
         let now = SystemTime::now();
-        if service == Service::ChatGpt {
+        if form.kind == UpstreamKind::ChatGpt {
             self.usage = Usage::from_headers(&reply.headers, now);
         }
         let reply = arrival::good(reply, now).await?;
@@ -184,7 +208,19 @@ impl Attempt {
             let whole = arrival::whole(reply.body, limits.event_idle).await?;
             return Ok((Content::Whole(whole), reply.headers));
         }
-        let mut source = Source::new(reply.body, limits.event_idle);
+        let mut source = match prepared.asked {
+            None => Source::new(reply.body, limits.event_idle),
+            Some(asked) => {
+                let reader = EventsFromChunks::new(asked, random_id(), unix_secs());
+                if is_json(&reply.headers) {
+                    // It does not stream, whatever it was asked.
+                    let whole = arrival::whole(reply.body, limits.event_idle).await?;
+                    Source::of_chat_answer(reader, &whole, limits.event_idle)
+                } else {
+                    Source::of_chunks(reply.body, reader, limits.event_idle)
+                }
+            }
+        };
         let beginning = handshake::begin(&mut source, ask.is_stream, limits, &mut self.usage).await;
         match beginning {
             Beginning::Good => Ok((Content::Events(source), reply.headers)),
@@ -205,6 +241,20 @@ impl Attempt {
             },
         }
     }
+}
+
+/// Whether the path itself is missing, and not what was asked for at it.
+fn has_no_route<T>(opened: &Result<T, Setback>) -> bool {
+    match opened {
+        Err(Setback::ClientFault(said)) => matches!(said.status().as_u16(), 404 | 405),
+        _ => false,
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(http::header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
 }
 
 pub(super) fn says_reasoning_is_foreign(said: &Said) -> bool {
