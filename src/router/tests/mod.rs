@@ -20,6 +20,7 @@ mod bodies;
 mod chat;
 mod completions;
 mod dropped;
+mod endpoint;
 mod failover;
 mod faults;
 mod forward;
