@@ -3,7 +3,7 @@
 //! This page is the map. A room may import from lower floors; on its own floor only where `tests/floors.rs` says so.
 //!
 //! Floor 0, values (no I/O, no async, no clock of their own):
-//! - [`profile`]: what a profile is: its name, identity, credentials, health; `auth.json` as text
+//! - [`profile`]: what a profile is: its name, identity, credentials or endpoint, health; `auth.json` as text
 //! - [`usage`]: usage windows classified by their length; pace and forecast
 //! - [`pool`]: the profiles that the router may draw from, and the choice among them
 //! - [`translate`]: wire types and conversions between the dialects of clients and upstreams; event-stream framing
@@ -13,7 +13,8 @@
 //!
 //! Floor 2, hands (each knows one outside thing):
 //! - [`store`]: profile directories, the active `auth.json`, locks, atomic replace, backups, watching, settings file
-//! - [`upstream`]: HTTP and WebSockets to the ChatGPT backend and the OpenAI API; OAuth refresh, usage, models
+//! - [`upstream`]: HTTP and WebSockets to the ChatGPT backend, the OpenAI API and endpoints of the user's own; OAuth refresh, usage,
+//!   models
 //! - [`system`]: this computer: running Codex processes, and what keeps our own memory private
 //! - [`simulator`]: a pretend upstream on loopback, for `demo` and tests
 //!

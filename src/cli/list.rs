@@ -150,10 +150,14 @@ fn text_row(profile: &ProfileView, now: SystemTime) -> [String; 4] {
     let mark = if profile.is_active { "*" } else { " " };
     let plan = match (&profile.kind, &profile.plan) {
         (LoginKind::ApiKey, _) => "API key".to_owned(),
+        (LoginKind::Endpoint { kind, .. }, _) => words::endpoint_label(*kind).to_owned(),
         (_, Some(plan)) => words::plan_label(plan),
         (_, None) => "-".to_owned(),
     };
-    let email = profile.email.clone().unwrap_or_else(|| "-".into());
+    let email = match &profile.kind {
+        LoginKind::Endpoint { host, .. } => host.clone(),
+        _ => profile.email.clone().unwrap_or_else(|| "-".into()),
+    };
     [
         format!("{mark} {}", profile.name),
         plan,
@@ -171,7 +175,7 @@ fn state_text(profile: &ProfileView, now: SystemTime) -> String {
         }
         Health::Fine => {}
     }
-    if profile.kind == LoginKind::ApiKey {
+    if profile.kind.is_paid_by_request() {
         return "no usage windows".into();
     }
     let Some(usage) = &profile.usage else {
@@ -229,6 +233,7 @@ fn json_row(profile: &ProfileView) -> Value {
     let kind = match &profile.kind {
         LoginKind::ChatGpt => "chatgpt",
         LoginKind::ApiKey => "apikey",
+        LoginKind::Endpoint { kind, .. } => kind.as_str(),
         LoginKind::Other(mode) => mode,
         LoginKind::Unknown => "unknown",
     };
@@ -261,4 +266,46 @@ fn json_row(profile: &ProfileView) -> Value {
         "windows": windows,
         "usage_at": profile.usage.as_ref().and_then(|usage| secs(usage.fetched_at)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{EndpointKind, ProfileName};
+
+    fn endpoint(kind: EndpointKind) -> ProfileView {
+        ProfileView {
+            name: ProfileName::parse("paid").unwrap(),
+            kind: LoginKind::Endpoint {
+                kind,
+                host: "x.test".into(),
+            },
+            email: None,
+            plan: None,
+            workspace: None,
+            health: Health::Fine,
+            is_active: false,
+            is_in_pool: true,
+            rest: None,
+            usage: None,
+            usage_error: None,
+            is_refreshing: false,
+            expires_at: None,
+            last_refresh_at: None,
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_listed_by_its_kind_and_host() {
+        for (kind, label, word) in [
+            (EndpointKind::Azure, "Azure", "azure"),
+            (EndpointKind::Compatible, "Compatible", "compatible"),
+        ] {
+            let row = text_row(&endpoint(kind), SystemTime::UNIX_EPOCH);
+            assert_eq!(row, ["  paid", label, "x.test", "no usage windows"]);
+            let row = json_row(&endpoint(kind));
+            assert_eq!((&row["kind"], &row["health"]), (&json!(word), &json!("ok")));
+            assert_eq!(row["windows"], json!([]));
+        }
+    }
 }

@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use crate::profile::ProfileName;
 use crate::store::{Environment, Home};
 
+mod add;
 mod demo;
 #[cfg(feature = "gui")]
 mod desktop;
@@ -43,6 +44,10 @@ enum Verb {
     Use { name: String },
     /// Keep the login that Codex uses now as an account of this name
     Save { name: String },
+    /// Add an endpoint for the router: Azure OpenAI, or any server that speaks like the OpenAI API
+    ///
+    /// Its key is read from standard input, never from the command line.
+    Add(Box<add::Wish>),
     /// Get new tokens: of one account, or of all
     Refresh { name: Option<String> },
     /// Ask how much is left of each account
@@ -94,6 +99,7 @@ fn obey(verb: Option<Verb>, environment: &Environment) -> Result<(), CliError> {
         Some(Verb::List { json }) => list::list(environment, json),
         Some(Verb::Use { name }) => oneshot::use_profile(environment, parse(&name)?),
         Some(Verb::Save { name }) => oneshot::save(environment, created(&name)?),
+        Some(Verb::Add(wish)) => add::add(environment, &wish),
         Some(Verb::Refresh { name }) => {
             oneshot::refresh(environment, name.as_deref().map(parse).transpose()?)
         }

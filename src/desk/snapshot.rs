@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::pool::{Rest, Strategy};
-use crate::profile::{Health, ProfileName};
+use crate::profile::{EndpointKind, Health, ProfileName};
 use crate::usage::Usage;
 
 /// The whole truth at one moment, as far as faces need it. Cheap to clone behind its `Arc`.
@@ -61,10 +61,27 @@ pub struct ProfileView {
 pub enum LoginKind {
     ChatGpt,
     ApiKey,
+    /// An endpoint of the user's own, at this host. The router uses it, Codex cannot.
+    Endpoint {
+        kind: EndpointKind,
+        host: String,
+    },
     /// A mode that is only shown.
     Other(String),
     /// The file could not be understood.
     Unknown,
+}
+
+impl LoginKind {
+    /// Whether it is paid by the request and has no usage windows.
+    pub fn is_paid_by_request(&self) -> bool {
+        matches!(self, Self::ApiKey | Self::Endpoint { .. })
+    }
+
+    /// Whether the Codex CLI could use it.
+    pub fn is_for_codex(&self) -> bool {
+        !matches!(self, Self::Endpoint { .. })
+    }
 }
 
 /// What stands in the live `auth.json`, the one that the Codex CLI uses.

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::profile::EndpointKind;
 use crate::usage::{Window, WindowKind};
 
 const MINUTE: u64 = 60;
@@ -95,6 +96,14 @@ pub fn plan_label(plan: &str) -> String {
         })
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// What an endpoint is, where a plan would stand.
+pub fn endpoint_label(kind: EndpointKind) -> &'static str {
+    match kind {
+        EndpointKind::Azure => "Azure",
+        EndpointKind::Compatible => "Compatible",
+    }
 }
 
 /// The name of a window where room is short: `5h`, `week`, `month`, else its length: `90m`, `3h`, `3d`.

@@ -108,7 +108,7 @@ pub enum WhyNot {
     NotInUse,
     /// It has no API key, and nothing else will do.
     NoKey,
-    /// It was refused this model a while ago.
+    /// It was refused this model a while ago, or the user has said what it has and this is not among it.
     LacksModel,
 }
 
@@ -238,6 +238,12 @@ fn excluded(
     if need.is_api_only && !costs_money(member) {
         return Some((WhyNot::NoKey, None));
     }
+    if let Access::Endpoint(endpoint) = &member.access
+        && !need.model.is_empty()
+        && !endpoint.may_have(need.model)
+    {
+        return Some((WhyNot::LacksModel, None));
+    }
     let is_lacked = |lack: &Lack| lack.until > now && lack.model == need.model;
     if member.lacks.iter().any(is_lacked) {
         return Some((WhyNot::LacksModel, None));
@@ -261,8 +267,8 @@ fn reason(strategy: Strategy) -> Reason {
     }
 }
 
-/// Who comes first. API keys cost money where a ChatGPT allowance would only expire, so they come last; among equals the one
-/// with fewer requests under way, then the name, so that the order is stable.
+/// Who comes first. API keys and endpoints cost money where a ChatGPT allowance would only expire, so they come last; among
+/// equals the one with fewer requests under way, then the name, so that the order is stable.
 fn rank(pool: &Pool, a: &Member, b: &Member, now: SystemTime) -> Ordering {
     let by_use = match pool.strategy {
         Strategy::Active => Ordering::Equal,
@@ -275,8 +281,12 @@ fn rank(pool: &Pool, a: &Member, b: &Member, now: SystemTime) -> Ordering {
         .then_with(|| a.name.cmp(&b.name))
 }
 
+/// These are also the ones that open the whole API.
 fn costs_money(member: &Member) -> bool {
-    matches!(member.access, Access::ApiKey { .. })
+    match member.access {
+        Access::ApiKey { .. } | Access::Endpoint(_) => true,
+        Access::ChatGpt { .. } => false,
+    }
 }
 
 /// Percent used of the binding window in whole points; what is not known yet counts as half used.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use crate::profile::{ProfileName, Secret};
+use crate::profile::{Endpoint, ProfileName, Secret};
 use crate::usage::Usage;
 
 pub mod choose;
@@ -51,6 +51,8 @@ pub enum Access {
     ApiKey {
         key: Secret,
     },
+    /// Address and key in one, so that no key reaches another host.
+    Endpoint(Arc<Endpoint>),
 }
 
 /// A profile that cannot serve until the user does something.

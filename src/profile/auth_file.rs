@@ -5,6 +5,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -12,6 +13,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::claims::Claims;
+use super::endpoint::{AUTH_MODE, Endpoint, EndpointError};
 use super::identity::Identity;
 use super::secret::{Fingerprint, Secret};
 
@@ -30,6 +32,8 @@ pub enum Credentials {
     ApiKey {
         key: Secret,
     },
+    /// An endpoint of the user's own, for the router alone: Codex cannot use it by this file. Never refreshed, never switched to.
+    Endpoint(Arc<Endpoint>),
     /// A mode that is shown, never refreshed and never written back (`agentIdentity`, `personalAccessToken`, …).
     Other {
         mode: String,
@@ -72,6 +76,8 @@ pub enum AuthFileError {
     NotToken(&'static str),
     #[error("the refreshed token belongs to another account")]
     OtherAccount,
+    #[error("its endpoint cannot be used: {0}")]
+    Endpoint(#[from] EndpointError),
 }
 
 /// No real token comes near it (a JWT with many organisations has about 4 KiB).
@@ -114,7 +120,23 @@ impl AuthFile {
     pub fn chatgpt(&self) -> Option<&ChatGptLogin> {
         match &self.credentials {
             Credentials::ChatGpt(login) => Some(login),
-            Credentials::ApiKey { .. } | Credentials::Other { .. } => None,
+            Credentials::ApiKey { .. } | Credentials::Endpoint(_) | Credentials::Other { .. } => {
+                None
+            }
+        }
+    }
+
+    /// The file of a profile that is an endpoint.
+    pub fn of_endpoint(endpoint: Endpoint) -> Self {
+        let mut json = Map::new();
+        json.insert("auth_mode".into(), AUTH_MODE.into());
+        json.insert("endpoint".into(), Value::Object(endpoint.to_json()));
+        let credentials = Credentials::Endpoint(Arc::new(endpoint));
+        let identity = identity_of(&credentials);
+        Self {
+            json,
+            credentials,
+            identity,
         }
     }
 
@@ -143,6 +165,7 @@ impl AuthFile {
                 a.access_token == b.access_token && a.refresh_token == b.refresh_token
             }
             (Credentials::ApiKey { key: a }, Credentials::ApiKey { key: b }) => a == b,
+            (Credentials::Endpoint(a), Credentials::Endpoint(b)) => a == b,
             (Credentials::Other { .. }, Credentials::Other { .. }) => self.json == other.json,
             _ => false,
         }
@@ -237,7 +260,7 @@ impl AuthFile {
         let mut whole = self.clone();
         let json = &mut whole.json;
         match &self.credentials {
-            Credentials::Other { .. } => return whole,
+            Credentials::Endpoint(_) | Credentials::Other { .. } => return whole,
             Credentials::ApiKey { .. } => {
                 json.entry("auth_mode").or_insert_with(|| "apikey".into());
             }
@@ -294,6 +317,11 @@ fn credentials_of(json: &Map<String, Value>) -> Result<Credentials, AuthFileErro
             key: key.ok_or(AuthFileError::Missing("OPENAI_API_KEY"))?,
         }),
         Some("chatgpt") => chatgpt_of(json),
+        Some(AUTH_MODE) => {
+            let endpoint = json.get("endpoint").and_then(Value::as_object);
+            let endpoint = endpoint.ok_or(AuthFileError::Missing("endpoint"))?;
+            Ok(Credentials::Endpoint(Endpoint::read(endpoint)?.into()))
+        }
         Some(mode) => Ok(Credentials::Other {
             mode: mode.to_owned(),
         }),
@@ -364,6 +392,9 @@ fn identity_of(credentials: &Credentials) -> Option<Identity> {
         }),
         Credentials::ApiKey { key } => Some(Identity::ApiKey {
             key: key.fingerprint(),
+        }),
+        Credentials::Endpoint(endpoint) => Some(Identity::Endpoint {
+            settings: endpoint.fingerprint(),
         }),
         Credentials::Other { .. } => None,
     }

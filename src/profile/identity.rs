@@ -15,6 +15,10 @@ pub enum Identity {
     ApiKey {
         key: Fingerprint,
     },
+    /// With other settings it is another one: what was learned of the first says nothing of it.
+    Endpoint {
+        settings: Fingerprint,
+    },
 }
 
 impl Identity {
@@ -26,6 +30,7 @@ impl Identity {
                 workspace_id,
             } => format!("{workspace_id}/{user_id}"),
             Self::ApiKey { key } => format!("key/{}", key.as_str()),
+            Self::Endpoint { settings } => format!("endpoint/{}", settings.as_str()),
         };
         format!("{}.lock", Fingerprint::of(text.as_bytes()).as_str())
     }

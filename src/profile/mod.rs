@@ -5,6 +5,7 @@
 
 pub mod auth_file;
 pub mod claims;
+pub mod endpoint;
 pub mod identity;
 pub mod name;
 pub mod secret;
@@ -12,6 +13,7 @@ pub mod side_file;
 
 pub use auth_file::{AuthFile, AuthFileError, ChatGptLogin, Credentials, RefreshedTokens};
 pub use claims::Claims;
+pub use endpoint::{Api, Endpoint, EndpointError, EndpointKind};
 pub use identity::Identity;
 pub use name::{InvalidProfileName, ProfileName};
 pub use secret::{Fingerprint, Secret};
@@ -42,7 +44,9 @@ impl Profile {
             Ok(auth) => match auth.credentials() {
                 Credentials::Other { mode } => Health::NotRoutable { mode: mode.clone() },
                 Credentials::ChatGpt(login) if self.side.rejects(login) => Health::SignInAgain,
-                Credentials::ChatGpt(_) | Credentials::ApiKey { .. } => Health::Fine,
+                Credentials::ChatGpt(_) | Credentials::ApiKey { .. } | Credentials::Endpoint(_) => {
+                    Health::Fine
+                }
             },
         }
     }

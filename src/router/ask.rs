@@ -1,5 +1,6 @@
 //! One client's request, ready to be sent to any kind of upstream.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
@@ -7,19 +8,21 @@ use memchr::memmem;
 use serde_json::{Map, Value};
 
 use super::House;
+use super::access::{Form, Wire};
 use super::body::Held;
 use super::headers::Client;
 use super::search::Asker;
 use super::websocket::Line;
 use crate::translate::chat::ChatRequest;
+use crate::translate::chat_upstream::{ChatAsked, chat_from_responses};
 use crate::translate::dropped::{OwnNames, once_each};
 use crate::translate::images::ImageRequest;
 use crate::translate::messages::MessagesRequest;
+use crate::translate::models::with_model;
 use crate::translate::responses::{
-    Create, ResponsesRequest, is_reasoning, with_compaction_trigger,
+    Create, ResponsesRequest, is_reasoning, not_an_object, with_compaction_trigger,
 };
 use crate::translate::{Parameter, RequestError, UpstreamKind, rules};
-use crate::upstream::Service;
 
 pub(super) struct Ask {
     pub(super) model: String,
@@ -37,7 +40,10 @@ pub(super) struct Ask {
     dropped: Vec<String>,
     /// What the client calls the fields of a translated body.
     own_names: OwnNames,
-    prepared: [Option<Prepared>; 2],
+    /// What only Chat has a word for.
+    chat_only: Map<String, Value>,
+    /// What was made last.
+    prepared: Option<(Form, Prepared)>,
     /// Whether a refused parameter was taken out once: a second one is the client's to hear of.
     has_stripped: bool,
     /// The room that the body takes; given back when no further profile can be asked.
@@ -64,12 +70,15 @@ pub(super) struct Prepared {
     pub(super) place: Place,
     pub(super) body: Bytes,
     pub(super) dropped: Vec<String>,
+    /// What the answer of a chat is read by; none for an upstream that speaks Responses.
+    pub(super) asked: Option<Arc<ChatAsked>>,
 }
 
 /// Where a body goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    Responses,
+    /// Where turns are answered, in the dialect of the upstream.
+    Turn,
     /// The endpoint that compacts a conversation and answers with one document.
     Compact,
 }
@@ -93,7 +102,8 @@ impl Ask {
             shape: Shape::Translated(std::mem::take(&mut request.body)),
             dropped: std::mem::take(&mut request.dropped),
             own_names: std::mem::take(&mut request.own_names),
-            prepared: [None, None],
+            chat_only: std::mem::take(&mut request.chat_only),
+            prepared: None,
             has_stripped: false,
             _held: held,
         }
@@ -117,7 +127,8 @@ impl Ask {
             shape: Shape::Translated(std::mem::take(&mut request.body)),
             dropped: std::mem::take(&mut request.dropped),
             own_names: std::mem::take(&mut request.own_names),
-            prepared: [None, None],
+            chat_only: Map::new(),
+            prepared: None,
             has_stripped: false,
             _held: held,
         }
@@ -141,7 +152,8 @@ impl Ask {
             shape: Shape::Translated(request.body.clone()),
             dropped,
             own_names: OwnNames::default(),
-            prepared: [None, None],
+            chat_only: Map::new(),
+            prepared: None,
             has_stripped: false,
             _held: held,
         }
@@ -163,7 +175,8 @@ impl Ask {
             shape: Shape::Own(body),
             dropped: Vec::new(),
             own_names: OwnNames::default(),
-            prepared: [None, None],
+            chat_only: Map::new(),
+            prepared: None,
             has_stripped: false,
             _held: held,
         }
@@ -202,7 +215,8 @@ impl Ask {
             shape: Shape::Message { create, before },
             dropped: Vec::new(),
             own_names: OwnNames::default(),
-            prepared: [None, None],
+            chat_only: Map::new(),
+            prepared: None,
             has_stripped: false,
             _held: held,
         }
@@ -239,16 +253,18 @@ impl Ask {
             };
             let dropped = self.dropped.clone();
             return Ok(Some(Prepared {
-                place: Place::Responses,
+                place: Place::Turn,
                 body,
                 dropped,
+                asked: None,
             }));
         }
         let (body, adapted) = rules::adapt_bytes(UpstreamKind::ChatGpt, &create.body(before))?;
         Ok(Some(Prepared {
-            place: Place::Responses,
+            place: Place::Turn,
             body: create.message_of_body(&body, leans),
             dropped: self.dropped.iter().cloned().chain(adapted).collect(),
+            asked: None,
         }))
     }
 
@@ -292,7 +308,7 @@ impl Ask {
                     return false;
                 }
                 self.dropped.push("input[].reasoning".to_owned());
-                self.prepared = [None, None];
+                self.prepare_again();
                 return true;
             }
         };
@@ -310,17 +326,16 @@ impl Ask {
         true
     }
 
-    /// Takes a parameter out of what goes to this service. Whether it was in there, and may be taken out.
-    pub(super) fn strip(&mut self, service: Service, parameter: &Parameter) -> bool {
-        if self.is_untouchable() {
+    /// Takes a parameter out of what was prepared last. Whether it was in there, and may be taken out.
+    pub(super) fn strip(&mut self, parameter: &Parameter) -> bool {
+        let Some((form, mut prepared)) = self.prepared.take() else {
             return false;
-        }
-        match self.prepared.get_mut(slot_of(service)) {
-            Some(Some(prepared)) if prepared.place == Place::Responses => {
-                prepared.strip(parameter, &self.own_names)
-            }
-            _ => false,
-        }
+        };
+        let is_out = prepared.place == Place::Turn
+            && !self.is_untouchable(&form)
+            && prepared.strip(parameter, &self.own_names);
+        self.prepared = Some((form, prepared));
+        is_out
     }
 
     /// Whether it may be sent again without a refused parameter; true once.
@@ -330,12 +345,12 @@ impl Ask {
 
     /// What was prepared is no longer right.
     pub(super) fn prepare_again(&mut self) {
-        self.prepared = [None, None];
+        self.prepared = None;
     }
 
     /// Codex speaks to its own backend: not one byte is ours to change.
-    fn is_untouchable(&self) -> bool {
-        self.client.is_codex && self.is_responses()
+    fn is_untouchable(&self, form: &Form) -> bool {
+        self.client.is_codex && self.is_responses() && form.wire == Wire::Responses
     }
 
     pub(super) fn is_responses(&self) -> bool {
@@ -345,9 +360,12 @@ impl Ask {
         )
     }
 
-    /// Whether this service answers with one document instead of events.
-    pub(super) fn is_whole_from(&self, service: Service) -> bool {
-        matches!(self.shape, Shape::Own(_)) && !self.is_stream && service == Service::OpenAi
+    /// Whether the upstream answers with one document instead of events.
+    pub(super) fn is_whole_from(&self, form: &Form) -> bool {
+        matches!(self.shape, Shape::Own(_))
+            && !self.is_stream
+            && form.kind != UpstreamKind::ChatGpt
+            && form.wire == Wire::Responses
     }
 
     /// Whether the client reads the upstream's own events, failures included.
@@ -355,59 +373,96 @@ impl Ask {
         self.is_responses() && self.is_stream
     }
 
-    /// The body for this service; made once.
+    /// The body in this form; made once.
     ///
     /// # Errors
     /// When the request cannot be made fit for it.
-    pub(super) fn prepare(
-        &mut self,
-        service: Service,
-        house: &House,
-    ) -> Result<Prepared, RequestError> {
-        let slot = slot_of(service);
-        if let Some(Some(prepared)) = self.prepared.get(slot) {
+    pub(super) fn prepare(&mut self, form: &Form, house: &House) -> Result<Prepared, RequestError> {
+        if let Some((_, prepared)) = self.prepared.as_ref().filter(|(made, _)| made == form) {
             return Ok(prepared.clone());
         }
-        let kind = kind_of(service);
-        let mut place = Place::Responses;
+        let mut prepared = match form.wire {
+            Wire::Responses => self.in_responses(form, house)?,
+            Wire::Chat => self.in_chat(form)?,
+        };
+        // The endpoint that compacts knows other parameters, and its body goes as it came.
+        if prepared.place == Place::Turn && !self.is_untouchable(form) {
+            for parameter in house.refused.of(form.kind, &self.model, SystemTime::now()) {
+                prepared.strip(&parameter, &self.own_names);
+            }
+        }
+        self.prepared = Some((form.clone(), prepared.clone()));
+        Ok(prepared)
+    }
+
+    fn in_responses(&self, form: &Form, house: &House) -> Result<Prepared, RequestError> {
+        let mut place = Place::Turn;
         let (body, adapted) = match &self.shape {
+            // Codex speaks to its own backend: not one byte is ours to change, but for a name that only we know.
             Shape::Own(body) if self.client.is_codex => (body.clone(), Vec::new()),
-            Shape::Own(body) => rules::adapt_bytes(kind, body)?,
+            Shape::Own(body) => rules::adapt_bytes(form.kind, body)?,
             Shape::Message { create, before } if self.client.is_codex => {
                 (create.body(before), Vec::new())
             }
-            Shape::Message { create, before } => rules::adapt_bytes(kind, &create.body(before))?,
-            Shape::Compaction(body) if !house.lacking_compact.has(service, Instant::now()) => {
+            Shape::Message { create, before } => {
+                rules::adapt_bytes(form.kind, &create.body(before))?
+            }
+            Shape::Compaction(body) if !house.lacking_compact.has(form.kind, Instant::now()) => {
                 place = Place::Compact;
                 (body.clone(), Vec::new())
             }
             // No longer the client's own request, whoever the client is.
-            Shape::Compaction(body) => rules::adapt_bytes(kind, &with_compaction_trigger(body)?)?,
+            Shape::Compaction(body) => {
+                rules::adapt_bytes(form.kind, &with_compaction_trigger(body)?)?
+            }
             Shape::Translated(map) => {
                 let mut map = map.clone();
-                let dropped = rules::adapt(kind, &mut map);
+                let dropped = rules::adapt(form.kind, &mut map);
                 (Bytes::from(Value::Object(map).to_string()), dropped)
             }
         };
-        let adapted = adapted
-            .iter()
-            .map(|name| self.own_names.of(name).to_owned());
-        let dropped = self.dropped.iter().cloned().chain(adapted).collect();
-        let mut prepared = Prepared {
+        let body = if form.name == self.model {
+            body
+        } else {
+            with_model(&body, &form.name)?
+        };
+        Ok(Prepared {
             place,
             body,
-            dropped: once_each(dropped),
-        };
-        // The endpoint that compacts knows other parameters, and its body goes as it came.
-        if place == Place::Responses && !self.is_untouchable() {
-            for parameter in house.refused.of(kind, &self.model, SystemTime::now()) {
-                prepared.strip(&parameter, &self.own_names);
+            dropped: self.told(self.dropped.iter().cloned(), &adapted),
+            asked: None,
+        })
+    }
+
+    fn in_chat(&self, form: &Form) -> Result<Prepared, RequestError> {
+        let map = match &self.shape {
+            Shape::Own(body) => {
+                serde_json::from_slice(body).map_err(|error| not_an_object(&error))?
             }
-        }
-        if let Some(slot) = self.prepared.get_mut(slot) {
-            *slot = Some(prepared.clone());
-        }
-        Ok(prepared)
+            Shape::Compaction(body) => serde_json::from_slice(&with_compaction_trigger(body)?)
+                .map_err(|error| not_an_object(&error))?,
+            Shape::Message { create, before } => serde_json::from_slice(&create.body(before))
+                .map_err(|error| not_an_object(&error))?,
+            Shape::Translated(map) => map.clone(),
+        };
+        let chat = chat_from_responses(form.kind, &form.name, map, &self.chat_only)?;
+        // What no Responses body had a place for may have one here.
+        let is_lost = |field: &&String| !self.chat_only.contains_key(*field);
+        let dropped = self.dropped.iter().filter(is_lost).cloned();
+        Ok(Prepared {
+            place: Place::Turn,
+            body: Bytes::from(Value::Object(chat.body).to_string()),
+            dropped: self.told(dropped, &chat.dropped),
+            asked: Some(chat.asked),
+        })
+    }
+
+    /// What is lost, by the client's own words.
+    fn told(&self, own: impl Iterator<Item = String>, in_body: &[String]) -> Vec<String> {
+        let in_body = in_body
+            .iter()
+            .map(|name| self.own_names.of(name).to_owned());
+        once_each(own.chain(in_body).collect())
     }
 }
 
@@ -423,21 +478,6 @@ impl Prepared {
             self.dropped.push(name.to_owned());
         }
         true
-    }
-}
-
-pub(super) fn kind_of(service: Service) -> UpstreamKind {
-    match service {
-        Service::ChatGpt => UpstreamKind::ChatGpt,
-        Service::OpenAi => UpstreamKind::OpenAi,
-    }
-}
-
-/// Where the body for this service is kept.
-fn slot_of(service: Service) -> usize {
-    match service {
-        Service::ChatGpt => 0,
-        Service::OpenAi => 1,
     }
 }
 

@@ -8,19 +8,22 @@ use http::{HeaderMap, StatusCode};
 use tracing::debug;
 
 use super::House;
-use super::access::{bearer_of, fresh_access, has_run_out, service_of};
+use super::access::{self, Form, Wire, fresh_access, has_run_out, kind_of};
 use super::arrival;
-use super::ask::{Ask, Place, Prepared, kind_of};
+use super::ask::{Ask, Place, Prepared};
 use super::compaction::says_no_endpoint;
 use super::handshake::{self, Beginning};
 use super::refused::refused_by;
 use super::reply::Refusal;
 use super::report::{AttemptOutcome, AttemptResult, Record, Report};
+use super::serve::{random_id, unix_secs};
 use super::setback::{Said, Setback};
 use super::source::{Broken, Source};
 use super::websocket::{self, Call};
 use crate::pool::{Access, Lease, Member};
-use crate::upstream::Service;
+use crate::profile::Api;
+use crate::translate::UpstreamKind;
+use crate::translate::chat_upstream::EventsFromChunks;
 use crate::usage::Usage;
 
 /// A profile's reply that is good so far.
@@ -28,7 +31,7 @@ pub(super) struct Opening {
     pub(super) attempt: Attempt,
     /// What the upstream said in front of the body.
     pub(super) headers: HeaderMap,
-    pub(super) service: Service,
+    pub(super) kind: UpstreamKind,
     pub(super) content: Content,
 }
 
@@ -102,7 +105,7 @@ impl Attempt {
         ask: &mut Ask,
         record: &mut Record,
         is_first: bool,
-    ) -> Result<Result<(Content, HeaderMap, Service), Setback>, Refusal> {
+    ) -> Result<Result<(Content, HeaderMap, UpstreamKind), Setback>, Refusal> {
         let mut access = self.lease.member().access.clone();
         let mut may_refresh = matches!(access, Access::ChatGpt { .. });
         if has_run_out(&access, SystemTime::now()) {
@@ -112,23 +115,50 @@ impl Attempt {
             }
             may_refresh = false;
         }
+        let kind = kind_of(&access);
+        let mut wire = self.house.wires.of(&access);
+        let mut is_second_wire = false;
         loop {
-            let service = service_of(&access);
             let mut headers =
                 ask.client
-                    .upstream_headers(service, is_first, ask.session_hint.as_deref());
-            let mut place = Place::Responses;
+                    .upstream_headers(kind, is_first, ask.session_hint.as_deref());
+            let mut place = Place::Turn;
             let opened = match websocket::call(self, ask, &access, &mut headers, record).await? {
                 Call::Answered(source, headers) => Ok((Content::Events(source), headers)),
                 Call::Failed(setback) => Err(setback),
                 Call::ByPost => {
-                    let prepared = ask.prepare(service, &self.house)?;
+                    let form = Form::of(&access, wire, &ask.model);
+                    let prepared = match ask.prepare(&form, &self.house) {
+                        Ok(prepared) => prepared,
+                        // Another upstream may have a way.
+                        Err(error) if wire == Wire::Chat => {
+                            return Ok(Err(Setback::Unfit(Box::new(error))));
+                        }
+                        Err(error) => return Err(error.into()),
+                    };
                     place = prepared.place;
                     record.note(|done| done.dropped.clone_from(&prepared.dropped));
-                    self.send(ask, service, &access, headers, prepared).await
+                    self.send(ask, &form, &access, headers, prepared).await
                 }
             };
+            if is_second_wire
+                && !has_no_route(&opened)
+                && let Access::Endpoint(endpoint) = &access
+            {
+                self.house.wires.note_chat(endpoint);
+            }
             match opened {
+                // It has no such path. Whether it answers in the other dialect shows at once.
+                Err(Setback::ClientFault(_))
+                    if wire == Wire::Responses
+                        && place == Place::Turn
+                        && has_no_route(&opened)
+                        && matches!(&access, Access::Endpoint(endpoint) if endpoint.api == Api::Auto) =>
+                {
+                    wire = Wire::Chat;
+                    is_second_wire = true;
+                    record.note(|done| done.retries += 1);
+                }
                 Err(Setback::Unauthorized) if may_refresh => {
                     may_refresh = false;
                     match self.fresh(&access).await {
@@ -144,7 +174,7 @@ impl Attempt {
                 {
                     record.note(|done| done.retries += 1);
                 }
-                Err(Setback::ClientFault(said)) if self.can_do_without(&said, ask, service) => {
+                Err(Setback::ClientFault(said)) if self.can_do_without(&said, ask, kind) => {
                     record.note(|done| done.retries += 1);
                 }
                 Err(Setback::ClientFault(said))
@@ -152,12 +182,12 @@ impl Attempt {
                 {
                     self.house
                         .lacking_compact
-                        .note(service, std::time::Instant::now());
+                        .note(kind, std::time::Instant::now());
                     ask.prepare_again();
                     record.note(|done| done.retries += 1);
                 }
                 opened => {
-                    return Ok(opened.map(|(content, headers)| (content, headers, service)));
+                    return Ok(opened.map(|(content, headers)| (content, headers, kind)));
                 }
             }
         }
@@ -165,14 +195,14 @@ impl Attempt {
 
     /// Whether the request was refused for a parameter that it can do without and that is taken out by now. Every refusal is
     /// remembered; the same request goes again once.
-    fn can_do_without(&self, said: &Said, ask: &mut Ask, service: Service) -> bool {
+    fn can_do_without(&self, said: &Said, ask: &mut Ask, kind: UpstreamKind) -> bool {
         if !matches!(said.reply, Some((StatusCode::BAD_REQUEST, ..))) {
             return false;
         }
         let now = SystemTime::now();
-        let refused = refused_by(&said.failure, kind_of(service), &ask.model, now);
+        let refused = refused_by(&said.failure, kind, &ask.model, now);
         // One that is not in there is nothing to learn from.
-        let Some(refused) = refused.filter(|refused| ask.strip(service, &refused.parameter)) else {
+        let Some(refused) = refused.filter(|refused| ask.strip(&refused.parameter)) else {
             return false;
         };
         debug!(
@@ -194,32 +224,29 @@ impl Attempt {
     async fn send(
         &mut self,
         ask: &Ask,
-        service: Service,
+        form: &Form,
         access: &Access,
         headers: HeaderMap,
         prepared: Prepared,
     ) -> Result<(Content, HeaderMap), Setback> {
         let limits = &self.house.limits;
-        let bearer = bearer_of(access);
-        let is_whole = prepared.place == Place::Compact || ask.is_whole_from(service);
-        let (upstream, body) = (&self.house.upstream, prepared.body);
-        let reply = match prepared.place {
-            Place::Responses => {
-                let patience = if is_whole || ask.is_long {
-                    limits.answer_head_reasoning
-                } else {
-                    limits.answer_head
-                };
-                let sending = upstream.responses(service, &bearer, headers, body);
-                arrival::head(sending, patience).await?
-            }
-            Place::Compact => {
-                let sending = upstream.compact(service, &bearer, headers, body);
-                arrival::head(sending, limits.answer_head_compaction).await?
-            }
+        let is_whole = prepared.place == Place::Compact || ask.is_whole_from(form);
+        let patience = match prepared.place {
+            Place::Compact => limits.answer_head_compaction,
+            Place::Turn if is_whole || ask.is_long => limits.answer_head_reasoning,
+            Place::Turn => limits.answer_head,
         };
+        let sending = access::ask(
+            &self.house.upstream,
+            access,
+            form,
+            prepared.place,
+            headers,
+            prepared.body,
+        );
+        let reply = arrival::head(sending, patience).await?;
         let now = SystemTime::now();
-        if service == Service::ChatGpt {
+        if form.kind == UpstreamKind::ChatGpt {
             self.usage = Usage::from_headers(&reply.headers, now);
         }
         let reply = arrival::good(reply, now).await?;
@@ -227,7 +254,19 @@ impl Attempt {
             let whole = arrival::whole(reply.body, limits.event_idle).await?;
             return Ok((Content::Whole(whole), reply.headers));
         }
-        let mut source = Source::new(reply.body, limits.event_idle);
+        let mut source = match prepared.asked {
+            None => Source::new(reply.body, limits.event_idle),
+            Some(asked) => {
+                let reader = EventsFromChunks::new(asked, random_id(), unix_secs());
+                if is_json(&reply.headers) {
+                    // It does not stream, whatever it was asked.
+                    let whole = arrival::whole(reply.body, limits.event_idle).await?;
+                    Source::of_chat_answer(reader, &whole, limits.event_idle)
+                } else {
+                    Source::of_chunks(reply.body, reader, limits.event_idle)
+                }
+            }
+        };
         let beginning = handshake::begin(&mut source, ask.is_stream, limits, &mut self.usage).await;
         match beginning {
             Beginning::Good => Ok((Content::Events(source), reply.headers)),
@@ -248,6 +287,20 @@ impl Attempt {
             },
         }
     }
+}
+
+/// Whether the path itself is missing, and not what was asked for at it.
+fn has_no_route<T>(opened: &Result<T, Setback>) -> bool {
+    match opened {
+        Err(Setback::ClientFault(said)) => matches!(said.status().as_u16(), 404 | 405),
+        _ => false,
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(http::header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
 }
 
 pub(super) fn says_reasoning_is_foreign(said: &Said) -> bool {

@@ -40,7 +40,7 @@ pub(super) fn is_token_fault(word: &str) -> bool {
 pub(super) fn is_model_fault(word: &str) -> bool {
     matches!(
         word,
-        "model_not_found" | "model_not_available" | "model_not_supported"
+        "model_not_found" | "model_not_available" | "model_not_supported" | "DeploymentNotFound"
     )
 }
 
@@ -64,6 +64,13 @@ pub(super) fn is_request_fault(word: &str) -> bool {
             | "string_above_max_length"
             | "unsupported_value"
     )
+}
+
+/// What servers without codes say with a 404: "The model `x` does not exist." (vLLM), "model \"x\" not found" (Ollama).
+pub(super) fn says_model_missing(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.contains("model")
+        && (message.contains("not found") || message.contains("does not exist"))
 }
 
 /// `{"detail":"The 'x' model is not supported when using Codex with a ChatGPT account."}` has no code.

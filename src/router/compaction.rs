@@ -23,33 +23,32 @@ use super::search;
 use super::serve::Answered;
 use super::setback::Said;
 use super::translated;
-use crate::translate::Failure;
 use crate::translate::responses::compaction_of_response;
-use crate::upstream::Service;
+use crate::translate::{Failure, UpstreamKind};
 
-/// How long a service that has no such endpoint is not asked for it again.
+/// How long an upstream that has no such endpoint is not asked for it again.
 const GONE_LASTS: Duration = Duration::from_secs(6 * 3_600);
 
-/// Which services were seen to lack the endpoint, and when.
+/// Which kinds of upstream were seen to lack the endpoint, and when.
 #[derive(Debug, Default)]
-pub(super) struct Lacking(Mutex<Vec<(Service, Instant)>>);
+pub(super) struct Lacking(Mutex<Vec<(UpstreamKind, Instant)>>);
 
 impl Lacking {
-    pub(super) fn has(&self, service: Service, now: Instant) -> bool {
+    pub(super) fn has(&self, kind: UpstreamKind, now: Instant) -> bool {
         self.with(|all| {
             all.iter()
-                .any(|(lacking, at)| *lacking == service && now < *at + GONE_LASTS)
+                .any(|(lacking, at)| *lacking == kind && now < *at + GONE_LASTS)
         })
     }
 
-    pub(super) fn note(&self, service: Service, now: Instant) {
+    pub(super) fn note(&self, kind: UpstreamKind, now: Instant) {
         self.with(|all| {
-            all.retain(|(lacking, _)| *lacking != service);
-            all.push((service, now));
+            all.retain(|(lacking, _)| *lacking != kind);
+            all.push((kind, now));
         });
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut Vec<(Service, Instant)>) -> T) -> T {
+    fn with<T>(&self, look: impl FnOnce(&mut Vec<(UpstreamKind, Instant)>) -> T) -> T {
         // A panic elsewhere leaves the list as usable as it was.
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -110,11 +109,11 @@ mod tests {
     fn a_missing_endpoint_is_remembered_for_a_while() {
         let lacking = Lacking::default();
         let now = Instant::now();
-        assert!(!lacking.has(Service::ChatGpt, now));
-        lacking.note(Service::ChatGpt, now);
-        assert!(lacking.has(Service::ChatGpt, now));
-        assert!(!lacking.has(Service::OpenAi, now));
-        assert!(!lacking.has(Service::ChatGpt, now + GONE_LASTS));
+        assert!(!lacking.has(UpstreamKind::ChatGpt, now));
+        lacking.note(UpstreamKind::ChatGpt, now);
+        assert!(lacking.has(UpstreamKind::ChatGpt, now));
+        assert!(!lacking.has(UpstreamKind::OpenAi, now));
+        assert!(!lacking.has(UpstreamKind::ChatGpt, now + GONE_LASTS));
     }
 
     #[test]

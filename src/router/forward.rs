@@ -1,8 +1,9 @@
-//! What only the OpenAI API offers: embeddings, moderations, speech. Requests go to the API keys of the pool as they came, and
-//! answers come back as they are.
+//! What only the OpenAI API and endpoints like it offer: embeddings, moderations, speech. Requests go to the keys of the pool as
+//! they came, and answers come back as they are.
 //!
 //! Nothing is translated: the base64 of an embedding, the bytes of a sound and fields that nobody here knows stay untouched.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -12,7 +13,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use memchr::memmem;
 use serde::Deserialize;
 
-use super::access::bearer_of;
+use super::access;
 use super::body::{Held, RequestBody};
 use super::headers::Client;
 use super::reply::{self, Refusal};
@@ -22,7 +23,7 @@ use super::serve::{Answered, Relayed};
 use super::setback::Setback;
 use super::{House, arrival};
 use crate::pool::Access;
-use crate::translate::models::checked_name;
+use crate::translate::models::{checked_name, with_model};
 use crate::translate::responses::TokenUsage;
 
 /// A request that is passed on as it is.
@@ -131,7 +132,7 @@ impl Parcel {
         }
     }
 
-    /// Sends it as it is. Only API keys are asked, and those do not run out.
+    /// Sends it as it is, but for the model where an endpoint calls it otherwise. Only keys are asked, and those do not run out.
     pub(super) async fn send(
         &self,
         house: &House,
@@ -143,9 +144,13 @@ impl Parcel {
         } else {
             limits.answer_head
         };
-        let bearer = bearer_of(access);
-        let (headers, body) = (self.headers.clone(), self.body.clone());
-        let sending = house.upstream.forward(self.path, &bearer, headers, body);
+        let headers = self.headers.clone();
+        let body = match access {
+            Access::Endpoint(endpoint) => renamed(&self.body, endpoint.name_for(&self.model)),
+            Access::ApiKey { .. } | Access::ChatGpt { .. } => self.body.clone(),
+        };
+        let (upstream, model) = (&house.upstream, &self.model);
+        let sending = access::forward(upstream, access, self.path, model, headers, body);
         let reply = arrival::head(sending, patience).await?;
         let reply = arrival::good(reply, SystemTime::now()).await?;
         let is_json = reply
@@ -176,15 +181,38 @@ pub(super) fn model_of(body: &[u8]) -> String {
     name.unwrap_or_default()
 }
 
-/// The value of the part `model` (RFC 7578 section 4): after the blank line behind its name, up to the end of the line.
+/// The value of the part `model`.
 fn model_in_form(form: &[u8]) -> Option<String> {
     const MAX_BYTES: usize = 128;
-    let name = memmem::find(form, b"name=\"model\"")?;
-    let part = form.get(name..)?;
-    let value = part.get(memmem::find(part, b"\r\n\r\n")? + 4..)?;
-    let value = value.get(..memmem::find(value, b"\r\n")?)?;
+    let value = form.get(place_in_form(form)?)?;
     let text = std::str::from_utf8(value).ok()?; // no name of a model
     (text.len() <= MAX_BYTES).then(|| text.to_owned())
+}
+
+/// Where it stands (RFC 7578 section 4): after the blank line behind its name, up to the end of the line.
+fn place_in_form(form: &[u8]) -> Option<Range<usize>> {
+    let name = memmem::find(form, b"name=\"model\"")?;
+    let start = name + memmem::find(form.get(name..)?, b"\r\n\r\n")? + 4;
+    let end = start + memmem::find(form.get(start..)?, b"\r\n")?;
+    Some(start..end)
+}
+
+/// The same request for the model of this name; as it came where it says so already, or names none.
+fn renamed(body: &Bytes, name: &str) -> Bytes {
+    if name.is_empty() || model_of(body) == name {
+        return body.clone();
+    }
+    if let Ok(renamed) = with_model(body, name) {
+        return renamed;
+    }
+    let in_form = place_in_form(body).and_then(|place| {
+        let mut form = Vec::with_capacity(body.len() + name.len());
+        form.extend_from_slice(body.get(..place.start)?);
+        form.extend_from_slice(name.as_bytes());
+        form.extend_from_slice(body.get(place.end..)?);
+        Some(Bytes::from(form))
+    });
+    in_form.unwrap_or_else(|| body.clone())
 }
 
 /// The cost that an answer tells, in the words of any of these endpoints.
@@ -234,6 +262,23 @@ mod tests {
         ] {
             assert_eq!(model_of(body.as_bytes()), model, "{body}");
         }
+    }
+
+    #[test]
+    fn an_endpoints_own_name_takes_the_place_of_the_clients() {
+        let form =
+            "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--x--\r\n";
+        let renamed = |body: &'static str| {
+            let renamed = renamed(&Bytes::from_static(body.as_bytes()), "mine");
+            String::from_utf8(renamed.to_vec()).unwrap()
+        };
+        assert_eq!(
+            renamed(r#"{"input":"a","model":"m"}"#),
+            r#"{"input":"a","model":"mine"}"#
+        );
+        assert_eq!(renamed(r#"{ "model" : "mine"}"#), r#"{ "model" : "mine"}"#);
+        assert_eq!(renamed(form), form.replace("whisper-1", "mine"));
+        assert_eq!(renamed("neither"), "neither");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 
-use crate::upstream::Service;
+use crate::translate::UpstreamKind;
 
 const ORIGINATOR: HeaderName = HeaderName::from_static("originator");
 pub(super) const OPENAI_BETA: HeaderName = HeaderName::from_static("openai-beta");
@@ -80,15 +80,22 @@ impl Client {
     /// the backend caches nothing.
     pub(super) fn upstream_headers(
         &self,
-        service: Service,
+        kind: UpstreamKind,
         is_first: bool,
         cache_key: Option<&str>,
     ) -> HeaderMap {
+        match kind {
+            UpstreamKind::ChatGpt | UpstreamKind::OpenAi => {}
+            // What clients say of themselves and their sessions is for OpenAI, not for everybody else.
+            UpstreamKind::Azure | UpstreamKind::OldAzure | UpstreamKind::Compatible => {
+                return HeaderMap::new();
+            }
+        }
         let mut headers = self.headers.clone();
         if !is_first {
             headers.remove(TURN_STATE);
         }
-        if service == Service::ChatGpt && !self.is_codex {
+        if kind == UpstreamKind::ChatGpt && !self.is_codex {
             // Features of the public API; the backend knows other ones by this header.
             headers.remove(OPENAI_BETA);
             let has_session = headers.keys().any(|name| names_session(name.as_str()));
@@ -271,7 +278,7 @@ mod tests {
             ("x-codex-turn-state", "opaque"),
         ]));
         let client = Client::of(&head);
-        let first = client.upstream_headers(Service::ChatGpt, true, Some("key"));
+        let first = client.upstream_headers(UpstreamKind::ChatGpt, true, Some("key"));
         assert_eq!(
             names(&first),
             [
@@ -282,7 +289,7 @@ mod tests {
                 "x-codex-turn-state"
             ]
         );
-        let second = client.upstream_headers(Service::ChatGpt, false, None);
+        let second = client.upstream_headers(UpstreamKind::ChatGpt, false, None);
         assert!(
             !second.contains_key(TURN_STATE),
             "it is bound to the first account"
@@ -329,12 +336,12 @@ mod tests {
             let mut head = map(&[("originator", "codex_exec")]);
             head.extend(map(&[(name, value)]));
             let client = Client::of(&head);
-            for service in [Service::ChatGpt, Service::OpenAi] {
-                let headers = client.upstream_headers(service, true, None);
+            for kind in [UpstreamKind::ChatGpt, UpstreamKind::OpenAi] {
+                let headers = client.upstream_headers(kind, true, None);
                 assert_eq!(headers[name], value, "{name}");
             }
             let sdk = Client::of(&map(&[(name, "sdk")]));
-            let headers = sdk.upstream_headers(Service::ChatGpt, true, None);
+            let headers = sdk.upstream_headers(UpstreamKind::ChatGpt, true, None);
             assert_eq!(
                 headers.contains_key(name),
                 SESSION.contains(&name),
@@ -350,7 +357,7 @@ mod tests {
             ("x-codex-routing-hint", "canary"),
             ("x-openai-account-routing-override", "canary"),
         ]);
-        let headers = Client::of(&head).upstream_headers(Service::ChatGpt, true, None);
+        let headers = Client::of(&head).upstream_headers(UpstreamKind::ChatGpt, true, None);
         assert_eq!(names(&headers), ["originator"]);
     }
 
@@ -418,14 +425,14 @@ mod tests {
             ("openai-beta", "assistants=v2"),
         ]));
         let client = Client::of(&head);
-        let headers = client.upstream_headers(Service::ChatGpt, true, Some("conversation-1"));
+        let headers = client.upstream_headers(UpstreamKind::ChatGpt, true, Some("conversation-1"));
         assert_eq!(names(&headers), ["session_id"]);
         assert_eq!(headers["session_id"], "conversation-1");
         assert_eq!(
-            names(&client.upstream_headers(Service::OpenAi, true, None)),
+            names(&client.upstream_headers(UpstreamKind::OpenAi, true, None)),
             ["openai-beta"]
         );
-        let odd = client.upstream_headers(Service::ChatGpt, true, Some("a\nb"));
+        let odd = client.upstream_headers(UpstreamKind::ChatGpt, true, Some("a\nb"));
         assert_eq!(names(&odd), [""; 0]);
     }
 

@@ -73,10 +73,10 @@ pub(super) async fn answer(
     Ok(translated::document(all.finish(), headers))
 }
 
-/// Whether the pool would ask an API key first: that has the endpoint itself.
+/// Whether the pool would ask a key first: behind that is the endpoint itself.
 fn is_keys_turn(house: &House) -> bool {
     let pool = house.pool.borrow().clone();
     let choice = choose(&pool, SystemTime::now());
     let first = choice.candidates.first();
-    first.is_some_and(|first| matches!(first.member.access, Access::ApiKey { .. }))
+    first.is_some_and(|first| !matches!(first.member.access, Access::ChatGpt { .. }))
 }

@@ -68,6 +68,7 @@ mod translated;
 mod voice;
 mod websocket;
 mod whole;
+mod wires;
 
 #[cfg(test)]
 mod tests;
@@ -113,6 +114,7 @@ struct House {
     in_flight: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
     retries: retries::Retries,
+    wires: wires::Wires,
     catalogue: models::Catalogue,
     offers: offers::Offers,
     refused: refused::Refused,
@@ -157,6 +159,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         in_flight: Arc::new(Semaphore::new(limits.in_flight)),
         bodies: body::budget(&limits),
         retries: retries::Retries::new(Instant::now()),
+        wires: wires::Wires::default(),
         catalogue: models::Catalogue::default(),
         offers: offers::Offers::new(deps.offers),
         refused: refused::Refused::new(deps.refused),

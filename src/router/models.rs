@@ -14,16 +14,16 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::House;
-use super::access::{bearer_of, fresh_access, has_run_out, service_of};
+use super::access::{self, fresh_access, has_run_out, kind_of};
 use super::answer::AnswerBody;
 use super::headers::Client;
 use super::offers;
 use super::reply::{self, Refusal};
 use crate::pool::{Member, choose};
+use crate::translate::UpstreamKind;
 use crate::translate::models::{
     ModelDocument, Page, anthropic_list, anthropic_model, codex_list, openai_list, openai_model,
 };
-use crate::upstream::Service;
 
 /// What there is when nobody can be asked: the models that the Codex CLI listed in August 2026
 /// (`router-for-me/CLIProxyAPI: internal/registry/models/codex_client_models.json`).
@@ -181,7 +181,7 @@ async fn listed(house: &House, client_version: &str) -> Option<Arc<Listed>> {
         return known;
     }
     let mut members = who_can_be_asked(house);
-    members.retain(|member| service_of(&member.access) == Service::ChatGpt);
+    members.retain(|member| kind_of(&member.access) == UpstreamKind::ChatGpt);
     if members.is_empty() {
         return None;
     }
@@ -223,17 +223,11 @@ async fn fetch(house: &House, member: &Member, client_version: &str) -> Result<L
             .await
             .map_err(|why| why.to_string())?;
     }
-    let bearer = bearer_of(&access);
-    let service = service_of(&access);
-    let asked = house.upstream.models(service, &bearer, client_version);
-    let document = timeout(house.limits.answer_head, asked)
+    let asked = access::models(&house.upstream, &access, client_version);
+    let (document, etag) = timeout(house.limits.answer_head, asked)
         .await
-        .map_err(|_elapsed| "no answer in time".to_owned())?
-        .map_err(|err| err.to_string())?;
-    Ok(Listed {
-        document: ModelDocument::read(document.body).map_err(|err| err.to_string())?,
-        etag: document.etag,
-    })
+        .map_err(|_elapsed| "no answer in time".to_owned())??;
+    Ok(Listed { document, etag })
 }
 
 impl Listed {

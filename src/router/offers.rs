@@ -13,10 +13,12 @@ use tracing::debug;
 
 use super::House;
 use super::accept::Stage;
+use super::access::kind_of;
 use super::models::{self, Listed};
 use super::report::Report;
-use crate::pool::{Access, Member};
+use crate::pool::Member;
 use crate::profile::ProfileName;
+use crate::translate::UpstreamKind;
 use crate::translate::models::{Model, ModelDocument};
 
 /// What was known when the router started, by profile.
@@ -39,7 +41,7 @@ struct Offer {
 /// What every profile of the pool offers, ChatGPT accounts first and then by name, so that the order never changes by itself.
 pub(super) async fn all(house: &Arc<House>) -> Vec<Arc<Listed>> {
     let mut members = models::who_can_be_asked(house);
-    let is_key = |member: &Member| matches!(member.access, Access::ApiKey { .. });
+    let is_key = |member: &Member| kind_of(&member.access) != UpstreamKind::ChatGpt;
     members.sort_by(|a, b| (is_key(a), &a.name).cmp(&(is_key(b), &b.name)));
     let age = house.limits.models_age;
     let mut asking = JoinSet::new();

@@ -17,12 +17,11 @@ use super::source::Source;
 use super::translated;
 use super::voice::Voice;
 use super::{House, models, search, whole};
-use crate::translate::AnswerCollector;
 use crate::translate::models::with_model;
 use crate::translate::responses::{
     OutputRecord, ResponsesAnswer, ResponsesRequest, TokenUsage, without_owner,
 };
-use crate::upstream::Service;
+use crate::translate::{AnswerCollector, UpstreamKind};
 
 const MODELS_ETAG: HeaderName = HeaderName::from_static("x-models-etag");
 
@@ -47,12 +46,18 @@ pub(super) async fn answer(
         }
     };
     if ask.is_stream {
-        let voice = match (ask.client.is_codex, opening.service) {
+        let voice = match (ask.client.is_codex, opening.kind) {
             (true, _) => Voice::Codex,
-            (false, Service::ChatGpt) => {
+            (false, UpstreamKind::ChatGpt) => {
                 Voice::sdk(Some(OutputRecord::new(ask.model.as_str(), unix_secs())))
             }
-            (false, Service::OpenAi) => Voice::sdk(None),
+            (
+                false,
+                UpstreamKind::OpenAi
+                | UpstreamKind::Azure
+                | UpstreamKind::OldAzure
+                | UpstreamKind::Compatible,
+            ) => Voice::sdk(None),
         };
         return Ok(Answered::Events(Box::new(Streamed {
             source,

@@ -35,11 +35,11 @@ pub(super) async fn first_good(
         let mut attempt = search.next(ask.asker(), record)?;
         let outcome = attempt.run(ask, record, search.tried.is_empty()).await;
         match outcome.inspect_err(|_nothing_was_sent| attempt.forget())? {
-            Ok((content, headers, service)) => {
+            Ok((content, headers, kind)) => {
                 return Ok(Opening {
                     attempt,
                     headers,
-                    service,
+                    kind,
                     content,
                 });
             }
@@ -48,7 +48,7 @@ pub(super) async fn first_good(
     }
 }
 
-/// Asks API keys until one answers a request that is passed on as it is.
+/// Asks keys until one answers a request that is passed on as it is.
 ///
 /// # Errors
 /// As [`first_good`].
@@ -182,6 +182,15 @@ impl<'h> Search<'h> {
         {
             return said_by_upstream(*said, asker);
         }
+        // Nobody who was asked has a way to answer it, and nobody else is left who might soon.
+        let is_unfit = |(_, setback): &(ProfileName, Setback)| matches!(setback, Setback::Unfit(_));
+        if !self.tried.is_empty()
+            && self.tried.iter().all(is_unfit)
+            && !is_waiting()
+            && let Some((_, Setback::Unfit(error))) = self.tried.pop()
+        {
+            return Refusal::Request(*error);
+        }
         self.exhausted()
     }
 
@@ -193,6 +202,7 @@ impl<'h> Search<'h> {
             }
             Setback::TimedOut(after) => Refusal::TimedOut(after),
             Setback::Spoiled(failure) => Refusal::Failed(failure),
+            Setback::Unfit(error) => Refusal::Request(*error),
             setback @ (Setback::UsageLimit { .. }
             | Setback::Throttled { .. }
             | Setback::Unauthorized

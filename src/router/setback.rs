@@ -10,10 +10,10 @@ use http::{HeaderMap, StatusCode};
 
 use super::codes::{
     is_account_fault, is_model_fault, is_overload, is_request_fault, is_token_fault,
-    is_usage_limit, says_model_not_supported,
+    is_usage_limit, says_model_missing, says_model_not_supported,
 };
 use super::report::AttemptResult;
-use crate::translate::Failure;
+use crate::translate::{Failure, RequestError};
 use crate::upstream::retry_after;
 use crate::usage::Usage;
 
@@ -40,6 +40,8 @@ pub(super) enum Setback {
     },
     /// This account may not use the model; another might.
     ModelNotSupported(Box<Said>),
+    /// This kind of upstream has no way to answer the request; another may. Nothing was sent.
+    Unfit(Box<RequestError>),
     /// The request itself is refused, and would be by every profile.
     ClientFault(Box<Said>),
     /// Sent, and no head of a reply came back in this time.
@@ -129,7 +131,8 @@ impl Setback {
         if status == Some(402) {
             return Self::usage_limit(&said, now);
         }
-        if says(is_model_fault) || says_model_not_supported(&failure.message) {
+        let is_missing = status == Some(404) && says_model_missing(&failure.message);
+        if says(is_model_fault) || is_missing || says_model_not_supported(&failure.message) {
             return Self::ModelNotSupported(Box::new(said));
         }
         if says(is_overload) || failure.message.contains("model is at capacity") {
@@ -194,6 +197,7 @@ impl Setback {
             Self::UsageLimit { .. }
             | Self::Throttled { .. }
             | Self::NoToken(_)
+            | Self::Unfit(_)
             | Self::ModelNotSupported(_) => NextStep::TryNextProfile { costs: false },
             Self::Failing { .. } | Self::Cut => NextStep::TryNextProfile { costs: true },
             Self::Unreachable { is_everywhere, .. } if !is_everywhere => {
@@ -216,7 +220,7 @@ impl Setback {
                 retry_after: *retry_after,
             },
             Self::Unauthorized => AttemptResult::Unauthorized,
-            Self::NoToken(_) => return None,
+            Self::NoToken(_) | Self::Unfit(_) => return None,
             Self::Failing { what } => AttemptResult::Failing { what: what.clone() },
             Self::Unreachable { .. } => AttemptResult::Unreachable,
             Self::ModelNotSupported(_) => AttemptResult::ModelNotSupported {
@@ -333,6 +337,31 @@ mod tests {
                 "ClientFault",
             ),
             (404, "not found", "ClientFault"),
+            (
+                404,
+                r#"{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}}"#,
+                "ModelNotSupported",
+            ),
+            (
+                404,
+                r#"{"error":{"message":"model \"llama\" not found, try pulling it first","type":"api_error"}}"#,
+                "ModelNotSupported",
+            ),
+            (
+                404,
+                r#"{"object":"error","message":"The model `x` does not exist.","code":404}"#,
+                "ModelNotSupported",
+            ),
+            (
+                401,
+                r#"{"error":{"code":"401","message":"Access denied"}}"#,
+                "Unauthorized",
+            ),
+            (
+                404,
+                r#"{"error":{"code":"404","message":"Resource not found"}}"#,
+                "ClientFault",
+            ),
             (413, "", "ClientFault"),
             (
                 422,

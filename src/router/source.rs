@@ -9,6 +9,7 @@ use std::time::Duration;
 use http_body::Body;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::translate::chat_upstream::EventsFromChunks;
 use crate::translate::sse::{Ending, Frame, Frames, MAX_EVENT_BYTES};
 use crate::upstream::socket::{Socket, SocketEnd};
 
@@ -47,16 +48,39 @@ struct EventStream {
     body: reqwest::Body,
     frames: Frames,
     is_over: bool,
+    /// What an upstream says that knows only chats, as events.
+    chat: Option<Chat>,
+}
+
+struct Chat {
+    reader: EventsFromChunks,
+    /// What followed from the last chunk and was not taken yet.
+    events: VecDeque<Frame>,
 }
 
 impl Source {
     pub(super) fn new(body: reqwest::Body, idle: Duration) -> Self {
-        let stream = EventStream {
-            body,
-            frames: Frames::new(MAX_EVENT_BYTES),
-            is_over: false,
-        };
+        let stream = EventStream::new(body, None);
         Self::of(Wire::Body(Box::new(stream)), idle)
+    }
+
+    /// The same for an upstream that streams the chunks of a chat.
+    pub(super) fn of_chunks(body: reqwest::Body, reader: EventsFromChunks, idle: Duration) -> Self {
+        let stream = EventStream::new(body, Some(reader));
+        Self::of(Wire::Body(Box::new(stream)), idle)
+    }
+
+    /// The same for a chat that was answered as a whole.
+    pub(super) fn of_chat_answer(
+        mut reader: EventsFromChunks,
+        answer: &[u8],
+        idle: Duration,
+    ) -> Self {
+        let mut events = reader.push(answer);
+        events.append(&mut reader.finish());
+        let mut source = Self::new(reqwest::Body::default(), idle);
+        source.held = events;
+        source
     }
 
     /// The answer to the request that was sent on this socket last.
@@ -84,7 +108,8 @@ impl Source {
     }
 
     /// Puts frames back in front.
-    pub(super) fn put_back(&mut self, frames: VecDeque<Frame>) {
+    pub(super) fn put_back(&mut self, mut frames: VecDeque<Frame>) {
+        frames.append(&mut self.held);
         self.held = frames;
     }
 
@@ -151,7 +176,52 @@ impl Source {
 }
 
 impl EventStream {
+    fn new(body: reqwest::Body, reader: Option<EventsFromChunks>) -> Self {
+        Self {
+            body,
+            frames: Frames::new(MAX_EVENT_BYTES),
+            is_over: false,
+            chat: reader.map(|reader| Chat {
+                reader,
+                events: VecDeque::new(),
+            }),
+        }
+    }
+
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, Broken>> {
+        loop {
+            if let Some(event) = self.chat.as_mut().and_then(|chat| chat.events.pop_front()) {
+                return Poll::Ready(Ok(event));
+            }
+            let frame = match ready!(self.poll_frame(cx)) {
+                Ok(frame) => frame,
+                // A chat is over when it has said how; only then is its end no break.
+                Err(Broken::Ended) if self.chat.is_some() => {
+                    let rest = self.chat.as_mut().map(|chat| chat.reader.finish());
+                    match rest.filter(|rest| !rest.is_empty()) {
+                        Some(rest) => self.take(rest),
+                        None => return Poll::Ready(Err(Broken::Ended)),
+                    }
+                    continue;
+                }
+                Err(broken) => return Poll::Ready(Err(broken)),
+            };
+            let events = match &mut self.chat {
+                Some(chat) if frame.has_data() => chat.reader.push(&frame.data),
+                _ => return Poll::Ready(Ok(frame)),
+            };
+            self.take(events);
+        }
+    }
+
+    fn take(&mut self, events: VecDeque<Frame>) {
+        if let Some(chat) = &mut self.chat {
+            chat.events = events;
+        }
+    }
+
+    /// The next event as the upstream wrote it.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<Frame, Broken>> {
         loop {
             match self.frames.next() {
                 Some(Ok(frame)) => return Poll::Ready(Ok(frame)),

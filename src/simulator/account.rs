@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::{
+    door::Side,
     tokens::later,
     window::{Credits, Limit, Window},
 };
@@ -13,7 +14,7 @@ use super::{
 /// No source states the real lifetime; ten days is what this project assumes.
 const ACCESS_LIFETIME: Duration = Duration::from_secs(10 * 24 * 3600);
 
-/// A ChatGPT account or an API key, built by chaining.
+/// A ChatGPT account, an API key or an endpoint, built by chaining.
 ///
 /// A fresh ChatGPT account has the plan `plus`, an unused five-hour and an unused weekly window, and ids that follow from
 /// its name: `user-<name>`, `workspace-<name>`, `<name>@example.com`.
@@ -36,11 +37,13 @@ pub struct Account {
     pub(super) sends_limit_event: bool,
 }
 
-/// Which of the two doors the account opens.
+/// Which of the doors the account opens.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     ChatGpt,
     ApiKey(String),
+    /// The key of an endpoint on this side.
+    Endpoint(Side, String),
 }
 
 impl Account {
@@ -77,6 +80,24 @@ impl Account {
         }
     }
 
+    /// A resource of Azure OpenAI with the key `key-fake-<name>`, below
+    /// [`Simulator::azure_base_url`](super::Simulator::azure_base_url). Its models are its deployments.
+    pub fn azure(name: &str) -> Self {
+        Self {
+            kind: Kind::Endpoint(Side::Azure, format!("key-fake-{name}")),
+            ..Self::api_key(name)
+        }
+    }
+
+    /// A key, `key-fake-<name>`, for a server that knows only chats, below
+    /// [`Simulator::compatible_base_url`](super::Simulator::compatible_base_url).
+    pub fn compatible(name: &str) -> Self {
+        Self {
+            kind: Kind::Endpoint(Side::Compatible, format!("key-fake-{name}")),
+            ..Self::api_key(name)
+        }
+    }
+
     pub fn email(mut self, email: &str) -> Self {
         self.email = email.to_owned();
         self
@@ -100,9 +121,9 @@ impl Account {
         self
     }
 
-    /// Replaces the key of an API-key account; a ChatGPT account has none and stays as it is.
+    /// Replaces the key of an account that has one; a ChatGPT account has none and stays as it is.
     pub fn key(mut self, key: &str) -> Self {
-        if let Kind::ApiKey(current) = &mut self.kind {
+        if let Kind::ApiKey(current) | Kind::Endpoint(_, current) = &mut self.kind {
             *current = key.to_owned();
         }
         self
@@ -216,6 +237,7 @@ impl fmt::Debug for Account {
         let kind = match self.kind {
             Kind::ChatGpt => "chatgpt",
             Kind::ApiKey(_) => "API key",
+            Kind::Endpoint(..) => "endpoint",
         };
         f.debug_struct("Account")
             .field("name", &self.name)

@@ -194,7 +194,11 @@ impl Accounts {
             .values()
             .find(|entry| entry.account.kind.opens_with(token))
             .map_or(Credential::Unknown, |entry| {
-                Credential::ApiKey(entry.account.name.clone())
+                let name = entry.account.name.clone();
+                match entry.account.kind {
+                    Kind::Endpoint(side, _) => Credential::Key(side, name),
+                    Kind::ApiKey(_) | Kind::ChatGpt => Credential::ApiKey(name),
+                }
             })
     }
 
@@ -206,9 +210,11 @@ impl Accounts {
     }
 
     pub(super) fn auth_json(&mut self, name: &str, login: &Login) -> String {
+        let issuer = self.issuer.clone();
         self.with(name, |entry| match &entry.account.kind {
             Kind::ChatGpt => login.auth_json(&entry.account),
             Kind::ApiKey(key) => tokens::api_key_auth_json(key),
+            Kind::Endpoint(side, key) => tokens::endpoint_auth_json(&issuer, *side, key),
         })
     }
 

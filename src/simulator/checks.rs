@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use serde_json::{Value, json};
 
-use super::{account::Account, door::Side, http_reply::HttpReply, models};
+use super::{account::Account, door::Side, endpoint, http_reply::HttpReply, models};
 
 /// Refused by the ChatGPT backend with 400 `Unsupported parameter`.
 const UNSUPPORTED: [&str; 23] = [
@@ -110,6 +110,7 @@ fn check_model(side: Side, account: &Account, request: &Value) -> Result<(), Htt
                 "The '{model}' model is not supported when using Codex with a ChatGPT account."
             ),
         ),
+        Side::Azure | Side::Compatible => endpoint::no_such_model(side, model),
         Side::Platform => HttpReply::error(
             404,
             "invalid_request_error",
@@ -238,7 +239,8 @@ fn contains_key(value: Option<&Value>, key: &str) -> bool {
 fn refusal(side: Side, status: u16, message: &str) -> HttpReply {
     match side {
         Side::ChatGpt => HttpReply::detail(status, message),
-        Side::Platform => HttpReply::error(
+        Side::Azure => endpoint::azure_error(status, "BadRequest", message),
+        Side::Platform | Side::Compatible => HttpReply::error(
             status,
             "invalid_request_error",
             "invalid_request_error",

@@ -6,15 +6,18 @@ use http::{HeaderMap, header};
 
 use super::{
     account::{Account, Kind},
+    endpoint,
     http_reply::HttpReply,
     server::Shared,
 };
 
-/// The two upstreams behind the one port.
+/// The upstreams behind the one port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     ChatGpt,
     Platform,
+    Azure,
+    Compatible,
 }
 
 /// What a presented credential turned out to be.
@@ -25,6 +28,8 @@ pub(super) enum Credential {
     Expired(String),
     Revoked(String),
     ApiKey(String),
+    /// The key of an endpoint on this side.
+    Key(Side, String),
     Unknown,
 }
 
@@ -32,9 +37,11 @@ impl Credential {
     /// The account it belongs to, whether it still opens anything or not.
     pub(super) fn account(&self) -> Option<&str> {
         match self {
-            Self::Access(name) | Self::Expired(name) | Self::Revoked(name) | Self::ApiKey(name) => {
-                Some(name)
-            }
+            Self::Access(name)
+            | Self::Expired(name)
+            | Self::Revoked(name)
+            | Self::ApiKey(name)
+            | Self::Key(_, name) => Some(name),
             Self::Unknown => None,
         }
     }
@@ -42,7 +49,10 @@ impl Credential {
 
 /// Whose credential the request carries; `None` when it carries none.
 pub(super) fn credential(shared: &Shared, headers: &HeaderMap) -> Option<Credential> {
-    bearer(headers).map(|token| shared.accounts().credential(token, SystemTime::now()))
+    let key = || headers.get("api-key")?.to_str().ok();
+    bearer(headers)
+        .or_else(key)
+        .map(|token| shared.accounts().credential(token, SystemTime::now()))
 }
 
 /// The account that may pass, or the refusal that the upstream would send.
@@ -53,11 +63,18 @@ pub(super) fn authorise(
 ) -> Result<Account, HttpReply> {
     let credential = credential(shared, headers).unwrap_or(Credential::Unknown);
     let name = match (side, credential) {
-        (Side::ChatGpt, Credential::Access(name)) | (Side::Platform, Credential::ApiKey(name)) => {
+        (Side::ChatGpt, Credential::Access(name)) => name,
+        (Side::Platform, Credential::ApiKey(name)) if bearer(headers).is_some() => name,
+        // Each in the header that its documentation names, and in no other.
+        (Side::Azure, Credential::Key(Side::Azure, name)) if bearer(headers).is_none() => name,
+        (Side::Compatible, Credential::Key(Side::Compatible, name))
+            if bearer(headers).is_some() =>
+        {
             name
         }
         (Side::ChatGpt, credential) => return Err(unauthorized(&credential)),
         (Side::Platform, _) => return Err(bad_api_key()),
+        (side @ (Side::Azure | Side::Compatible), _) => return Err(endpoint::bad_key(side)),
     };
     let account = shared.accounts().with(&name, |entry| entry.account.clone());
     match side {
@@ -73,7 +90,7 @@ pub(super) fn authorise(
                 ))
             }
         }
-        Side::Platform => Ok(account),
+        Side::Platform | Side::Azure | Side::Compatible => Ok(account),
     }
 }
 
@@ -88,7 +105,10 @@ pub(super) fn unauthorized(credential: &Credential) -> HttpReply {
             "token_revoked",
             "Encountered invalidated oauth token for user, failing request",
         ),
-        Credential::Access(_) | Credential::ApiKey(_) | Credential::Unknown => (
+        Credential::Access(_)
+        | Credential::ApiKey(_)
+        | Credential::Key(..)
+        | Credential::Unknown => (
             "token_invalidated",
             "Your authentication token has been invalidated. Please try signing in again.",
         ),
@@ -114,6 +134,7 @@ pub(super) fn kind_of(credential: Option<&Credential>) -> &'static str {
         Some(Credential::Expired(_)) => "Bearer <expired access token>",
         Some(Credential::Revoked(_)) => "Bearer <revoked access token>",
         Some(Credential::ApiKey(_)) => "Bearer <API key>",
+        Some(Credential::Key(..)) => "Bearer <endpoint key>",
         Some(Credential::Unknown) => "Bearer <unknown>",
     }
 }
@@ -126,6 +147,6 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 impl Kind {
     pub(super) fn opens_with(&self, key: &str) -> bool {
-        matches!(self, Self::ApiKey(own) if own == key)
+        matches!(self, Self::ApiKey(own) | Self::Endpoint(_, own) if own == key)
     }
 }

@@ -1,12 +1,13 @@
-//! A pretend upstream on loopback, for `demo` and for tests: the ChatGPT backend, the OpenAI API and the
-//! OAuth server on one port.
+//! A pretend upstream on loopback, for `demo` and for tests: the ChatGPT backend, the OpenAI API, the OAuth server, Azure and a
+//! server that knows only chats, on one port.
 //!
 //! It checks what it is asked as strictly as the real ones, as far as is publicly known, so that a test that
 //! passes here says something. It starts only when asked, listens on 127.0.0.1 only, and stops when dropped.
 //! Never enters: the network beyond loopback, files, any credential that opens something elsewhere.
 //!
 //! A request comes in at `server`, passes the `door` (whose token is this?), is checked by `checks`, answered by
-//! `responses` (over a `socket` as well), `oauth`, `usage` or `models`, and sent by `body`. Scripts ([`Reply`], [`Refresh`], [`UsageReply`]) replace
+//! `responses` (over a `socket` as well), `chat`, `oauth`, `usage` or `models`, and sent by `body`. Scripts ([`Reply`],
+//! [`Refresh`], [`UsageReply`]) replace
 //! the answer, never the checks. Tests wait at a [`Gate`] or for a count; nobody sleeps.
 
 use std::{
@@ -22,8 +23,10 @@ mod account;
 mod accounts;
 mod assistant;
 mod body;
+mod chat;
 mod checks;
 mod door;
+mod endpoint;
 pub mod events;
 mod gate;
 mod http_reply;
@@ -108,6 +111,16 @@ impl Simulator {
     /// In place of `https://api.openai.com/v1`.
     pub fn openai_base_url(&self) -> String {
         format!("http://{}/v1", self.address)
+    }
+
+    /// In place of `https://<resource>.openai.azure.com`.
+    pub fn azure_base_url(&self) -> String {
+        format!("http://{}/azure", self.address)
+    }
+
+    /// A base URL like those of other servers: chats, embeddings and a list of models.
+    pub fn compatible_base_url(&self) -> String {
+        format!("http://{}/compatible/v1", self.address)
     }
 
     /// In place of `https://auth.openai.com`.

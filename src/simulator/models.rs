@@ -111,20 +111,28 @@ pub(super) fn catalogue(shared: &Shared, headers: &HeaderMap, query: &str) -> Re
 
 /// `GET /v1/models`, and `GET /v1/models/{id}` with the id.
 pub(super) fn list(shared: &Shared, headers: &HeaderMap, id: Option<&str>) -> Response<Body> {
-    let account = match authorise(shared, Side::Platform, headers) {
+    list_of(shared, Side::Platform, headers, id)
+}
+
+/// The same list on another side that has one.
+pub(super) fn list_of(
+    shared: &Shared,
+    side: Side,
+    headers: &HeaderMap,
+    id: Option<&str>,
+) -> Response<Body> {
+    let account = match authorise(shared, side, headers) {
         Ok(account) => account,
         Err(refusal) => return refusal.into_response(),
     };
-    let mut models = models_of(Side::Platform, &account)
-        .into_iter()
-        .map(|model| {
-            json!({
-                "id": model.slug,
-                "object": "model",
-                "created": CREATED,
-                "owned_by": "openai",
-            })
-        });
+    let mut models = models_of(side, &account).into_iter().map(|model| {
+        json!({
+            "id": model.slug,
+            "object": "model",
+            "created": CREATED,
+            "owned_by": "openai",
+        })
+    });
     let reply = match id {
         None => {
             let data: Vec<Value> = models.collect();

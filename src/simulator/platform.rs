@@ -69,7 +69,7 @@ pub(super) fn answer(
     reply.into_response()
 }
 
-fn own_answer(path: &str, headers: &HeaderMap, body: &Bytes) -> HttpReply {
+pub(super) fn own_answer(path: &str, headers: &HeaderMap, body: &Bytes) -> HttpReply {
     let content_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())

@@ -15,6 +15,7 @@ use super::{
     body::{Body, Presence, Step},
     checks,
     door::{self, Credential, Side, authorise},
+    endpoint,
     events::{Event, usage_object},
     http_reply::{self, HttpReply},
     reply::{Answer, Ending, Reply},
@@ -63,12 +64,13 @@ pub(super) async fn answer(
         Ok(ready) => ready,
         Err(refusal) => return Ok(refusal.into_response()),
     };
-    if side == Side::Platform && ready.request.get("stream") != Some(&Value::Bool(true)) {
+    if side != Side::ChatGpt && ready.request.get("stream") != Some(&Value::Bool(true)) {
         ready.presence.finish();
         let whole = whole_response(&ready.events).headers(ready.headers);
         return Ok(whole.into_response());
     }
-    let steps = steps(&ready.events, ready.ending, shared.pause());
+    let frames = frames(&ready.events);
+    let steps = steps(frames, ready.ending, shared.pause());
     Ok(http_reply::event_stream(
         ready.headers,
         Body::stream(steps, ready.presence),
@@ -235,6 +237,7 @@ fn tell(asking: &Asking<'_>, answer: Answer) -> Told {
         Answer::Unauthorized => Told::Http(match side {
             Side::ChatGpt => door::unauthorized(&Credential::Unknown),
             Side::Platform => door::bad_api_key(),
+            Side::Azure | Side::Compatible => endpoint::bad_key(side),
         }),
         Answer::Http(reply) => with_limits(reply),
     }
@@ -252,7 +255,7 @@ fn own_answer(asking: &Asking<'_>) -> Answer {
 fn limits(side: Side, account: &Account, now: SystemTime) -> Vec<(String, String)> {
     match side {
         Side::ChatGpt => limit_headers(account, now),
-        Side::Platform => Vec::new(),
+        Side::Platform | Side::Azure | Side::Compatible => Vec::new(),
     }
 }
 
@@ -266,7 +269,7 @@ fn usage_limit(side: Side, account: &Account, resets_in: Duration, now: SystemTi
                 .header("x-codex-active-limit", "codex")
                 .header("x-codex-rate-limit-reached-type", "rate_limit_reached")
         }
-        Side::Platform => HttpReply::error(
+        Side::Platform | Side::Azure | Side::Compatible => HttpReply::error(
             429,
             "insufficient_quota",
             "insufficient_quota",
@@ -308,7 +311,7 @@ fn failure(account: &Account, code: &str, now: SystemTime) -> Value {
     error
 }
 
-fn message_for(code: &str) -> &'static str {
+pub(super) fn message_for(code: &str) -> &'static str {
     match code {
         "usage_limit_reached" => USED_UP,
         "rate_limit_exceeded" => "Rate limit reached. Please try again in 1.5s.",
@@ -325,13 +328,18 @@ fn message_for(code: &str) -> &'static str {
     }
 }
 
+fn frames(events: &[Event]) -> impl Iterator<Item = Bytes> {
+    let numbered = events.iter().enumerate();
+    numbered.map(|(sequence_number, event)| event.frame(sequence_number))
+}
+
 /// The stream as it is played.
-fn steps(events: &[Event], ending: Ending, pause: Duration) -> VecDeque<Step> {
-    let mut steps: Vec<Step> = events
-        .iter()
-        .enumerate()
-        .map(|(sequence_number, event)| Step::Write(event.frame(sequence_number)))
-        .collect();
+pub(super) fn steps(
+    frames: impl Iterator<Item = Bytes>,
+    ending: Ending,
+    pause: Duration,
+) -> VecDeque<Step> {
+    let mut steps: Vec<Step> = frames.map(Step::Write).collect();
     match ending {
         Ending::Whole => {}
         Ending::CutAfter(count) => {
@@ -361,7 +369,7 @@ mod tests {
     fn with_a_pause_set_every_step_comes_after_one() {
         let events = [ev_created(), ev_text_delta("he")];
         let pause = Duration::from_millis(5);
-        let played: Vec<&str> = steps(&events, Ending::CutAfter(1), pause)
+        let played: Vec<&str> = steps(frames(&events), Ending::CutAfter(1), pause)
             .iter()
             .map(|step| match step {
                 Step::Write(_) => "write",

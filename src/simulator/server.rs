@@ -24,6 +24,7 @@ use super::{
     accounts::Accounts,
     body::Body,
     door::{self, Side},
+    endpoint,
     http_reply::HttpReply,
     models,
     oauth::{self, TokenRequest},
@@ -193,7 +194,11 @@ async fn answer(shared: &Shared, parts: &Parts, body: Bytes) -> Result<Response<
         TOKEN_PATH => TokenRequest::parse(headers, &body),
         _ => TokenRequest::default(),
     };
+    let place = endpoint::place_of(path, query);
     note(shared, parts, &body, &token_request);
+    if let Some(place) = &place {
+        return endpoint::answer(shared, place, &parts.method, headers, &body).await;
+    }
 
     match (path, &parts.method) {
         (TOKEN_PATH, &Method::POST) => oauth::answer(shared, &token_request).await,
@@ -238,9 +243,11 @@ pub(super) fn note(shared: &Shared, parts: &Parts, body: &Bytes, token_request: 
     let kind = door::kind_of(credential.as_ref());
     let asked = Asked::new(parts, body.clone(), account.clone(), kind);
     shared.record().note(asked);
+    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+    let is_place = matches!(path, CODEX_RESPONSES_PATH | RESPONSES_PATH)
+        || endpoint::place_of(path, query).is_some_and(|place| place.is_for_response());
     // The handshake of a socket has no body, and asks for none yet.
-    let is_response = matches!(parts.uri.path(), CODEX_RESPONSES_PATH | RESPONSES_PATH)
-        && (parts.method != Method::GET || !body.is_empty());
+    let is_response = is_place && (parts.method != Method::GET || !body.is_empty());
     if let Some(name) = account.filter(|_| is_response) {
         shared.accounts().with(&name, |entry| {
             entry.tally.arrived.send_modify(|arrived| *arrived += 1);

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use super::account::Account;
+use super::{account::Account, door::Side};
 
 /// The Codex CLI's public client id (codex-rs/core/src/auth.rs); the audience of an id token.
 const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
@@ -54,6 +54,21 @@ impl Login {
         });
         format!("{file:#}")
     }
+}
+
+/// The `auth.json` of a profile that is an endpoint; no other program takes it for a login.
+pub(super) fn endpoint_auth_json(issuer: &str, side: Side, key: &str) -> String {
+    let (kind, base_url) = match side {
+        Side::Azure => ("azure", format!("{issuer}/azure")),
+        Side::ChatGpt | Side::Platform | Side::Compatible => {
+            ("compatible", format!("{issuer}/compatible/v1"))
+        }
+    };
+    let endpoint = json!({ "kind": kind, "base_url": base_url, "api_key": key });
+    format!(
+        "{:#}",
+        json!({ "auth_mode": "codexRouterEndpoint", "endpoint": endpoint })
+    )
 }
 
 /// The `auth.json` of an API key (codex-rs/core/src/token_data.rs).

@@ -270,7 +270,7 @@ impl<'a> Turn<'a> {
             let count = images_in(self.asking.request);
             response["tool_usage"] = json!({ "image_gen": image_usage(self.pictures, count) });
         }
-        if self.asking.side == Side::Platform {
+        if self.asking.side != Side::ChatGpt {
             response["output"] = self.output.clone().into();
         }
         response
@@ -382,11 +382,11 @@ fn wants_encrypted(request: &Value) -> bool {
 }
 
 /// Word by word, each with the space that follows it.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(' ')
 }
 
-fn pieces(arguments: &str) -> Vec<String> {
+pub(super) fn pieces(arguments: &str) -> Vec<String> {
     let chars: Vec<char> = arguments.chars().collect();
     chars
         .chunks(ARGUMENT_CHARS)

@@ -43,6 +43,10 @@ pub enum SwitchError {
         name: ProfileName,
         reason: Unreadable,
     },
+    #[error(
+        "{0:?} is an endpoint for the router, which Codex cannot use by itself; point Codex at the router instead"
+    )]
+    ForRouterOnly(ProfileName),
     #[error("nothing was changed, because the present login could not be kept: {0}")]
     CaptureFailed(#[source] StoreError),
     #[error(
@@ -85,10 +89,12 @@ fn try_switch(
     now: SystemTime,
 ) -> Result<Option<Switched>, SwitchError> {
     let sides = Sides::read(home, to)?;
+    sides.refuse_endpoint(to)?;
     let _both_accounts = AccountLock::take_all(home, &sides.lock_names())?;
     // Whoever held the locks may have changed either side.
     let locked = sides.lock_names();
     let sides = Sides::read(home, to)?;
+    sides.refuse_endpoint(to)?;
     if sides.lock_names() != locked {
         return Ok(None);
     }
@@ -315,6 +321,16 @@ impl Sides {
             .collect()
     }
 
+    /// Codex refuses such a file, and would be signed out by it.
+    fn refuse_endpoint(&self, to: &ProfileName) -> Result<(), SwitchError> {
+        match self.target.credentials() {
+            Credentials::Endpoint(_) => Err(SwitchError::ForRouterOnly(to.clone())),
+            Credentials::ChatGpt(_) | Credentials::ApiKey { .. } | Credentials::Other { .. } => {
+                Ok(())
+            }
+        }
+    }
+
     fn refuse_rejected(&self, home: &Home, to: &ProfileName) -> Result<(), SwitchError> {
         let side = profiles::load(home, to)?.side;
         match self.target.chatgpt() {
@@ -328,8 +344,8 @@ impl Sides {
             Credentials::ChatGpt(_) | Credentials::ApiKey { .. } => {
                 self.target.for_cli(now).to_bytes()
             }
-            // We do not speak it, so we do not touch it.
-            Credentials::Other { .. } => self.target_bytes.clone(),
+            // We do not speak it, so we do not touch it. An endpoint is refused long before.
+            Credentials::Endpoint(_) | Credentials::Other { .. } => self.target_bytes.clone(),
         }
     }
 

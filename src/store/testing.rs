@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::home::Home;
 use super::profiles;
-use crate::profile::{AuthFile, Profile, ProfileName};
+use crate::profile::{AuthFile, Endpoint, EndpointKind, Profile, ProfileName, Secret};
 
 /// 2026-11-20 12:00:00 UTC.
 pub fn noon() -> SystemTime {
@@ -134,6 +134,12 @@ pub fn login_with(user: &str, iat: u64, more: Value) -> AuthFile {
 pub fn api_key(key: &str) -> AuthFile {
     let text = json!({"auth_mode": "apikey", "OPENAI_API_KEY": key}).to_string();
     AuthFile::parse(text.as_bytes()).unwrap()
+}
+
+pub fn endpoint() -> AuthFile {
+    let key = Some(Secret::new("key-fake"));
+    let endpoint = Endpoint::new(EndpointKind::Compatible, "https://x.test/v1", key).unwrap();
+    AuthFile::of_endpoint(endpoint)
 }
 
 pub fn mode_of(path: &Path) -> u32 {

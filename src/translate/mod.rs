@@ -7,6 +7,7 @@
 //! - [`sse`]: bytes of an event stream to frames
 //! - [`responses`]: what we read of Responses requests, events and answers
 //! - [`chat`]: Chat Completions requests to Responses requests, and Responses events to chunks or one answer
+//! - [`chat_upstream`]: the other way round, for an upstream that knows only chats
 //! - [`completions`]: the old `/v1/completions`, by way of a chat
 //! - [`images`]: pictures by the hosted tool
 //! - [`form`]: bodies that bring files
@@ -21,6 +22,7 @@
 //! Never enters: tokens, profiles, HTTP, retries. Those live in `pool`, `upstream` and `router`.
 
 pub mod chat;
+pub mod chat_upstream;
 pub mod completions;
 pub mod dropped;
 pub mod error;

@@ -25,8 +25,14 @@ use super::responses::{elements, not_an_object};
 pub enum UpstreamKind {
     /// The backend of ChatGPT accounts. Streams only, stores nothing, takes few parameters.
     ChatGpt,
-    /// The public API, or an endpoint that says it is compatible. Gets the body as it is.
+    /// The public API. Gets the body as it is.
     OpenAi,
+    /// Azure OpenAI, whose Responses bodies are those of the public API.
+    Azure,
+    /// Azure at an `api-version` from before `stream_options`.
+    OldAzure,
+    /// An endpoint that says it is compatible with the public API; how far differs, above all in chats.
+    Compatible,
 }
 
 /// The whole table: what one kind of upstream wants.
@@ -43,7 +49,53 @@ struct Rules {
     instructions: Option<&'static str>,
     /// Whether `input`, `tools`, `tool_choice` and `service_tier` need the spellings of the ChatGPT backend.
     has_own_spelling: bool,
+    /// Where it is asked in the Chat dialect.
+    chat: ChatRules,
 }
+
+/// What one kind of upstream wants of a Chat body that was made of a Responses body.
+pub(super) struct ChatRules {
+    /// The name of the limit of an answer. `max_tokens` is what every server knows but OpenAI's reasoning models, which refuse it.
+    pub limit: &'static str,
+    /// Whether it takes `stream_options`, and tells the cost of a stream only then.
+    pub tells_usage_when_asked: bool,
+    /// Fields of both dialects that it knows; the others are left out, since strict servers refuse them.
+    pub keeps: &'static [&'static str],
+    /// Whether a Chat client's fields that nobody here knows may pass: they are meant for such servers.
+    pub takes_any_field: bool,
+}
+
+const CHAT_OF_OPENAI: ChatRules = ChatRules {
+    limit: "max_completion_tokens",
+    tells_usage_when_asked: true,
+    keeps: &[
+        "metadata",
+        "moderation",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "user",
+        "verbosity",
+    ],
+    takes_any_field: false,
+};
+
+const CHAT_OF_OLD_AZURE: ChatRules = ChatRules {
+    limit: "max_tokens",
+    tells_usage_when_asked: false,
+    keeps: &["user"],
+    takes_any_field: false,
+};
+
+const CHAT_OF_COMPATIBLE: ChatRules = ChatRules {
+    limit: "max_tokens",
+    tells_usage_when_asked: true,
+    keeps: &["user"],
+    takes_any_field: true,
+};
 
 const CHATGPT: Rules = Rules {
     refused: &[
@@ -80,6 +132,7 @@ const CHATGPT: Rules = Rules {
     // Sources disagree on whether an empty text is enough; a sentence is.
     instructions: Some("You are a helpful assistant."),
     has_own_spelling: true,
+    chat: CHAT_OF_OPENAI, // never asked for: it speaks Responses
 };
 
 const OPENAI: Rules = Rules {
@@ -89,16 +142,36 @@ const OPENAI: Rules = Rules {
     excluded: None,
     instructions: None,
     has_own_spelling: false,
+    chat: CHAT_OF_OPENAI,
+};
+
+const OLD_AZURE: Rules = Rules {
+    chat: CHAT_OF_OLD_AZURE,
+    ..OPENAI
+};
+
+const COMPATIBLE: Rules = Rules {
+    chat: CHAT_OF_COMPATIBLE,
+    ..OPENAI
 };
 
 impl UpstreamKind {
-    const ALL: [Self; 2] = [Self::ChatGpt, Self::OpenAi];
+    const ALL: [Self; 5] = [
+        Self::ChatGpt,
+        Self::OpenAi,
+        Self::Azure,
+        Self::OldAzure,
+        Self::Compatible,
+    ];
 
     /// As it stands in files.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ChatGpt => "chatgpt",
             Self::OpenAi => "openai",
+            Self::Azure => "azure",
+            Self::OldAzure => "azure_old",
+            Self::Compatible => "compatible",
         }
     }
 
@@ -109,8 +182,14 @@ impl UpstreamKind {
     fn rules(self) -> &'static Rules {
         match self {
             Self::ChatGpt => &CHATGPT,
-            Self::OpenAi => &OPENAI,
+            Self::OpenAi | Self::Azure => &OPENAI,
+            Self::OldAzure => &OLD_AZURE,
+            Self::Compatible => &COMPATIBLE,
         }
+    }
+
+    pub(super) fn chat_rules(self) -> &'static ChatRules {
+        &self.rules().chat
     }
 }
 

@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 
 use super::meter::{is_stale, left_percent, stale_at};
 use crate::desk::words::{
-    clock, clock_changes_at, middle_truncate, percent_left, plan_label, short_window,
+    clock, clock_changes_at, endpoint_label, middle_truncate, percent_left, plan_label,
+    short_window,
 };
 use crate::desk::{Command, LoginKind, ProfileView, RouterState, Snapshot};
 use crate::profile::Health;
@@ -157,7 +158,7 @@ fn account_rows(snapshot: &Snapshot, now: SystemTime, zone: &TimeZone, form: For
                 is_checked: profile.is_active,
             },
             text: escaped(&account_text(snapshot, profile, now, zone, form)),
-            is_enabled: true,
+            is_enabled: profile.kind.is_for_codex(),
             action: account_action(profile),
         })
         .collect();
@@ -171,6 +172,8 @@ fn account_action(profile: &ProfileView) -> Action {
     match profile.health {
         Health::SignInAgain | Health::Unreadable(_) => Action::Open,
         _ if profile.is_active => Action::Nothing,
+        // Codex cannot use it: there is nothing to switch.
+        _ if !profile.kind.is_for_codex() => Action::Nothing,
         Health::Fine | Health::NotRoutable { .. } => {
             Action::Ask(Command::Use(profile.name.clone()))
         }
@@ -208,6 +211,9 @@ impl Facts {
             (Health::SignInAgain, _) => return Self::Login("needs sign-in"),
             (Health::Unreadable(_), _) => return Self::Login("cannot be read"),
             (Health::Fine, LoginKind::ApiKey) => return Self::Login("API key"),
+            (Health::Fine, LoginKind::Endpoint { kind, .. }) => {
+                return Self::Login(endpoint_label(*kind));
+            }
             (Health::NotRoutable { .. }, _) | (_, LoginKind::Other(_)) => {
                 return Self::Login("not for the router");
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 
 use crate::desk::{Live, LoginKind, ProfileView, RouterState, RouterView, Snapshot};
-use crate::profile::{Health, ProfileName};
+use crate::profile::{EndpointKind, Health, ProfileName};
 use crate::usage::{Usage, Window};
 
 const HOUR: u64 = 3_600;
@@ -74,6 +74,16 @@ pub(super) fn api_key(of: &str) -> ProfileView {
         email: None,
         plan: None,
         ..chatgpt(of, [])
+    }
+}
+
+pub(super) fn endpoint(of: &str) -> ProfileView {
+    ProfileView {
+        kind: LoginKind::Endpoint {
+            kind: EndpointKind::Azure,
+            host: "x.openai.azure.test".into(),
+        },
+        ..api_key(of)
     }
 }
 

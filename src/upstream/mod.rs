@@ -1,4 +1,4 @@
-//! HTTP to the remote services: the ChatGPT backend, the OpenAI API, and the issuer of tokens.
+//! HTTP to the remote services: the ChatGPT backend, the OpenAI API, endpoints of the user's own, and the issuer of tokens.
 //!
 //! Knows addresses, headers and what an answer means; decides nothing. No redirects, no cookies, plain http to this computer
 //! only (settings see to that). TLS trusts what the operating system trusts, since company proxies with a CA of their own are
@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::profile::Secret;
 
+mod endpoint;
 pub mod models;
 pub mod oauth;
 pub mod socket;
@@ -87,6 +88,8 @@ pub struct Upstream {
     client: OnceLock<reqwest::Client>,
     /// For handshakes of WebSockets, which HTTP/2 does not have.
     socket_client: OnceLock<reqwest::Client>,
+    /// For endpoints on this computer, which no proxy stands before.
+    direct: OnceLock<reqwest::Client>,
 }
 
 /// DNS, TCP and TLS together.
@@ -100,6 +103,7 @@ impl Upstream {
             endpoints,
             client: OnceLock::new(),
             socket_client: OnceLock::new(),
+            direct: OnceLock::new(),
         }
     }
 
@@ -185,7 +189,8 @@ impl Upstream {
     }
 
     async fn post(&self, url: Url, headers: HeaderMap, body: Bytes) -> Result<Reply, SendError> {
-        let request = self.client()?.post(url.clone()).headers(headers).body(body);
+        let client = self.client_for(&url)?;
+        let request = client.post(url.clone()).headers(headers).body(body);
         let reply: http::Response<reqwest::Body> = request
             .send()
             .await
@@ -243,6 +248,13 @@ impl Upstream {
     }
 
     fn client(&self) -> Result<&reqwest::Client, SendError> {
+        self.client_for(&self.endpoints.codex_responses)
+    }
+
+    fn client_for(&self, url: &Url) -> Result<&reqwest::Client, SendError> {
+        if is_loopback(url) {
+            return self.made(&self.direct, || builder().no_proxy());
+        }
         self.made(&self.client, builder)
     }
 
@@ -294,8 +306,16 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// How long to wait, by `Retry-After` in seconds or as a date (RFC 9110 section 10.2.3).
+/// How long to wait, by Azure's and OpenAI's `retry-after-ms`, else by `Retry-After` in seconds or as a date (RFC 9110 section
+/// 10.2.3).
 pub fn retry_after(headers: &HeaderMap, now: std::time::SystemTime) -> Option<Duration> {
+    let millis = headers.get("retry-after-ms").and_then(|millis| {
+        let millis: f64 = millis.to_str().ok()?.trim().parse().ok()?;
+        Duration::try_from_secs_f64(millis / 1_000.0).ok()
+    });
+    if millis.is_some() {
+        return millis;
+    }
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(secs) = text.parse::<f64>() {
         return Duration::try_from_secs_f64(secs).ok();
@@ -380,6 +400,31 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, value.parse().unwrap());
         headers
+    }
+
+    /// Where nobody listens.
+    pub(super) fn nowhere() -> Endpoints {
+        let url: Url = "http://127.0.0.1:1/".parse().unwrap();
+        Endpoints {
+            codex_responses: url.clone(),
+            codex_models: url.clone(),
+            usage: url.clone(),
+            openai_base: url.clone(),
+            token: url,
+            client_id: "app_fake".into(),
+            originator: "codex_router".into(),
+            user_agent: "codex-router/test".into(),
+        }
+    }
+
+    #[test]
+    fn a_wait_in_milliseconds_is_more_exact_than_one_in_seconds() {
+        let mut both = headers("7");
+        both.insert("retry-after-ms", HeaderValue::from_static("1500"));
+        let now = SystemTime::UNIX_EPOCH;
+        assert_eq!(retry_after(&both, now), Some(Duration::from_millis(1_500)));
+        both.insert("retry-after-ms", HeaderValue::from_static("soon"));
+        assert_eq!(retry_after(&both, now), Some(Duration::from_secs(7)));
     }
 
     #[test]

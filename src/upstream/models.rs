@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::{ETAG, HeaderValue};
 use url::Url;
 
@@ -48,30 +49,37 @@ impl Upstream {
             }
             Service::OpenAi => below(&self.endpoints().openai_base, "models"),
         };
-        let mut headers = http::HeaderMap::new();
+        let mut headers = HeaderMap::new();
         headers.insert(
             http::header::ACCEPT,
             HeaderValue::from_static("application/json"),
         );
         self.sign(service, bearer, &mut headers)?;
-        let request = self
-            .client()?
-            .get(url.clone())
-            .headers(headers)
-            .timeout(TOTAL_TIMEOUT);
-        let response = request.send().await.map_err(|err| send_error(&url, &err))?;
-        if !response.status().is_success() {
-            return Err(ModelsError::Refused {
-                status: response.status().as_u16(),
-            });
-        }
-        let etag = response.headers().get(ETAG).cloned();
-        let body = read_all(response, MAX_ANSWER_BYTES)
-            .await
-            .map_err(ModelsError::Lost)?;
-        Ok(ModelsDocument {
-            body: body.into(),
-            etag,
-        })
+        fetch(self.client()?, url, headers).await
     }
+}
+
+pub(super) async fn fetch(
+    client: &reqwest::Client,
+    url: Url,
+    headers: HeaderMap,
+) -> Result<ModelsDocument, ModelsError> {
+    let request = client
+        .get(url.clone())
+        .headers(headers)
+        .timeout(TOTAL_TIMEOUT);
+    let response = request.send().await.map_err(|err| send_error(&url, &err))?;
+    if !response.status().is_success() {
+        return Err(ModelsError::Refused {
+            status: response.status().as_u16(),
+        });
+    }
+    let etag = response.headers().get(ETAG).cloned();
+    let body = read_all(response, MAX_ANSWER_BYTES)
+        .await
+        .map_err(ModelsError::Lost)?;
+    Ok(ModelsDocument {
+        body: body.into(),
+        etag,
+    })
 }

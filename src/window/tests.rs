@@ -12,7 +12,7 @@ use crate::desk::{
     CodexProcess, Command, DeskBack, Happening, Live, LoginKind, Notice, Outcome, ProfileView,
     RouterState, RouterView, Snapshot, desk,
 };
-use crate::profile::{Health, ProfileName};
+use crate::profile::{EndpointKind, Health, ProfileName};
 use crate::usage::{Usage, Window};
 
 fn now() -> SystemTime {
@@ -540,6 +540,24 @@ fn a_failure_is_a_banner_until_it_is_put_away() {
     assert!(rig.shows(banner));
     rig.click("Dismiss");
     assert!(!rig.shows(banner));
+    assert_eq!(rig.asked(), []);
+}
+
+#[test]
+fn an_endpoint_has_a_row_and_no_button_to_switch() {
+    let mut snapshot = three();
+    snapshot.profiles[1].kind = LoginKind::Endpoint {
+        kind: EndpointKind::Azure,
+        host: "x.openai.azure.test".into(),
+    };
+    snapshot.profiles[1].usage = None;
+    snapshot.profiles[1].email = None;
+    let mut rig = rig(snapshot);
+    assert!(rig.shows("More for spare"));
+    assert!(rig.shows("Switch to other"));
+    assert!(!rig.shows("Switch to spare"));
+    rig.click("More for spare");
+    assert!(!rig.shows("Switch"));
     assert_eq!(rig.asked(), []);
 }
 

@@ -219,8 +219,17 @@ impl Kept {
                 expires_at: login.claims.expires_at,
             }),
             Credentials::ApiKey { key } => Some(Access::ApiKey { key: key.clone() }),
+            Credentials::Endpoint(endpoint) => Some(Access::Endpoint(endpoint.clone())),
             Credentials::Other { .. } => None,
         }
+    }
+
+    /// Whether what opens its upstream is a key, which nobody can renew but the user.
+    pub fn has_key(&self) -> bool {
+        matches!(
+            self.access(),
+            Some(Access::ApiKey { .. } | Access::Endpoint(_))
+        )
     }
 
     /// For a usage poll: only with an access token that still works, so that polling never redeems anything.

@@ -70,6 +70,13 @@ fn profile_view(kept: &Kept, is_active: bool, now: SystemTime) -> ProfileView {
             (LoginKind::ChatGpt, login.claims.clone(), login.last_refresh)
         }
         Some(Credentials::ApiKey { .. }) => (LoginKind::ApiKey, Claims::default(), None),
+        Some(Credentials::Endpoint(endpoint)) => {
+            let kind = LoginKind::Endpoint {
+                kind: endpoint.kind,
+                host: endpoint.host().to_owned(),
+            };
+            (kind, Claims::default(), None)
+        }
         Some(Credentials::Other { mode }) => {
             (LoginKind::Other(mode.clone()), Claims::default(), None)
         }

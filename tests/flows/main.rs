@@ -14,6 +14,7 @@
 
 mod support;
 
+mod adding;
 mod bad_input;
 mod clients;
 mod headless;

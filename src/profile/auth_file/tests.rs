@@ -229,3 +229,42 @@ proptest! {
         prop_assert!(AuthFile::parse(&whole.as_bytes()[..cut]).is_err());
     }
 }
+
+#[test]
+fn an_endpoint_is_read_as_it_is_written_and_shows_no_key() {
+    let text = br#"{"auth_mode":"codexRouterEndpoint","endpoint":{"kind":"azure","base_url":"https://x.openai.azure.test","api_key":"key-canary"},"zz":1}"#;
+    let file = AuthFile::parse(text).unwrap();
+    assert!(matches!(file.credentials(), Credentials::Endpoint(_)));
+    assert!(!format!("{file:?}").contains("canary"));
+    assert_eq!(
+        (file.chatgpt().is_none(), file.refresh_fingerprint()),
+        (true, None)
+    );
+    let Credentials::Endpoint(endpoint) = file.credentials() else {
+        panic!("no endpoint")
+    };
+    let written = AuthFile::of_endpoint(Endpoint::clone(endpoint));
+    let again = AuthFile::parse(&written.to_bytes()).unwrap();
+    assert!(again.same_login(&file) && again.same_account(&file));
+    assert_eq!(
+        file.for_cli(SystemTime::UNIX_EPOCH).to_bytes(),
+        file.to_bytes()
+    );
+    assert!(!String::from_utf8_lossy(&written.to_bytes()).contains("OPENAI_API_KEY"));
+}
+
+#[test]
+fn an_endpoint_that_cannot_be_used_is_unreadable_with_its_reason() {
+    for (endpoint, said) in [
+        (r#""endpoint":{"kind":"azure"}"#, "base_url is missing"),
+        (r#""endpoint":7"#, "endpoint is missing"),
+        (
+            r#""endpoint":{"kind":"compatible","base_url":"http://x.test"}"#,
+            "use https",
+        ),
+    ] {
+        let text = format!(r#"{{"auth_mode":"codexRouterEndpoint",{endpoint}}}"#);
+        let refused = AuthFile::parse(text.as_bytes()).unwrap_err().to_string();
+        assert!(refused.contains(said), "{refused}");
+    }
+}

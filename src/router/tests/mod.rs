@@ -22,6 +22,7 @@ mod codex;
 mod compaction;
 mod completions;
 mod dropped;
+mod endpoint;
 mod errors;
 mod failover;
 mod faults;

@@ -179,7 +179,7 @@ async fn a_second_refusal_goes_to_the_client_and_is_remembered_too() {
     assert_eq!(rig.asked(), ["work", "work"]);
     let reply = rig.chat(request).await;
     assert_eq!(reply.status(), 200);
-    assert_eq!(dropped(&reply), "service_tier, text.verbosity");
+    assert_eq!(dropped(&reply), "service_tier, verbosity");
 }
 
 #[tokio::test]

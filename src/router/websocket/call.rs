@@ -116,7 +116,9 @@ async fn over_socket(
     }
     let limits = &house.limits;
     let trouble = limits.socket_refused / TROUBLE_SHARE;
-    let bearer = bearer_of(access);
+    let Some(bearer) = bearer_of(access) else {
+        return Ok(Call::ByPost);
+    };
     let opening = house.upstream.open_socket(&bearer, headers.clone());
     let (socket, of_reply) = match timeout(limits.socket_handshake, opening).await {
         Ok(Ok(Handshake::Open(socket, headers))) => (socket, headers),

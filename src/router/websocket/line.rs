@@ -129,5 +129,6 @@ fn login_of(access: &Access) -> Fingerprint {
             _ => access_token.fingerprint(),
         },
         Access::ApiKey { key } => key.fingerprint(),
+        Access::Endpoint(endpoint) => endpoint.fingerprint(),
     }
 }

@@ -28,8 +28,7 @@ use crate::router::stream::failure_of;
 use crate::router::voice::{Framing, Spoken, Voice};
 use crate::translate::responses::{Create, OutputRecord, finished_response};
 use crate::translate::sse::Frame;
-use crate::translate::{EventKind, Failure};
-use crate::upstream::Service;
+use crate::translate::{EventKind, Failure, UpstreamKind};
 
 /// What lasts as long as a client's socket.
 pub(super) struct Talk {
@@ -118,13 +117,19 @@ async fn answered(
         Content::Whole(_) => return Err(Refusal::Failed(Box::new(Failure::unreadable_event()))),
     };
     talk.line.note(&opening.attempt.member().name);
-    let voice = match (ask.client.is_codex, opening.service) {
+    let voice = match (ask.client.is_codex, opening.kind) {
         (true, _) => Voice::Codex,
-        (false, Service::ChatGpt) => {
+        (false, UpstreamKind::ChatGpt) => {
             let record = OutputRecord::new(ask.model.as_str(), unix_secs());
             Voice::sdk_in(Framing::Message, Some(record))
         }
-        (false, Service::OpenAi) => Voice::sdk_in(Framing::Message, None),
+        (
+            false,
+            UpstreamKind::OpenAi
+            | UpstreamKind::Azure
+            | UpstreamKind::OldAzure
+            | UpstreamKind::Compatible,
+        ) => Voice::sdk_in(Framing::Message, None),
     };
     let answer = Answer {
         house,

@@ -8,7 +8,7 @@ use super::*;
 use crate::store::live::{Live, read_live};
 use crate::store::profiles::edit_side;
 use crate::store::state::State;
-use crate::store::testing::{TestHome, api_key, login, login_with, mode_of, name, noon};
+use crate::store::testing::{TestHome, api_key, endpoint, login, login_with, mode_of, name, noon};
 
 /// Profiles `work` of ana and `home` of bob, both issued at second 10; ana is live.
 fn two_profiles() -> TestHome {
@@ -410,4 +410,26 @@ fn only_a_newer_live_login_is_taken_home() {
     assert_eq!(take_home(&home, noon()).unwrap(), None);
     std::fs::write(home.live_auth(), "").unwrap();
     assert_eq!(take_home(&home, noon()).unwrap(), None);
+}
+
+#[test]
+fn an_endpoint_never_becomes_the_login_of_codex() {
+    let home = two_profiles();
+    profiles::create(&home, &name("paid"), &endpoint()).unwrap();
+    let refused = switch(&home, &name("paid"), noon()).unwrap_err();
+    assert!(
+        matches!(&refused, SwitchError::ForRouterOnly(paid) if *paid == name("paid")),
+        "{refused}"
+    );
+    assert!(
+        refused
+            .to_string()
+            .contains("point Codex at the router instead")
+    );
+    assert_eq!(home.live_token(), "rt_FAKE_ana_10");
+    assert_eq!(home.leftovers(), [""; 0]);
+    let file = home.profiles_dir().join("paid").join("auth.json");
+    assert_eq!(mode_of(&file), 0o600);
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains("codexRouterEndpoint") && !text.contains("OPENAI_API_KEY"));
 }

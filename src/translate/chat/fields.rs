@@ -143,6 +143,13 @@ impl<'p> Fields<'p> {
         Place::Field(self.place, name).error(problem)
     }
 
+    /// A copy of every field that nobody took and that says something.
+    pub fn rest(&self) -> Map<String, Value> {
+        let rest = self.map.iter().filter(|(_, value)| !value.is_null());
+        rest.map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    }
+
     /// Notes every field that nobody took, by the rule of [`dropped`](crate::translate::dropped).
     pub fn drop_rest(self, dropped: &mut Vec<String>) {
         let rest = self.map.iter().filter(|(_, value)| !value.is_null());

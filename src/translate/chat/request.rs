@@ -36,8 +36,10 @@ pub struct ChatRequest {
     pub names: ToolNames,
     /// How the answer is told.
     pub form: ReplyForm,
-    /// What the client sent and no upstream will see.
+    /// What the client sent and no Responses upstream will see.
     pub dropped: Vec<String>,
+    /// Fields that only Chat has a word for, for an upstream that speaks it.
+    pub chat_only: Map<String, Value>,
     pub own_names: OwnNames,
     /// The same for every turn of one conversation: the client's `prompt_cache_key`, or a fingerprint of how the
     /// conversation begins.
@@ -121,6 +123,9 @@ pub(crate) fn responses_from_chat_value(value: Value) -> Result<ChatRequest, Req
         &mut dropped,
     )?;
     let mut own_names = OwnNames::default();
+    if is_chat {
+        own_names.note("text.verbosity", "verbosity");
+    }
     put_reasoning(&mut fields, &mut made, &mut dropped)?;
     put_text(&mut fields, &mut made, &mut dropped)?;
     let logprobs = put_sampling(&mut fields, &mut made, &mut own_names, &mut dropped)?;
@@ -128,6 +133,10 @@ pub(crate) fn responses_from_chat_value(value: Value) -> Result<ChatRequest, Req
     let (stream, include_usage) = put_stream(&mut fields, &mut made, &mut own_names, &mut dropped)?;
     let cache_key = put_same_names(&mut fields, &mut made, &mut dropped)?;
 
+    let mut chat_only = if is_chat { fields.rest() } else { Map::new() };
+    if !stop.is_empty() {
+        chat_only.insert("stop".to_owned(), json!(stop));
+    }
     if is_chat {
         fields.drop_rest(&mut dropped);
     } else {
@@ -144,6 +153,7 @@ pub(crate) fn responses_from_chat_value(value: Value) -> Result<ChatRequest, Req
         names,
         form: ReplyForm::Chat,
         dropped: once_each(dropped),
+        chat_only,
         own_names,
         session_hint: cache_key.unwrap_or(opening_hint),
     })

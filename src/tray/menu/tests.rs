@@ -150,6 +150,7 @@ fn logins_without_numbers_say_what_they_are() {
     assert_eq!(in_columns(chatgpt("new", [])), "new · Plus");
     assert_eq!(line(with_plan(chatgpt("bare", []), "")), "bare");
     assert_eq!(line(api_key("key")), "key · API key");
+    assert_eq!(line(endpoint("paid")), "paid · Azure");
     assert_eq!(in_columns(api_key("key")), "key\tAPI key");
     let mut other = api_key("agent");
     other.kind = LoginKind::Other("agentIdentity".into());
@@ -349,4 +350,10 @@ fn the_next_change_is_the_first_moment_at_which_words_change() {
         );
         moment = next;
     }
+}
+
+#[test]
+fn an_endpoint_is_shown_and_cannot_be_clicked() {
+    let row = row(&snapshot([endpoint("paid")]), "account paid");
+    assert_eq!((row.is_enabled, row.action), (false, Action::Nothing));
 }

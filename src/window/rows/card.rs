@@ -142,8 +142,11 @@ fn second(profile: &ProfileView, wish: &Wish<'_>) -> String {
         (Some(email), Some(workspace)) => format!("{email} · {workspace}"),
         (Some(email), None) => email,
         (None, Some(workspace)) => workspace.clone(),
-        (None, None) if profile.kind == LoginKind::ApiKey => "OpenAI API".into(),
-        (None, None) => String::new(),
+        (None, None) => match &profile.kind {
+            LoginKind::ApiKey => "OpenAI API".into(),
+            LoginKind::Endpoint { host, .. } => host.clone(),
+            LoginKind::ChatGpt | LoginKind::Other(_) | LoginKind::Unknown => String::new(),
+        },
     }
 }
 
@@ -183,7 +186,7 @@ fn body(
     teller: &Teller<'_>,
 ) -> CardBody {
     let switch_to_next = || {
-        next_best(snapshot, profile, teller)
+        next_best(snapshot, profile, teller, |other| other.kind.is_for_codex())
             .map(CardAct::SwitchTo)
             .into_iter()
             .collect::<Vec<_>>()
@@ -342,7 +345,7 @@ fn router_uses(snapshot: &Snapshot, active: &ProfileView, teller: &Teller<'_>) -
     if snapshot.router.state != RouterState::On || snapshot.router.strategy == Strategy::Active {
         return None;
     }
-    next_best(snapshot, active, teller).map(|name| format!("router uses {name}"))
+    next_best(snapshot, active, teller, |_any| true).map(|name| format!("router uses {name}"))
 }
 
 /// The account with the most left, other than this one, among those that can be used now.
@@ -350,12 +353,14 @@ fn next_best(
     snapshot: &Snapshot,
     other_than: &ProfileView,
     teller: &Teller<'_>,
+    will_do: impl Fn(&ProfileView) -> bool,
 ) -> Option<ProfileName> {
     let now: SystemTime = teller.now;
     snapshot
         .profiles
         .iter()
         .filter(|profile| profile.name != other_than.name && profile.is_in_pool)
+        .filter(|profile| will_do(profile))
         .map(|profile| (profile, Standing::of(profile, snapshot, teller)))
         .filter(|(_, standing)| matches!(standing.kind, Kind::Usable { .. } | Kind::ApiKey))
         .max_by(|(a, x), (b, y)| {

@@ -199,7 +199,8 @@ fn entry(
             bars: bars(&standing, teller),
             hint: hint(profile, &standing),
             right,
-            can_switch: !matches!(standing.kind, Kind::Unreadable(_) | Kind::SignInAgain),
+            can_switch: profile.kind.is_for_codex()
+                && !matches!(standing.kind, Kind::Unreadable(_) | Kind::SignInAgain),
         },
     }
 }
@@ -219,6 +220,7 @@ fn rank(profile: &ProfileView, standing: &Standing<'_>) -> Rank {
 pub(super) fn plan(profile: &ProfileView) -> Option<String> {
     match profile.kind {
         LoginKind::ApiKey => Some("API".into()),
+        LoginKind::Endpoint { kind, .. } => Some(words::endpoint_label(kind).into()),
         LoginKind::ChatGpt | LoginKind::Other(_) | LoginKind::Unknown => profile
             .plan
             .as_deref()
@@ -244,6 +246,7 @@ fn second(profile: &ProfileView, snapshot: &Snapshot, wish: &Wish<'_>) -> String
         (Some(workspace), None) => workspace.clone(),
         (None, None) => match &profile.kind {
             LoginKind::ApiKey => "OpenAI API".into(),
+            LoginKind::Endpoint { host, .. } => host.clone(),
             LoginKind::Other(mode) => mode.clone(),
             LoginKind::ChatGpt => "ChatGPT".into(),
             LoginKind::Unknown => "unknown login".into(),
@@ -286,6 +289,9 @@ fn right(profile: &ProfileView, standing: &Standing<'_>, teller: &Teller<'_>) ->
     };
     match &standing.kind {
         Kind::Loading => Right::Skeleton,
+        Kind::ApiKey if !profile.kind.is_for_codex() => {
+            words("router only", Level::Fine, "no usage windows")
+        }
         Kind::ApiKey => words("API key", Level::Fine, "no usage windows"),
         Kind::NoWindows => words("no windows", Level::Fine, "nothing to count"),
         Kind::UsageFailed(_) => words("no numbers", Level::Fine, "not read yet"),
@@ -374,7 +380,13 @@ fn hint(profile: &ProfileView, standing: &Standing<'_>) -> Option<String> {
             sentence(reason)
         ));
     }
-    let why = match profile.rest.as_ref()?.cause {
+    let Some(rest) = &profile.rest else {
+        let is_for_router = !profile.kind.is_for_codex();
+        return is_for_router.then(|| {
+            "The router uses it. Codex cannot by itself: point Codex at the router.".into()
+        });
+    };
+    let why = match rest.cause {
         RestCause::UsageLimit => "the upstream says that its allowance is used up",
         RestCause::Throttled => "it was asked too often at once",
         RestCause::Failing => "it failed several times in a row",

@@ -63,7 +63,7 @@ pub(super) enum Kind<'a> {
         window: Option<&'a Window>,
         until: Option<SystemTime>,
     },
-    /// Paid by the request; there are no windows.
+    /// An API key or an endpoint: paid by the request; there are no windows.
     ApiKey,
     /// The first numbers are on their way.
     Loading,
@@ -178,7 +178,7 @@ fn kind<'a>(profile: &'a ProfileView, teller: &Teller<'_>) -> Kind<'a> {
         Health::Fine => {}
     }
     match &profile.kind {
-        LoginKind::ApiKey => return Kind::ApiKey,
+        LoginKind::ApiKey | LoginKind::Endpoint { .. } => return Kind::ApiKey,
         LoginKind::Other(mode) => return Kind::ShownOnly(mode),
         LoginKind::ChatGpt | LoginKind::Unknown => {}
     }

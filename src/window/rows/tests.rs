@@ -7,7 +7,7 @@ use crate::desk::{
     Happening, LastRequest, Live, LoginKind, Notice, Outcome, ProfileView, Rest, RestCause,
     RouterState, RouterView, Strategy,
 };
-use crate::profile::{Health, Unreadable, name::ProfileName};
+use crate::profile::{EndpointKind, Health, Unreadable, name::ProfileName};
 use crate::usage::{Credits, Usage, Window};
 
 mod banner;

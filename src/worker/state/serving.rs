@@ -125,7 +125,9 @@ impl AppState {
                 kept.note_failing(now)
             }
             AttemptResult::ModelNotSupported { model } => kept.note_lack(model, now),
-            // The token is dealt with where it was refused; the others say nothing about the profile.
+            // A token is dealt with where it was refused; a key can only be left alone for a while.
+            AttemptResult::Unauthorized if kept.has_key() => kept.note_failing(now),
+            // These say nothing about the profile.
             AttemptResult::Unauthorized
             | AttemptResult::ClientFault { .. }
             | AttemptResult::Abandoned => {}

@@ -28,12 +28,17 @@ pub struct Ended {
 impl Program {
     /// Starts it with its output in files below `logs`, so that no full pipe can ever stop it.
     pub fn start(command: &mut Command, logs: &Path) -> Self {
+        Self::start_reading(command, Stdio::null(), logs)
+    }
+
+    /// The same with something on standard input.
+    pub fn start_reading(command: &mut Command, stdin: impl Into<Stdio>, logs: &Path) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let stdout = logs.join(format!("stdout-{number}"));
         let stderr = logs.join(format!("stderr-{number}"));
         let child = command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(File::create(&stdout).unwrap())
             .stderr(File::create(&stderr).unwrap())
             .spawn()

@@ -131,6 +131,15 @@ impl Rig {
         self.spawn(&mut self.command(arguments)).ended()
     }
 
+    /// The same with a text on standard input.
+    pub fn run_reading(&self, arguments: &[&str], input: &str) -> Ended {
+        let path = self.scratch().join("stdin");
+        write_private(&path, input);
+        let stdin = fs::File::open(&path).unwrap();
+        let logs = self.scratch().join("logs");
+        Program::start_reading(&mut self.command(arguments), stdin, &logs).ended()
+    }
+
     pub fn get(&self, url: &str) -> Answer {
         self.runtime
             .block_on(self.ask(Method::GET, url, Vec::new()))

@@ -133,6 +133,24 @@ fn a_card_without_windows_says_why() {
 }
 
 #[test]
+fn an_endpoint_is_no_account_to_switch_to() {
+    let mut dead = in_use(unknown("work"));
+    dead.health = Health::SignInAgain;
+    let endpoint = ProfileView {
+        kind: LoginKind::Endpoint {
+            kind: EndpointKind::Compatible,
+            host: "localhost".into(),
+        },
+        ..unknown("local")
+    };
+    let page = page(&snapshot(vec![dead, endpoint]));
+    let CardBody::Trouble { acts, .. } = page.active.unwrap().body else {
+        panic!("no trouble")
+    };
+    assert_eq!(acts, []);
+}
+
+#[test]
 fn an_expired_login_in_use_offers_the_best_other_account() {
     let mut dead = in_use(unknown("work"));
     dead.health = Health::SignInAgain;

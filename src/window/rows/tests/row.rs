@@ -79,6 +79,26 @@ fn an_api_key_has_no_bars_and_no_percent() {
 }
 
 #[test]
+fn an_endpoint_tells_where_it_is_and_offers_no_switch() {
+    let azure = row(ProfileView {
+        kind: LoginKind::Endpoint {
+            kind: EndpointKind::Azure,
+            host: "x.openai.azure.test".into(),
+        },
+        email: None,
+        ..unknown("paid")
+    });
+    assert_eq!(azure.plan.as_deref(), Some("Azure"));
+    assert_eq!(azure.second, "x.openai.azure.test");
+    assert_eq!(right(&azure), "router only | no usage windows");
+    assert_eq!((azure.can_switch, azure.mark), (false, Mark::Ready));
+    assert_eq!(
+        azure.hint.as_deref(),
+        Some("The router uses it. Codex cannot by itself: point Codex at the router.")
+    );
+}
+
+#[test]
 fn old_numbers_are_neutral_and_tell_their_age() {
     let stale = row(with_usage(
         profile("stale", vec![five(3.0, hours(4)), week(62.0, hours(90))]),

@@ -1,0 +1,445 @@
+//! Chat chunks to Responses events.
+//!
+//! What they look like stands in [`chunk`](super::chunk). A whole answer is one chunk with a `message` for its `delta`.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::chunk::{
+    CallDelta, Choice, Chunk, ContentPart, Delta, FunctionDelta, Logprobs, arguments_of, text_of,
+    usage_json,
+};
+use super::events::{Call, Events, Item, PartKind};
+use super::request::ChatAsked;
+use super::tools::INPUT;
+use crate::translate::MAX_ANSWER_BYTES;
+use crate::translate::raw::{self, push_string};
+use crate::translate::responses::{Failure, elements, read_event};
+use crate::translate::sse::Frame;
+
+/// Reads the chunks of one answer and writes its events.
+#[derive(Debug)]
+pub struct EventsFromChunks {
+    asked: Arc<ChatAsked>,
+    /// What the ids of this answer end in.
+    suffix: String,
+    /// Seconds since 1970.
+    created: u64,
+    events: Events,
+    is_begun: bool,
+    items: Vec<Item>,
+    calls: Vec<ChatCall>,
+    finish: Option<Finish>,
+    /// The `usage` object of a response.
+    usage: Option<String>,
+    read_bytes: usize,
+    is_over: bool,
+}
+
+/// A call as the chunks tell it.
+#[derive(Debug, Default)]
+struct ChatCall {
+    index: Option<u64>,
+    id: String,
+    /// Where it is in the items; before its name is known it cannot be told.
+    item: Option<usize>,
+    /// What came before its name, escaped.
+    early: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finish {
+    Completed,
+    Incomplete(&'static str),
+    Failed,
+}
+
+impl EventsFromChunks {
+    /// `id` is the end of every id in the answer: letters and digits. `created` is in seconds since 1970.
+    pub fn new(asked: Arc<ChatAsked>, id: impl Into<String>, created: u64) -> Self {
+        Self {
+            asked,
+            suffix: id.into(),
+            created,
+            events: Events::default(),
+            is_begun: false,
+            items: Vec::new(),
+            calls: Vec::new(),
+            finish: None,
+            usage: None,
+            read_bytes: 0,
+            is_over: false,
+        }
+    }
+
+    /// Takes the data of one event, or a whole answer, and gives the events that follow from it. After the last event of the
+    /// answer it gives none.
+    pub fn push(&mut self, data: &[u8]) -> VecDeque<Frame> {
+        if !self.is_over {
+            self.take(data);
+        }
+        self.events.take()
+    }
+
+    /// Ends the answer when the upstream has nothing more to say: as it should if it has said how it finished, else as a failure.
+    pub fn finish(&mut self) -> VecDeque<Frame> {
+        if !self.is_over {
+            self.end();
+        }
+        self.events.take()
+    }
+
+    fn take(&mut self, data: &[u8]) {
+        if data == b"[DONE]" {
+            return self.end();
+        }
+        self.read_bytes += data.len();
+        if self.read_bytes > MAX_ANSWER_BYTES {
+            return self.fail(&Failure::too_large(MAX_ANSWER_BYTES));
+        }
+        let chunk = match read_event::<Chunk<'_>>(data) {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return,
+            Err(failure) => return self.fail(&failure),
+        };
+        if let Some(error) = chunk.error.filter(|error| error.get() != "null") {
+            return self.fail_saying(error);
+        }
+        self.begin();
+        for choice in elements(chunk.choices) {
+            // One choice was asked for; the shape of others is not ours to guess.
+            let Ok(choice) = serde_json::from_str::<Choice<'_>>(choice.get()) else {
+                continue;
+            };
+            if choice.index.unwrap_or(0) == 0 {
+                self.choice(&choice);
+            }
+        }
+        if let Some(usage) = chunk.usage.and_then(usage_json) {
+            self.usage = Some(usage);
+            if self.finish.is_some() {
+                self.end();
+            }
+        }
+    }
+
+    fn choice(&mut self, choice: &Choice<'_>) {
+        let delta = choice.delta.or(choice.message);
+        let delta = delta.map(|delta| serde_json::from_str::<Delta<'_>>(delta.get()));
+        if let Some(Ok(delta)) = delta {
+            if let Some(thought) = text_of(delta.reasoning_content).or(text_of(delta.reasoning)) {
+                self.piece(PartKind::Reasoning, thought, "");
+            }
+            let logprobs = choice
+                .logprobs
+                .and_then(|logprobs| serde_json::from_str::<Logprobs<'_>>(logprobs.get()).ok()); // null, mostly
+            self.content(
+                delta.content,
+                logprobs.and_then(|logprobs| logprobs.content),
+            );
+            if let Some(refusal) = text_of(delta.refusal) {
+                self.piece(PartKind::Refusal, refusal, "");
+            }
+            for annotation in elements(delta.annotations) {
+                self.annotation(annotation);
+            }
+            for call in elements(delta.tool_calls) {
+                if let Ok(call) = serde_json::from_str::<CallDelta<'_>>(call.get()) {
+                    self.call(call.index, call.id, call.function);
+                }
+            }
+            if let Some(function) = delta.function_call.filter(|call| call.get() != "null") {
+                self.call(Some(0), None, Some(function));
+            }
+        }
+        if let Some(reason) = raw::filled_text(choice.finish_reason) {
+            self.finish = Some(match &*reason {
+                "length" | "max_tokens" => Finish::Incomplete("max_output_tokens"),
+                "content_filter" => Finish::Incomplete("content_filter"),
+                "error" => Finish::Failed,
+                _ => Finish::Completed,
+            });
+        }
+    }
+
+    /// Text, as one string or in parts.
+    fn content(&mut self, content: Option<&RawValue>, logprobs: Option<&RawValue>) {
+        if let Some(text) = text_of(content) {
+            let entries = logprobs.map_or("", |list| {
+                let list = list.get().trim();
+                list.strip_prefix('[')
+                    .and_then(|list| list.strip_suffix(']'))
+                    .unwrap_or_default()
+                    .trim()
+            });
+            return self.piece(PartKind::Text, text, entries);
+        }
+        for part in elements(content) {
+            let Ok(part) = serde_json::from_str::<ContentPart<'_>>(part.get()) else {
+                continue;
+            };
+            for thought in elements(part.thinking) {
+                if let Ok(ContentPart { text, .. }) = serde_json::from_str(thought.get())
+                    && let Some(text) = text_of(text)
+                {
+                    self.piece(PartKind::Reasoning, text, "");
+                }
+            }
+            if let Some(text) = text_of(part.text) {
+                self.piece(PartKind::Text, text, "");
+            }
+        }
+    }
+
+    /// A piece of text for the item of its kind, which begins with it where there is none.
+    fn piece(&mut self, kind: PartKind, piece: &str, logprobs: &str) {
+        let is_reasoning = kind == PartKind::Reasoning;
+        let fits =
+            |item: &Item| !item.is_done() && !item.is_call() && item.is_reasoning() == is_reasoning;
+        if !self.items.last().is_some_and(fits) {
+            self.end_texts();
+            let (index, suffix) = (self.items.len(), &self.suffix);
+            self.items.push(if is_reasoning {
+                Item::reasoning(index, suffix, &mut self.events)
+            } else {
+                Item::message(index, suffix, &mut self.events)
+            });
+        }
+        if let Some(item) = self.items.last_mut() {
+            item.piece(kind, piece, logprobs, &mut self.events);
+        }
+    }
+
+    /// Chat nests what Responses has flat.
+    fn annotation(&mut self, annotation: &RawValue) {
+        let Ok(Value::Object(chat)) = serde_json::from_str(annotation.get()) else {
+            return;
+        };
+        let Some(Value::Object(citation)) = chat.get("url_citation") else {
+            return;
+        };
+        let mut flat = serde_json::Map::new();
+        flat.insert("type".to_owned(), json!("url_citation"));
+        for field in ["start_index", "end_index", "url", "title"] {
+            let value = citation.get(field).cloned();
+            let none = if field.ends_with("index") {
+                json!(0)
+            } else {
+                json!("")
+            };
+            flat.insert(field.to_owned(), value.unwrap_or(none));
+        }
+        let flat = Value::Object(flat).to_string();
+        if let Some(item) = self.items.last_mut().filter(|item| !item.is_done()) {
+            item.annotation(&flat, &mut self.events);
+        }
+    }
+
+    fn call(&mut self, index: Option<u64>, id: Option<&RawValue>, function: Option<&RawValue>) {
+        let function = function
+            .and_then(|function| serde_json::from_str::<FunctionDelta<'_>>(function.get()).ok()); // no object: no call
+        let (name, arguments) = match &function {
+            Some(function) => (raw::filled_text(function.name), function.arguments),
+            None => (None, None),
+        };
+        let id = raw::filled_text(id);
+        let place = self.place_of_call(index, id.as_deref(), name.is_some());
+        let Some(call) = self.calls.get_mut(place) else {
+            return;
+        };
+        if let Some(id) = id
+            && call.id.is_empty()
+        {
+            call.id = id.into_owned();
+        }
+        let arguments = arguments.map(arguments_of).unwrap_or_default();
+        match (call.item, name) {
+            (Some(item), _) => {
+                if let Some(item) = self.items.get_mut(item) {
+                    item.arguments(&arguments, &mut self.events);
+                }
+            }
+            (None, None) => call.early.push_str(&arguments),
+            (None, Some(name)) => {
+                call.early.push_str(&arguments);
+                self.announce(place, &name);
+            }
+        }
+    }
+
+    /// Which call a delta belongs to. Not every server numbers them, and some number all of them 0.
+    fn place_of_call(&mut self, index: Option<u64>, id: Option<&str>, has_name: bool) -> usize {
+        let known = match (index, id) {
+            (Some(index), id) => self.calls.iter().rposition(|call| {
+                let is_another =
+                    has_name && id.is_some_and(|id| !call.id.is_empty() && call.id != id);
+                call.index == Some(index) && !is_another
+            }),
+            (None, Some(id)) => self.calls.iter().rposition(|call| call.id == id),
+            (None, None) if has_name => None,
+            (None, None) => self.calls.len().checked_sub(1),
+        };
+        known.unwrap_or_else(|| {
+            self.calls.push(ChatCall {
+                index,
+                ..ChatCall::default()
+            });
+            self.calls.len() - 1
+        })
+    }
+
+    /// Its name is known: it can be told. A call ends the text before it.
+    fn announce(&mut self, place: usize, name: &str) {
+        self.end_texts();
+        let index = self.items.len();
+        let Some(call) = self.calls.get_mut(place) else {
+            return;
+        };
+        if call.id.is_empty() {
+            call.id = format!("call_{}{index}", self.suffix);
+        }
+        call.item = Some(index);
+        let called = self.asked.called(name);
+        let told = Call {
+            call_id: call.id.clone(),
+            name: called
+                .map_or(name, |called| called.name.as_str())
+                .to_owned(),
+            namespace: called.and_then(|called| called.namespace.clone()),
+            is_custom: called.is_some_and(|called| called.is_custom),
+            arguments: std::mem::take(&mut call.early),
+        };
+        let item = Item::call(index, &self.suffix, told, &mut self.events);
+        self.items.push(item);
+    }
+
+    /// Calls may be told in turns, so they stay open; texts come one after the other.
+    fn end_texts(&mut self) {
+        for item in self.items.iter_mut().filter(|item| !item.is_call()) {
+            item.end("completed", input_of, &mut self.events);
+        }
+    }
+
+    fn begin(&mut self) {
+        if self.is_begun {
+            return;
+        }
+        self.is_begun = true;
+        let response = self.response("in_progress", "null", "null");
+        for kind in ["response.created", "response.in_progress"] {
+            self.events.emit(kind, &response);
+        }
+    }
+
+    fn end(&mut self) {
+        let finish = match self.finish {
+            None => return self.fail(&Failure::truncated()),
+            Some(Finish::Failed) => {
+                return self.fail(&Failure {
+                    code: Some("upstream_error".to_owned()),
+                    message: "the upstream ended the answer with an error".to_owned(),
+                    ..Failure::default()
+                });
+            }
+            Some(finish) => finish,
+        };
+        if self.calls.iter().any(|call| call.item.is_none()) {
+            return self.fail(&Failure {
+                code: Some("upstream_event_unreadable".to_owned()),
+                message: "the upstream called a tool without naming it".to_owned(),
+                ..Failure::default()
+            });
+        }
+        self.is_over = true;
+        let (status, kind, details) = match finish {
+            Finish::Incomplete(reason) => (
+                "incomplete",
+                "response.incomplete",
+                format!("{{\"reason\":\"{reason}\"}}"),
+            ),
+            Finish::Completed | Finish::Failed => {
+                ("completed", "response.completed", "null".to_owned())
+            }
+        };
+        for item in &mut self.items {
+            item.end(status, input_of, &mut self.events);
+        }
+        let response = self.response(status, "null", &details);
+        self.events.emit(kind, &response);
+    }
+
+    fn fail(&mut self, failure: &Failure) {
+        let error = json!({
+            "code": failure.code,
+            "type": failure.kind,
+            "message": failure.message,
+            "param": failure.param,
+        });
+        self.fail_with(&error.to_string());
+    }
+
+    /// With the upstream's own words.
+    fn fail_saying(&mut self, error: &RawValue) {
+        match serde_json::from_str(error.get()) {
+            Ok(Value::Object(error)) => self.fail_with(&Value::Object(error).to_string()),
+            Ok(Value::String(message)) => {
+                self.fail_with(&json!({"code": null, "message": message}).to_string());
+            }
+            _ => self.fail(&Failure::unreadable_event()),
+        }
+    }
+
+    fn fail_with(&mut self, error: &str) {
+        self.begin();
+        self.is_over = true;
+        let response = self.response("failed", error, "null");
+        self.events.emit("response.failed", &response);
+    }
+
+    /// The field `response` of an event.
+    fn response(&self, status: &str, error: &str, incomplete_details: &str) -> String {
+        let mut fields = String::with_capacity(256 + self.asked.echo.len());
+        // Writing to a text cannot fail.
+        let _infallible = write!(
+            fields,
+            ",\"response\":{{\"id\":\"resp_{}\",\"object\":\"response\",\"created_at\":{},\"status\":\"{status}\",\
+             \"error\":{error},\"incomplete_details\":{incomplete_details},\"model\":",
+            self.suffix, self.created
+        );
+        push_string(&mut fields, &self.asked.model);
+        fields.push_str(",\"output\":[");
+        for (nth, item) in self.items.iter().filter_map(Item::json).enumerate() {
+            if nth > 0 {
+                fields.push(',');
+            }
+            fields.push_str(item);
+        }
+        fields.push(']');
+        fields.push_str(&self.asked.echo);
+        fields.push_str(",\"usage\":");
+        fields.push_str(self.usage.as_deref().unwrap_or("null"));
+        fields.push('}');
+        fields
+    }
+}
+
+/// The input of a custom tool out of the arguments of the function that stands for it. A model that forgot the wrapper meant the
+/// input itself.
+fn input_of(arguments: &str) -> String {
+    let arguments = raw::decode(arguments);
+    match serde_json::from_str::<Value>(&arguments) {
+        Ok(Value::Object(fields)) => match fields.get(INPUT) {
+            Some(Value::String(input)) => input.clone(),
+            _ => arguments.into_owned(),
+        },
+        Ok(Value::String(input)) => input,
+        _ => arguments.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

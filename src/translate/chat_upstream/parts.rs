@@ -1,0 +1,191 @@
+//! The content of messages and of tool results, as chats spell it.
+
+use serde_json::{Map, Value, json};
+
+use super::tools::{kind_of, text_at};
+use crate::translate::RequestError;
+
+/// Content of a message that speaks to the model. Texts alone become one text: there are servers that know nothing else.
+///
+/// # Errors
+/// When a part is only a reference to what another service keeps.
+pub(super) fn content_from(
+    content: Value,
+    place: &str,
+    dropped: &mut Vec<String>,
+) -> Result<Value, RequestError> {
+    let parts = match content {
+        Value::Array(parts) => parts,
+        Value::Null => return Ok(json!("")),
+        text => return Ok(text),
+    };
+    if parts.iter().all(is_text) {
+        return Ok(Value::String(texts(&parts, "\n\n")));
+    }
+    let mut made = Vec::with_capacity(parts.len());
+    for (nth, part) in parts.iter().enumerate() {
+        made.extend(part_from(
+            part,
+            &format!("{place}.content[{nth}]"),
+            dropped,
+        )?);
+    }
+    Ok(Value::Array(made))
+}
+
+/// What the model itself said earlier: its text, and its refusal if it was one.
+pub(super) fn said_from(content: &Value) -> (String, String) {
+    match content {
+        Value::String(text) => (text.clone(), String::new()),
+        Value::Array(parts) => {
+            let refusals = parts.iter().filter(|part| kind_of(part) == "refusal");
+            let refusal: String = refusals.map(|part| text_at(part, "refusal")).collect();
+            (texts(parts, ""), refusal)
+        }
+        _ => Default::default(),
+    }
+}
+
+/// The result of a tool. A chat takes only text there.
+pub(super) fn output_from(
+    output: Option<&Value>,
+    place: &str,
+    dropped: &mut Vec<String>,
+) -> String {
+    match output {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(parts)) => {
+            let others = parts.iter().filter(|part| !is_text(part));
+            dropped.extend(others.map(|part| format!("{place}.output.{}", kind_of(part))));
+            texts(parts, "\n")
+        }
+        Some(other) => other.to_string(),
+    }
+}
+
+fn part_from(
+    part: &Value,
+    place: &str,
+    dropped: &mut Vec<String>,
+) -> Result<Option<Value>, RequestError> {
+    if is_text(part) {
+        return Ok(Some(json!({"type": "text", "text": text_at(part, "text")})));
+    }
+    let elsewhere = |field: &str| {
+        let problem = format!(
+            "`{place}.{field}` names something that this upstream does not keep; send the content itself"
+        );
+        Err(RequestError::at(format!("{place}.{field}"), problem))
+    };
+    match kind_of(part) {
+        "input_image" => {
+            let url = text_at(part, "image_url");
+            if url.is_empty() {
+                return elsewhere("file_id");
+            }
+            let mut image = Map::new();
+            image.insert("url".to_owned(), json!(url));
+            // `auto` is how things are anyway.
+            if let Some(detail) = part.get("detail").filter(|detail| *detail != "auto") {
+                image.insert("detail".to_owned(), detail.clone());
+            }
+            Ok(Some(json!({"type": "image_url", "image_url": image})))
+        }
+        "input_file" => {
+            if text_at(part, "file_data").is_empty() {
+                let is_linked = !text_at(part, "file_url").is_empty();
+                return elsewhere(if is_linked { "file_url" } else { "file_id" });
+            }
+            let file =
+                json!({"filename": part.get("filename"), "file_data": part.get("file_data")});
+            Ok(Some(json!({"type": "file", "file": file})))
+        }
+        "input_audio" => Ok(Some(
+            json!({"type": "input_audio", "input_audio": part.get("input_audio")}),
+        )),
+        kind => {
+            dropped.push(format!("input[].content.{kind}"));
+            Ok(None)
+        }
+    }
+}
+
+fn is_text(part: &Value) -> bool {
+    matches!(kind_of(part), "input_text" | "output_text" | "text")
+}
+
+fn texts(parts: &[Value], joint: &str) -> String {
+    let texts = parts.iter().filter(|part| is_text(part));
+    let texts: Vec<&str> = texts.map(|part| text_at(part, "text")).collect();
+    texts.join(joint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(content: Value) -> Result<Value, RequestError> {
+        content_from(content, "input[0]", &mut Vec::new())
+    }
+
+    #[test]
+    fn texts_alone_are_one_text_and_pictures_keep_their_detail() {
+        assert_eq!(made(json!("hi")), Ok(json!("hi")));
+        assert_eq!(made(json!([])), Ok(json!("")));
+        let two = json!([{"type": "input_text", "text": "a"}, {"type": "input_text", "text": "b"}]);
+        assert_eq!(made(two), Ok(json!("a\n\nb")));
+        let mixed = json!([
+            {"type": "input_text", "text": "what is this?"},
+            {"type": "input_image", "image_url": "https://x.test/a.png", "detail": "low"},
+            {"type": "input_image", "image_url": "data:,", "detail": "auto"},
+            {"type": "input_file", "filename": "a.pdf", "file_data": "data:,"},
+            {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}},
+        ]);
+        assert_eq!(
+            made(mixed),
+            Ok(json!([
+                {"type": "text", "text": "what is this?"},
+                {"type": "image_url", "image_url": {"url": "https://x.test/a.png", "detail": "low"}},
+                {"type": "image_url", "image_url": {"url": "data:,"}},
+                {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:,"}},
+                {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}},
+            ]))
+        );
+    }
+
+    #[test]
+    fn what_another_service_keeps_is_refused_by_name() {
+        for (part, field) in [
+            (
+                json!({"type": "input_image", "file_id": "file-1"}),
+                "file_id",
+            ),
+            (
+                json!({"type": "input_file", "file_id": "file-1"}),
+                "file_id",
+            ),
+            (
+                json!({"type": "input_file", "file_url": "https://x.test/a.pdf"}),
+                "file_url",
+            ),
+        ] {
+            let refused = made(json!([part])).unwrap_err();
+            assert_eq!(refused.param, Some(format!("input[0].content[0].{field}")));
+        }
+    }
+
+    #[test]
+    fn a_tools_result_is_text_and_what_is_none_is_told() {
+        let mut dropped = Vec::new();
+        let parts = json!([{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": "data:,"}, {"type": "input_text", "text": "b"}]);
+        assert_eq!(output_from(Some(&parts), "input[]", &mut dropped), "a\nb");
+        assert_eq!(dropped, ["input[].output.input_image"]);
+        let object = json!({"a": 1});
+        assert_eq!(
+            output_from(Some(&object), "input[]", &mut dropped),
+            r#"{"a":1}"#
+        );
+        assert_eq!(output_from(None, "input[]", &mut dropped), "");
+    }
+}
