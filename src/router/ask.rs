@@ -11,7 +11,7 @@ use super::House;
 use super::access::{Form, Wire};
 use super::body::Held;
 use super::headers::Client;
-use super::search::Asker;
+use super::search::{ApiOnly, Asker};
 use super::websocket::Line;
 use crate::translate::chat::ChatRequest;
 use crate::translate::chat_upstream::{ChatAsked, chat_from_responses};
@@ -46,6 +46,7 @@ pub(super) struct Ask {
     prepared: Option<(Form, Prepared)>,
     /// Whether a refused parameter was taken out once: a second one is the client's to hear of.
     has_stripped: bool,
+    api_only: Option<ApiOnly>,
     /// The room that the body takes; given back when no further profile can be asked.
     _held: Held,
 }
@@ -105,6 +106,7 @@ impl Ask {
             chat_only: std::mem::take(&mut request.chat_only),
             prepared: None,
             has_stripped: false,
+            api_only: None,
             _held: held,
         }
     }
@@ -130,6 +132,7 @@ impl Ask {
             chat_only: Map::new(),
             prepared: None,
             has_stripped: false,
+            api_only: None,
             _held: held,
         }
     }
@@ -155,6 +158,7 @@ impl Ask {
             chat_only: Map::new(),
             prepared: None,
             has_stripped: false,
+            api_only: None,
             _held: held,
         }
     }
@@ -165,6 +169,9 @@ impl Ask {
         client: Client,
         held: Held,
     ) -> Self {
+        // What Codex sends is between it and its backend.
+        let api_only = request.leans_on.filter(|_| !client.is_codex);
+        let api_only = api_only.map(ApiOnly::Kept);
         Self {
             model: request.model,
             client,
@@ -178,6 +185,7 @@ impl Ask {
             chat_only: Map::new(),
             prepared: None,
             has_stripped: false,
+            api_only,
             _held: held,
         }
     }
@@ -218,6 +226,7 @@ impl Ask {
             chat_only: Map::new(),
             prepared: None,
             has_stripped: false,
+            api_only: None,
             _held: held,
         }
     }
@@ -290,7 +299,7 @@ impl Ask {
             model: &self.model,
             keeps_to: self.line.as_ref().and_then(Line::profile),
             is_responses: self.is_responses(),
-            api_only: None,
+            api_only: self.api_only,
         }
     }
 

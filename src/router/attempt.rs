@@ -208,10 +208,13 @@ impl Attempt {
         debug!(
             upstream = refused.upstream.as_str(),
             parameter = %refused.parameter,
-            "a parameter is refused, and left out from now on"
+            "a parameter is refused, and left out"
         );
-        let all = self.house.refused.learn(refused);
-        self.house.reports.tell(Report::Refused(all));
+        // Servers that call themselves compatible differ: what one of them refuses says nothing about another.
+        if kind != UpstreamKind::Compatible {
+            let all = self.house.refused.learn(refused);
+            self.house.reports.tell(Report::Refused(all));
+        }
         ask.may_go_again_stripped()
     }
 

@@ -18,7 +18,7 @@ use super::body::{Held, RequestBody};
 use super::headers::Client;
 use super::reply::{self, Refusal};
 use super::report::{AttemptResult, Dialect, Record};
-use super::search::{self, Asker};
+use super::search::{self, ApiOnly, Asker};
 use super::serve::{Answered, Relayed};
 use super::setback::Setback;
 use super::{House, arrival};
@@ -128,7 +128,7 @@ impl Parcel {
             model: &self.model,
             keeps_to: None,
             is_responses: false,
-            api_only: Some(self.what),
+            api_only: Some(ApiOnly::Offered(self.what)),
         }
     }
 

@@ -88,6 +88,10 @@ pub(super) enum Refusal {
         "{what} need an account with an API key, and there is none in the pool: ChatGPT accounts do not offer them"
     )]
     NeedsKey { what: &'static str },
+    #[error(
+        "`{field}` names something that only an account with an API key keeps, and there is none in the pool: send everything in `input`"
+    )]
+    NotKept { field: &'static str },
     /// No profile is left that could answer.
     #[error("{0}")]
     Exhausted(Box<Exhausted>),
@@ -217,6 +221,17 @@ impl Refusal {
             Self::BadHandshake(_) => {
                 refuse(StatusCode::BAD_REQUEST, INVALID, "bad_websocket_handshake")
                     .header(SEC_WEBSOCKET_VERSION, "13")
+            }
+            Self::NotKept { field } => {
+                let code = match *field {
+                    "previous_response_id" => "previous_response_not_found",
+                    _ => "unsupported_parameter",
+                };
+                let told = refuse(StatusCode::BAD_REQUEST, INVALID, code);
+                Told {
+                    body: told.body.with_param(*field),
+                    ..told
+                }
             }
             // By this code Codex knows that it must send everything again.
             Self::NoSuchResponse { .. } => {

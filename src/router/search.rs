@@ -67,6 +67,24 @@ pub(super) async fn first_forwarded(
     }
 }
 
+/// Why only an API will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ApiOnly {
+    /// ChatGPT accounts do not offer it.
+    Offered(&'static str),
+    /// This field names what an API has kept. An answer without it would be one to another question.
+    Kept(&'static str),
+}
+
+impl ApiOnly {
+    fn refusal(self) -> Refusal {
+        match self {
+            Self::Offered(what) => Refusal::NeedsKey { what },
+            Self::Kept(field) => Refusal::NotKept { field },
+        }
+    }
+}
+
 /// Who wants to know, as far as it changes who is asked and how a refusal is told.
 #[derive(Clone, Copy)]
 pub(super) struct Asker<'a> {
@@ -77,7 +95,7 @@ pub(super) struct Asker<'a> {
     /// Whether the client speaks the upstreams' own dialect.
     pub(super) is_responses: bool,
     /// What is asked for, when only an API key opens it.
-    pub(super) api_only: Option<&'static str>,
+    pub(super) api_only: Option<ApiOnly>,
 }
 
 /// One request's way through the pool.
@@ -165,12 +183,12 @@ impl<'h> Search<'h> {
                 .iter()
                 .any(|out| out.why.ends_by_itself())
         };
-        if let Some(what) = asker.api_only
+        if let Some(need) = asker.api_only
             && self.tried.is_empty()
             && self.choice.candidates.is_empty()
             && !is_waiting()
         {
-            return Refusal::NeedsKey { what };
+            return need.refusal();
         }
         let is_model = |(_, setback): &(ProfileName, Setback)| {
             matches!(setback, Setback::ModelNotSupported(_))

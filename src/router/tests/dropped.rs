@@ -281,7 +281,6 @@ async fn every_dropped_field_of_a_response_is_named() {
     let mut fields: Vec<Field> = [
         "background",
         "context_management",
-        "conversation",
         "frequency_penalty",
         "logit_bias",
         "max_completion_tokens",
@@ -291,8 +290,6 @@ async fn every_dropped_field_of_a_response_is_named() {
         "metadata",
         "moderation",
         "presence_penalty",
-        "previous_response_id",
-        "prompt",
         "prompt_cache_options",
         "prompt_cache_retention",
         "safety_identifier",

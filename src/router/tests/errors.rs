@@ -111,6 +111,8 @@ const TABLE: &[Row] = &[
         (404, "invalid_request_error", "model_not_found"), (404, "not_found_error"), "DeploymentNotFound", SILENT),
     ("needs an API key", || Refusal::NeedsKey { what: "embeddings" },
         (404, "invalid_request_error", "model_not_found"), (404, "not_found_error"), "DeploymentNotFound", SILENT),
+    ("needs what an API keeps", || Refusal::NotKept { field: "previous_response_id" },
+        (400, "invalid_request_error", "previous_response_not_found"), (400, "invalid_request_error"), "previous_response_not_found", SILENT),
     ("a slow body", || Refusal::BodySlow,
         (408, "invalid_request_error", "request_timeout"), (408, "invalid_request_error"), "408", SILENT),
     ("a large body", || Refusal::BodyTooLarge { limit_bytes: 7 },

@@ -217,3 +217,48 @@ async fn a_typed_client_is_not_told_whose_account_answered() {
         "Codex is the owner's own"
     );
 }
+
+/// A field that names what was kept with an earlier request, and the code of its refusal.
+fn leaning() -> [(&'static str, Value, &'static str); 3] {
+    [
+        (
+            "previous_response_id",
+            json!("resp_1"),
+            "previous_response_not_found",
+        ),
+        ("conversation", json!("conv_1"), "unsupported_parameter"),
+        ("prompt", json!({"id": "pmpt_1"}), "unsupported_parameter"),
+    ]
+}
+
+#[tokio::test]
+async fn what_was_kept_earlier_is_not_answered_by_an_account_that_keeps_nothing() {
+    let rig = Rig::over(["work"]).await;
+    for (field, value, code) in leaning() {
+        let request = json!({"model": MODEL, "input": "hi", (field): value});
+        let reply = rig.responses(request).await;
+        assert_eq!(reply.status(), 400, "{field}");
+        let error = error_of(reply).await;
+        assert_eq!(
+            (&error["code"], &error["param"]),
+            (&json!(code), &json!(field))
+        );
+    }
+    assert_eq!(rig.asked(), [""; 0]);
+    let null = json!({"model": MODEL, "input": "hi", "conversation": null});
+    assert_eq!(rig.responses(null).await.status(), 200);
+}
+
+#[tokio::test]
+async fn what_was_kept_earlier_goes_to_the_api_key_even_behind_an_account() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    sim.add(Account::chatgpt("work"));
+    sim.add(Account::api_key("key"));
+    let members = ["work", "key"].map(|name| member(name, access(&sim.auth_json(name)), 0));
+    let rig = Rig::start(sim, members.into(), Limits::default()).await;
+    for (field, value, _) in leaning() {
+        let request = json!({"model": MODEL, "input": "hi", (field): value});
+        assert_eq!(rig.responses(request).await.status(), 200, "{field}");
+    }
+    assert_eq!(rig.asked(), ["key"; 3]);
+}

@@ -66,9 +66,8 @@ pub fn chat_from_responses(
     let rules = kind.chat_rules();
     refuse_stored(&body)?;
     let echo = echo_of(&body);
-    let model = match body.shift_remove("model") {
-        Some(Value::String(model)) => model,
-        _ => return Err(RequestError::at("model", "`model` is missing")),
+    let Some(Value::String(model)) = body.shift_remove("model") else {
+        return Err(RequestError::at("model", "`model` is missing"));
     };
     let mut dropped = Vec::new();
     let mut wire = WireTools::default();

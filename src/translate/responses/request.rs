@@ -20,6 +20,9 @@ pub struct ResponsesRequest {
     pub prompt_cache_key: Option<String>,
     /// Only the account that created the named response knows it.
     pub previous_response_id: Option<String>,
+    /// The field that names something kept with an earlier request, which only the API of a key does: without it the request
+    /// would be another one.
+    pub leans_on: Option<&'static str>,
 }
 
 #[derive(Deserialize)]
@@ -32,6 +35,10 @@ struct Wire<'a> {
     prompt_cache_key: Option<&'a RawValue>,
     #[serde(borrow)]
     previous_response_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    conversation: Option<&'a RawValue>,
+    #[serde(borrow)]
+    prompt: Option<&'a RawValue>,
     #[serde(borrow)]
     input: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -63,11 +70,23 @@ impl ResponsesRequest {
             Some("false") | None => false,
             Some(_) => return Err(RequestError::at("stream", "`stream` must be true or false")),
         };
+        let is_there = |json: Option<&RawValue>| json.is_some_and(|json| json.get() != "null");
+        let previous_response_id = filled("previous_response_id", wire.previous_response_id)?;
+        let leans_on = if previous_response_id.is_some() {
+            Some("previous_response_id")
+        } else if is_there(wire.conversation) {
+            Some("conversation")
+        } else if is_there(wire.prompt) {
+            Some("prompt")
+        } else {
+            None
+        };
         Ok(Self {
             model,
             stream,
             prompt_cache_key: filled("prompt_cache_key", wire.prompt_cache_key)?,
-            previous_response_id: filled("previous_response_id", wire.previous_response_id)?,
+            previous_response_id,
+            leans_on,
         })
     }
 }
@@ -134,6 +153,7 @@ mod tests {
             stream: true,
             prompt_cache_key: Some("k".to_owned()),
             previous_response_id: None,
+            leans_on: None,
         };
         assert_eq!(ResponsesRequest::read(body.as_bytes()), Ok(request));
     }
