@@ -48,7 +48,7 @@ pub(super) struct Ask {
     has_stripped: bool,
     api_only: Option<ApiOnly>,
     /// The room that the body takes; given back when no further profile can be asked.
-    _held: Held,
+    held: Held,
 }
 
 enum Shape {
@@ -56,10 +56,10 @@ enum Shape {
     Translated(Map<String, Value>),
     /// In the upstreams' own dialect.
     Own(Bytes),
-    /// The same as a message on a socket, with the conversation that it leans on.
+    /// The same as a message on a socket, with the conversation that it leans on; without one when it was forgotten here.
     Message {
         create: Box<Create>,
-        before: Vec<Bytes>,
+        before: Option<Vec<Bytes>>,
     },
     /// A conversation to be compacted, in the same dialect.
     Compaction(Bytes),
@@ -107,7 +107,7 @@ impl Ask {
             prepared: None,
             has_stripped: false,
             api_only: None,
-            _held: held,
+            held,
         }
     }
 
@@ -133,7 +133,7 @@ impl Ask {
             prepared: None,
             has_stripped: false,
             api_only: None,
-            _held: held,
+            held,
         }
     }
 
@@ -159,7 +159,7 @@ impl Ask {
             prepared: None,
             has_stripped: false,
             api_only: None,
-            _held: held,
+            held,
         }
     }
 
@@ -186,7 +186,7 @@ impl Ask {
             prepared: None,
             has_stripped: false,
             api_only,
-            _held: held,
+            held,
         }
     }
 
@@ -205,10 +205,10 @@ impl Ask {
         }
     }
 
-    /// `before` is the conversation up to the response that the message names.
+    /// `before` is the conversation up to the response that the message names, if it is known here.
     pub(super) fn of_message(
         create: Box<Create>,
-        before: Vec<Bytes>,
+        before: Option<Vec<Bytes>>,
         line: Line,
         client: Client,
         held: Held,
@@ -227,7 +227,7 @@ impl Ask {
             prepared: None,
             has_stripped: false,
             api_only: None,
-            _held: held,
+            held,
         }
     }
 
@@ -253,7 +253,7 @@ impl Ask {
         let Shape::Message { create, before } = &self.shape else {
             return Ok(None);
         };
-        let before = if leans { &[][..] } else { before };
+        let before = before.as_deref().filter(|_| !leans).unwrap_or_default();
         if self.client.is_codex {
             let body = if leans {
                 create.text().clone()
@@ -279,17 +279,31 @@ impl Ask {
 
     /// Whether reasoning stands in what was put together here, so that it could be left out.
     pub(super) fn recalls_reasoning(&self) -> bool {
-        matches!(&self.shape, Shape::Message { before, .. } if before.iter().any(|item| is_reasoning(item)))
+        matches!(&self.shape, Shape::Message { before, .. } if before.iter().flatten().any(|item| is_reasoning(item)))
     }
 
-    /// The conversation up to the end of this request.
-    pub(super) fn into_conversation(self) -> Vec<Bytes> {
-        match self.shape {
-            Shape::Message { create, mut before } => {
+    /// The conversation up to the end of this request, if all of it is known here, and the room that the request took.
+    pub(super) fn into_conversation(self) -> (Option<Vec<Bytes>>, Held) {
+        let conversation = match self.shape {
+            Shape::Message { create, before } => before.map(|mut before| {
                 before.extend_from_slice(create.input());
                 before
+            }),
+            Shape::Translated(_) | Shape::Own(_) | Shape::Compaction(_) => None,
+        };
+        (conversation, self.held)
+    }
+
+    /// The response whose conversation only the other end of the line knows.
+    pub(super) fn unknown_past(&self) -> Option<&str> {
+        match &self.shape {
+            Shape::Message {
+                create,
+                before: None,
+            } => create.previous_response_id.as_deref(),
+            Shape::Message { .. } | Shape::Translated(_) | Shape::Own(_) | Shape::Compaction(_) => {
+                None
             }
-            Shape::Translated(_) | Shape::Own(_) | Shape::Compaction(_) => Vec::new(),
         }
     }
 
@@ -311,6 +325,9 @@ impl Ask {
             Shape::Own(_) | Shape::Compaction(_) => return false,
             // What the client sent itself is its own; what it left out is put together here.
             Shape::Message { before, .. } => {
+                let Some(before) = before else {
+                    return false;
+                };
                 let items = before.len();
                 before.retain(|item| !is_reasoning(item));
                 if before.len() == items {
@@ -410,11 +427,13 @@ impl Ask {
             // Codex speaks to its own backend: not one byte is ours to change, but for a name that only we know.
             Shape::Own(body) if self.client.is_codex => (body.clone(), Vec::new()),
             Shape::Own(body) => rules::adapt_bytes(form.kind, body)?,
-            Shape::Message { create, before } if self.client.is_codex => {
-                (create.body(before), Vec::new())
-            }
             Shape::Message { create, before } => {
-                rules::adapt_bytes(form.kind, &create.body(before))?
+                let body = whole_body(create, before.as_deref());
+                if self.client.is_codex {
+                    (body, Vec::new())
+                } else {
+                    rules::adapt_bytes(form.kind, &body)?
+                }
             }
             Shape::Compaction(body) if !house.lacking_compact.has(form.kind, Instant::now()) => {
                 place = Place::Compact;
@@ -450,8 +469,10 @@ impl Ask {
             }
             Shape::Compaction(body) => serde_json::from_slice(&with_compaction_trigger(body)?)
                 .map_err(|error| not_an_object(&error))?,
-            Shape::Message { create, before } => serde_json::from_slice(&create.body(before))
-                .map_err(|error| not_an_object(&error))?,
+            Shape::Message { create, before } => {
+                serde_json::from_slice(&whole_body(create, before.as_deref()))
+                    .map_err(|error| not_an_object(&error))?
+            }
             Shape::Translated(map) => map.clone(),
         };
         let chat = chat_from_responses(form.kind, &form.name, map, &self.chat_only)?;
@@ -488,6 +509,11 @@ impl Prepared {
         }
         true
     }
+}
+
+/// The message as the body of a POST with all that was before it. One whose past is not known never goes that way.
+fn whole_body(create: &Create, before: Option<&[Bytes]>) -> Bytes {
+    create.body(before.unwrap_or_default())
 }
 
 fn wants_much_reasoning(body: &Map<String, Value>) -> bool {

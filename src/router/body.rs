@@ -31,7 +31,12 @@ const STEP_UNITS: usize = 64;
 const MAX_TRUSTED_LENGTH: usize = 1024 * 1024;
 
 pub(super) fn budget(limits: &Limits) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(limits.all_bodies_bytes / UNIT_BYTES))
+    room_for(limits.all_bodies_bytes)
+}
+
+/// A budget of so many bytes.
+pub(super) fn room_for(bytes: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(bytes / UNIT_BYTES))
 }
 
 /// Reads and decodes the body.
@@ -224,6 +229,15 @@ impl Held {
             none => *none = Some(more),
         }
         Ok(())
+    }
+
+    /// Gives back what is more than `bytes` take.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        let units = bytes.div_ceil(UNIT_BYTES);
+        if let Some(permit) = &mut self.permit {
+            let more = permit.num_permits().saturating_sub(units);
+            drop(permit.split(more));
+        }
     }
 }
 

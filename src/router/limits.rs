@@ -59,6 +59,10 @@ pub struct Limits {
     pub socket_queue: usize,
     /// What one WebSocket remembers of its conversation.
     pub socket_history_bytes: usize,
+    /// The same of all of them together. Apart from the bodies, so that sockets that only wait never keep a request out.
+    pub all_histories_bytes: usize,
+    /// For an upstream's WebSocket to answer a ping, if it ever did. Long enough for a network that stumbles.
+    pub socket_pong: Duration,
     /// The handshake of a WebSocket with an upstream (Codex itself waits as long).
     pub socket_handshake: Duration,
     /// How long a profile whose upstream refused a WebSocket is asked by POST.
@@ -95,6 +99,8 @@ impl Default for Limits {
             socket_ping: Duration::from_secs(27),
             socket_queue: 8,
             socket_history_bytes: 64 * MIB,
+            all_histories_bytes: 256 * MIB,
+            socket_pong: Duration::from_secs(30),
             socket_handshake: Duration::from_secs(15),
             socket_refused: Duration::from_secs(600),
         }

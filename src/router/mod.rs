@@ -113,6 +113,8 @@ struct House {
     reports: report::Reports,
     in_flight: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+    /// Room for what sockets remember.
+    histories: Arc<Semaphore>,
     retries: retries::Retries,
     wires: wires::Wires,
     catalogue: models::Catalogue,
@@ -158,6 +160,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         reports: report::Reports::new(deps.reports),
         in_flight: Arc::new(Semaphore::new(limits.in_flight)),
         bodies: body::budget(&limits),
+        histories: body::room_for(limits.all_histories_bytes),
         retries: retries::Retries::new(Instant::now()),
         wires: wires::Wires::default(),
         catalogue: models::Catalogue::default(),

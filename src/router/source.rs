@@ -113,6 +113,13 @@ impl Source {
         self.held = frames;
     }
 
+    /// Waits for a first frame and leaves it where it is.
+    pub(super) async fn wait(&mut self) -> Result<(), Broken> {
+        let first = self.next().await?;
+        self.held.push_front(first);
+        Ok(())
+    }
+
     /// The last of the frames that were put back.
     pub(super) fn last_held(&self) -> Option<&Frame> {
         self.held.back()

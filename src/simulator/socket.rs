@@ -41,8 +41,17 @@ enum Kind {
     /// It answers so many requests; the next one finds that the socket has ended.
     Lives {
         requests: usize,
-        says_why: bool,
+        end: End,
     },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// It says why, and closes.
+    Told,
+    Closed,
+    /// The connection stands, and nobody is there any more.
+    Dead,
 }
 
 impl Handshake {
@@ -55,7 +64,7 @@ impl Handshake {
     pub fn hour_is_over_after(requests: usize) -> Self {
         Self(Kind::Lives {
             requests,
-            says_why: true,
+            end: End::Told,
         })
     }
 
@@ -63,7 +72,15 @@ impl Handshake {
     pub fn closes_after(requests: usize) -> Self {
         Self(Kind::Lives {
             requests,
-            says_why: false,
+            end: End::Closed,
+        })
+    }
+
+    /// After so many requests nothing is read or said any more, not even an answer to a ping.
+    pub fn dies_after(requests: usize) -> Self {
+        Self(Kind::Lives {
+            requests,
+            end: End::Dead,
         })
     }
 }
@@ -115,7 +132,7 @@ pub(super) fn open(
         .with(&account, |entry| entry.handshakes.take());
     let life = match script {
         Some(Handshake(Kind::Refused(reply))) => return reply.into_response(),
-        Some(Handshake(Kind::Lives { requests, says_why })) => Some((requests, says_why)),
+        Some(Handshake(Kind::Lives { requests, end })) => Some((requests, end)),
         None => None,
     };
     let mut response = Response::new(Body::whole(Bytes::new()));
@@ -142,8 +159,8 @@ pub(super) struct Talk {
     shared: Arc<Shared>,
     head: Parts,
     account: String,
-    /// Requests that it still answers, and whether it says why it ends then.
-    life: Option<(usize, bool)>,
+    /// Requests that it still answers, and how it ends then.
+    life: Option<(usize, End)>,
     upgrade: OnUpgrade,
     /// The responses that were made here, each with its conversation.
     known: Vec<(String, Vec<Value>)>,
@@ -176,9 +193,12 @@ impl Talk {
     }
 
     async fn answer(&mut self, socket: &mut Socket, text: Bytes) -> Result<(), Over> {
-        if let Some((requests, says_why)) = &mut self.life {
+        if let Some((requests, end)) = &mut self.life {
             if *requests == 0 {
-                if *says_why {
+                if matches!(end, End::Dead) {
+                    return std::future::pending().await;
+                }
+                if matches!(end, End::Told) {
                     let code = "websocket_connection_limit_reached";
                     let message = "Responses websocket connection limit reached (60 minutes).";
                     let reply = HttpReply::error(400, "invalid_request_error", code, message);

@@ -29,9 +29,6 @@ use crate::translate::sse::MAX_EVENT_BYTES;
 const OPENAI_BETA: HeaderName = HeaderName::from_static("openai-beta");
 /// The protocol that is spoken on the socket.
 const PROTOCOL: HeaderValue = HeaderValue::from_static("responses_websockets=2026-02-06");
-/// Shorter than the idle limit of anything between us and the service (30 s is common).
-const PING_EVERY: Duration = Duration::from_secs(27);
-
 /// A buffer of this size is kept by every socket.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -43,10 +40,25 @@ pub enum Handshake {
     Refused(Reply),
 }
 
+/// When a socket is asked whether it still lives.
+#[derive(Clone, Copy, Debug)]
+pub struct Pings {
+    /// Shorter than the idle limit of anything between us and the service (30 s is common).
+    pub every: Duration,
+    /// For the answer, from a service that is known to give one.
+    pub patience: Duration,
+}
+
 /// An open socket. Dropping it closes the connection at once.
 pub struct Socket {
     messages: WebSocketStream<reqwest::Upgraded>,
-    ping: Pin<Box<Sleep>>,
+    pings: Pings,
+    /// Ready for the next ping, or when the last one was not answered in time.
+    timer: Pin<Box<Sleep>>,
+    /// Whether a ping is out and nothing was heard since.
+    is_waiting: bool,
+    /// Only a service that ever answered a ping is given up because of one.
+    answers_pings: bool,
 }
 
 /// Why nothing more comes out of a socket, or goes in.
@@ -71,6 +83,7 @@ impl Upstream {
         &self,
         bearer: &Bearer,
         headers: HeaderMap,
+        pings: Pings,
     ) -> Result<Handshake, SendError> {
         let url = self.endpoints.codex_responses.clone();
         let mut all = headers;
@@ -113,52 +126,79 @@ impl Upstream {
         let messages = WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await;
         let socket = Socket {
             messages,
-            ping: Box::pin(sleep(PING_EVERY)),
+            pings,
+            timer: Box::pin(sleep(pings.every)),
+            is_waiting: false,
+            answers_pings: false,
         };
         Ok(Handshake::Open(Box::new(socket), headers))
     }
 }
 
 impl Socket {
+    /// Sends a text, and a ping after it: a connection that was lost while nothing went over it looks like one whose service
+    /// takes its time.
+    ///
     /// # Errors
     /// When the socket is of no use any more.
     pub async fn send(&mut self, text: Bytes) -> Result<(), SocketEnd> {
         let text = Utf8Bytes::try_from(text)
             .map_err(|_ignored| SocketEnd::Lost("the request is not UTF-8".into()))?;
-        let sent = self.messages.send(Message::Text(text)).await;
+        let sent = self.messages.feed(Message::Text(text)).await;
+        sent.map_err(|err| end_of(&err))?;
+        let sent = self.messages.send(Message::Ping(Bytes::new())).await;
+        self.await_pong();
         sent.map_err(|err| end_of(&err))
+    }
+
+    fn await_pong(&mut self) {
+        self.is_waiting = true;
+        let end = Instant::now() + self.pings.patience;
+        self.timer.as_mut().reset(end);
     }
 
     /// The next text message. Pings are answered and sent on the way.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, SocketEnd>> {
         loop {
-            match ready!(self.poll_message(cx)) {
-                Some(Ok(Message::Text(text))) => return Poll::Ready(Ok(text.into())),
-                Some(Ok(Message::Close(_))) | None => return Poll::Ready(Err(SocketEnd::Closed)),
-                // The backend says everything in texts.
-                Some(Ok(
-                    Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_),
-                )) => {}
-                Some(Err(err)) => return Poll::Ready(Err(end_of(&err))),
+            // What has come is read first: an answer to a ping may be among it.
+            match Pin::new(&mut self.messages).poll_next(cx) {
+                Poll::Pending => ready!(self.poll_life(cx))?,
+                Poll::Ready(Some(Ok(message))) => {
+                    self.is_waiting = false;
+                    match message {
+                        Message::Text(text) => return Poll::Ready(Ok(text.into())),
+                        Message::Close(_) => return Poll::Ready(Err(SocketEnd::Closed)),
+                        Message::Pong(_) => self.answers_pings = true,
+                        // The backend says everything in texts.
+                        Message::Binary(_) | Message::Ping(_) | Message::Frame(_) => {}
+                    }
+                }
+                Poll::Ready(None) => return Poll::Ready(Err(SocketEnd::Closed)),
+                Poll::Ready(Some(Err(err))) => return Poll::Ready(Err(end_of(&err))),
             }
         }
     }
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
-        while self.ping.as_mut().poll(cx).is_ready() {
-            self.ping.as_mut().reset(Instant::now() + PING_EVERY);
-            let mut messages = Pin::new(&mut self.messages);
-            // Not ready: bytes are on their way, which is as good as a ping. What fails here fails again when it is read.
-            if let Poll::Ready(Ok(())) = messages.as_mut().poll_ready(cx)
-                && messages
-                    .as_mut()
-                    .start_send(Message::Ping(Bytes::new()))
-                    .is_ok()
-            {
-                let _flushed = messages.poll_flush(cx);
-            }
+    /// Ready after a ping was sent: there may be something to read again.
+    fn poll_life(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SocketEnd>> {
+        ready!(self.timer.as_mut().poll(cx));
+        if self.is_waiting && self.answers_pings {
+            return Poll::Ready(Err(SocketEnd::Lost("it answers no ping".into())));
         }
-        Pin::new(&mut self.messages).poll_next(cx)
+        let mut messages = Pin::new(&mut self.messages);
+        // Not ready: bytes are on their way, which is as good as a ping. What fails here fails again when it is read.
+        if let Poll::Ready(Ok(())) = messages.as_mut().poll_ready(cx)
+            && messages
+                .as_mut()
+                .start_send(Message::Ping(Bytes::new()))
+                .is_ok()
+        {
+            let _flushed = messages.poll_flush(cx);
+            self.await_pong();
+        } else {
+            self.timer.as_mut().reset(Instant::now() + self.pings.every);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -29,7 +29,7 @@ use crate::router::stream::failure_of;
 use crate::translate::EventKind;
 use crate::translate::sse::write_frame;
 use crate::upstream::SendError;
-use crate::upstream::socket::{Handshake, Socket};
+use crate::upstream::socket::{Handshake, Pings, Socket};
 use crate::usage::Usage;
 
 /// How an attempt over a socket went.
@@ -74,6 +74,7 @@ pub(in crate::router) async fn call(
     if !matches!(called, Call::ByPost) {
         return Ok(called);
     }
+    must_be_whole(ask)?;
     // It names the protocol of the socket.
     headers.remove(OPENAI_BETA);
     if ask.is_warm_up() {
@@ -86,6 +87,14 @@ pub(in crate::router) async fn call(
         return Ok(Call::Answered(source, HeaderMap::new()));
     }
     Ok(Call::ByPost)
+}
+
+/// What leans on a response that only the socket knew cannot go anywhere else: the client must send everything again.
+fn must_be_whole(ask: &Ask) -> Result<(), Refusal> {
+    match ask.unknown_past() {
+        None => Ok(()),
+        Some(id) => Err(Refusal::NoSuchResponse { id: id.to_owned() }),
+    }
 }
 
 async fn over_socket(
@@ -111,6 +120,7 @@ async fn over_socket(
         }
         record.note(|done| done.retries += 1);
     }
+    must_be_whole(ask)?;
     if refusals.is_refused(&profile) {
         return Ok(Call::ByPost);
     }
@@ -119,7 +129,11 @@ async fn over_socket(
     let Some(bearer) = bearer_of(access) else {
         return Ok(Call::ByPost);
     };
-    let opening = house.upstream.open_socket(&bearer, headers.clone());
+    let pings = Pings {
+        every: limits.socket_ping,
+        patience: limits.socket_pong,
+    };
+    let opening = house.upstream.open_socket(&bearer, headers.clone(), pings);
     let (socket, of_reply) = match timeout(limits.socket_handshake, opening).await {
         Ok(Ok(Handshake::Open(socket, headers))) => (socket, headers),
         Ok(Ok(Handshake::Refused(reply))) => {
@@ -207,8 +221,11 @@ async fn over(
         Err(_elapsed) => return Ok(Asked::Ended),
     }
     let mut source = Source::of_socket(socket, limits.event_idle);
-    // The client waits for a message, not for a head: nothing is gained by letting the answer begin early.
-    let beginning = begin(&mut source, false, limits, &mut attempt.usage).await;
+    // The client waits for a message, not for a head: as long as there is none, nothing is gained by letting the answer begin.
+    let beginning = match source.wait().await {
+        Ok(()) => begin(&mut source, true, limits, &mut attempt.usage).await,
+        Err(broken) => Beginning::Broken(broken),
+    };
     let failure = match beginning {
         Beginning::Good => return Ok(answered(source)),
         Beginning::Broken(Broken::Silent(after)) => {

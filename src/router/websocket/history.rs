@@ -1,15 +1,16 @@
 //! What was said on one socket: for each of its last responses, the conversation up to its end.
 //!
-//! Bounded twice: by what one socket may keep, and by the common budget of all bodies. What does not fit is forgotten whole,
-//! never in part: a client that leans on it is told so and sends everything again.
+//! Bounded twice: by what one socket may keep, and by what all of them may. What does not fit is forgotten whole, never in
+//! part: a client that leans on it is told so and sends everything again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::borrow::Cow;
+use std::collections::{HashSet, VecDeque};
 
 use bytes::Bytes;
 
 use crate::router::body::Held;
 use crate::translate::EventKind;
-use crate::translate::responses::finished_item;
+use crate::translate::responses::{finished_item, item_id};
 
 /// Responses that a client may go on from. Codex goes on from the last; a client that asks again after a failure may go one
 /// back.
@@ -21,7 +22,7 @@ const ITEM_BYTES: usize = 64;
 pub(super) struct History {
     /// The newest last. Conversations that grow out of one another share their items.
     known: VecDeque<Known>,
-    /// Room for the largest conversation so far.
+    /// Room for all of them.
     held: Held,
     limit_bytes: usize,
 }
@@ -49,72 +50,163 @@ impl History {
     }
 
     pub(super) fn remember(&mut self, response_id: String, items: Vec<Bytes>) {
-        let bytes: usize = items.iter().map(|item| item.len() + ITEM_BYTES).sum();
-        if bytes > self.limit_bytes || self.held.grow_to(bytes).is_err() {
-            self.forget();
-            return;
-        }
-        if self.known.len() >= MAX_KNOWN {
-            self.known.pop_front();
-        }
-        // A conversation that was begun anew shares nothing with the one before, and costs its own room.
+        // A conversation that was begun anew shares nothing with the one before, and nobody goes back to that.
         let first = items.first().map(|item| item.as_ptr());
         self.known.retain(|known| {
             known.items.first().map(|item| item.as_ptr()) == first || known.items.is_empty()
         });
         self.known.push_back(Known { response_id, items });
+        if self.known.len() > MAX_KNOWN {
+            self.known.pop_front();
+        }
+        while !self.fits() {
+            self.known.pop_front();
+        }
     }
 
-    fn forget(&mut self) {
-        self.known.clear();
-        self.held = self.held.none();
+    /// Takes the room for what is known, and gives back what is more than that.
+    fn fits(&mut self) -> bool {
+        let bytes = self.bytes();
+        let fits = bytes <= self.limit_bytes && self.held.grow_to(bytes).is_ok();
+        if fits {
+            self.held.shrink_to(bytes);
+        }
+        fits
     }
+
+    /// Each item once, however many conversations it stands in.
+    fn bytes(&self) -> usize {
+        let mut seen = HashSet::new();
+        let items = self.known.iter().flat_map(|known| &known.items);
+        items
+            .filter(|item| seen.insert((item.as_ptr(), item.len())))
+            .map(|item| cost_of(item))
+            .sum()
+    }
+}
+
+/// What an item takes.
+pub(super) fn cost_of(item: &Bytes) -> usize {
+    item.len() + ITEM_BYTES
 }
 
 /// The items of an answer that is under way.
 #[derive(Debug)]
 pub(super) struct Output {
-    items: BTreeMap<u64, Bytes>,
+    items: Vec<Item>,
+    /// Whether there were too many to keep, or one that could not be read.
+    is_lost: bool,
+    /// Room for the conversation, and for what the answer adds.
+    held: Held,
     bytes: usize,
     limit_bytes: usize,
 }
 
+#[derive(Debug)]
+struct Item {
+    /// By which it stands before or after others.
+    place: u64,
+    /// The place that was told.
+    told: Option<u64>,
+    id: Option<String>,
+    json: Bytes,
+}
+
 impl Output {
-    pub(super) fn new(limit_bytes: usize) -> Self {
+    /// `held` has room for `bytes` already.
+    pub(super) fn new(limit_bytes: usize, held: Held, bytes: usize) -> Self {
         Self {
-            items: BTreeMap::new(),
-            bytes: 0,
+            items: Vec::new(),
+            is_lost: false,
+            held,
+            bytes,
             limit_bytes,
         }
     }
 
     pub(super) fn note(&mut self, kind: EventKind, data: &[u8]) {
-        if self.bytes > self.limit_bytes {
+        if self.is_lost {
             return;
         }
-        let Some((index, item)) = finished_item(kind, data) else {
-            return;
-        };
-        let next = self
-            .items
-            .last_key_value()
-            .map_or(0, |(last, _)| last.saturating_add(1));
-        let index = index.filter(|index| !self.items.contains_key(index));
-        self.bytes += item.len() + ITEM_BYTES;
-        self.items.insert(index.unwrap_or(next), item);
+        match finished_item(kind, data) {
+            Ok(None) => {}
+            Ok(Some((place, json))) => self.add(Item::new(place, json)),
+            Err(_unreadable) => self.lose(),
+        }
     }
 
-    /// The items in their order, or those of the last event when none came before it. Nothing when there were too many to
-    /// keep.
+    fn add(&mut self, mut item: Item) {
+        self.bytes += cost_of(&item.json);
+        if self.bytes > self.limit_bytes || self.held.grow_to(self.bytes).is_err() {
+            self.lose();
+            return;
+        }
+        let mut known = self.items.iter_mut();
+        if let Some(same) = known.find(|known| known.is(&item) && known.is_told_at(&item)) {
+            // Said twice: the later word counts.
+            same.json = item.json;
+            return;
+        }
+        let is_free = |place: &u64| self.items.iter().all(|known| known.place != *place);
+        let last = self.items.last().map(|last| last.place);
+        let next = || last.map(|last| last.saturating_add(1));
+        item.place = item.told.filter(is_free).or_else(next).unwrap_or_default();
+        let at = self
+            .items
+            .partition_point(|known| known.place <= item.place);
+        self.items.insert(at, item);
+    }
+
+    fn lose(&mut self) {
+        self.is_lost = true;
+        self.items.clear();
+    }
+
+    /// The items in their order, with those that only the last event tells where they stand there. Nothing when some are lost.
     pub(super) fn finish(self, of_last_event: Vec<Bytes>) -> Option<Vec<Bytes>> {
-        if self.bytes > self.limit_bytes {
+        if self.is_lost {
             return None;
         }
-        Some(if self.items.is_empty() {
-            of_last_event
-        } else {
-            self.items.into_values().collect()
-        })
+        let mut items = self.items;
+        // A list that is no longer than what was streamed brings nothing, whatever its items are called.
+        if of_last_event.len() > items.len() {
+            let mut at = 0;
+            for told in of_last_event {
+                let told = Item::new(None, told);
+                match items.iter().position(|item| item.is(&told)) {
+                    Some(place) => at = place + 1,
+                    None => {
+                        items.insert(at.min(items.len()), told);
+                        at += 1;
+                    }
+                }
+            }
+        }
+        Some(items.into_iter().map(|item| item.json).collect())
+    }
+}
+
+impl Item {
+    fn new(told: Option<u64>, json: Bytes) -> Self {
+        Self {
+            place: 0,
+            told,
+            id: item_id(&json).map(Cow::into_owned),
+            json,
+        }
+    }
+
+    /// By their ids; those without one, by what they say.
+    fn is(&self, other: &Self) -> bool {
+        match (&self.id, &other.id) {
+            (Some(one), Some(other)) => one == other,
+            _ => self.json == other.json,
+        }
+    }
+
+    /// Two items without ids may well say the same, at two places.
+    fn is_told_at(&self, other: &Self) -> bool {
+        self.id.is_some() || self.told == other.told
     }
 }
 
@@ -189,18 +281,77 @@ mod tests {
                 r#"{{"type":"response.output_item.done","output_index":{index},"item":{{"id":"{id}"}}}}"#
             )
         };
-        let mut output = Output::new(10_000);
-        for event in [done(1, "b"), done(0, "a"), done(0, "c")] {
+        let mut output = output(10_000);
+        for event in [
+            done(1, "b"),
+            done(0, "a"),
+            done(0, "c"),
+            done(1, "b"),
+            done(7, "a"),
+        ] {
             output.note(EventKind::of_data(event.as_bytes()), event.as_bytes());
         }
         assert_eq!(
             output.finish(vec![item("{}")]).unwrap(),
             [r#"{"id":"a"}"#, r#"{"id":"b"}"#, r#"{"id":"c"}"#]
         );
-        assert_eq!(Output::new(9).finish(vec![item("{}")]).unwrap(), ["{}"]);
-        let mut output = Output::new(9);
-        let event = done(0, "a");
-        output.note(EventKind::OutputItemDone, event.as_bytes());
+    }
+
+    #[test]
+    fn what_only_the_last_event_tells_stands_where_it_tells_it() {
+        let told = ["x", "a", "y", "b"].map(|id| item(&format!(r#"{{"id":"{id}"}}"#)));
+        let mut streamed = output(10_000);
+        for id in ["a", "b"] {
+            let event = format!(r#"{{"type":"response.output_item.done","item":{{"id":"{id}"}}}}"#);
+            streamed.note(EventKind::OutputItemDone, event.as_bytes());
+        }
+        assert_eq!(streamed.finish(told.to_vec()).unwrap(), told);
+        assert_eq!(output(9).finish(told.to_vec()).unwrap(), told);
+    }
+
+    #[test]
+    fn an_answer_is_never_kept_in_part() {
+        let good = r#"{"type":"response.output_item.done","item":{"id":"a"}}"#;
+        for bad in [
+            r#"{"type":"response.output_item.done","item":{"id":"#,
+            r#"{"type":"response.output_item.done"}"#,
+            r#"{"type":"response.output_item.done","output_index":"one","item":{}}"#,
+        ] {
+            let mut output = output(10_000);
+            for event in [good, bad, good] {
+                output.note(EventKind::OutputItemDone, event.as_bytes());
+            }
+            assert_eq!(output.finish(vec![]), None, "{bad}");
+        }
+        let mut output = output(9);
+        output.note(EventKind::OutputItemDone, good.as_bytes());
         assert_eq!(output.finish(vec![]), None);
+    }
+
+    fn output(limit_bytes: usize) -> Output {
+        let room = body::budget(&Limits::default());
+        Output::new(limit_bytes, body::hold(&room, 0).unwrap(), 0)
+    }
+
+    #[test]
+    fn an_item_that_several_conversations_share_is_counted_once_and_every_other_one_too() {
+        let room = body::room_for(100 * 1024);
+        let mut history = History::new(body::hold(&room, 0).unwrap(), 60_000);
+        let first = item("{}");
+        let long = || item(&"x".repeat(20_000));
+        let one = vec![first.clone(), long()];
+        history.remember("resp_0".into(), one.clone());
+        history.remember("resp_1".into(), [one, vec![long()]].concat());
+        assert_eq!(room.available_permits(), 100 - 40);
+        // Two more that part ways after the first item.
+        history.remember("resp_2".into(), vec![first.clone(), long()]);
+        assert_eq!(history.up_to("resp_0"), None, "the oldest makes room");
+        history.remember("resp_3".into(), vec![first]);
+        history.remember("resp_4".into(), vec![item("{}")]);
+        assert_eq!(
+            room.available_permits(),
+            99,
+            "what is not needed is given back"
+        );
     }
 }

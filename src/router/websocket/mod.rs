@@ -1,12 +1,14 @@
 //! `GET …/responses` as a WebSocket: one client asks again and again on one connection, and says only what came after the last
 //! answer.
 //!
-//! Reads in the order of a connection: `handshake` lets it in, a `Session` listens, queues and pings, a `turn` answers one
-//! request, `history` knows what was said before it, `call` asks the upstream, over a `Line` that stays open or by POST.
+//! Reads in the order of a connection: `handshake` lets it in, a `Session` listens to its `inflow`, queues and pings, a `turn`
+//! answers one request, `history` knows what was said before it, `call` asks the upstream, over a `Line` that stays open or by
+//! POST, and an `error_message` is what the upstream says instead of an answer.
 //!
 //! **When the account changes** the whole conversation is put together again from the history and sent to the next one. The
 //! other way, `previous_response_not_found`, makes Codex send the very same items once more, costs a round trip, and is a dead
-//! end for clients that do not know it; it is kept for what this socket has never seen or had to forget. Reasoning of an
+//! end for clients that do not know it; it is kept for what this socket has never seen, or had to forget and cannot lean on at
+//! the other end of the line any more. Reasoning of an
 //! earlier account is left out when the next one says that it cannot read it; nothing else ever is.
 //!
 //! Never enters: what is in a prompt. Items are cut out of JSON and put together again, not looked at.
@@ -23,6 +25,7 @@ mod call;
 mod error_message;
 mod handshake;
 mod history;
+mod inflow;
 mod line;
 mod session;
 mod turn;

@@ -1,7 +1,8 @@
 //! One client's socket: hears its requests, answers one after the other, and knows when to stop.
 //!
 //! There is one task for all of it, the connection's own. While a request is being answered the client is heard as well, so
-//! that one that goes away takes its upstream along; what it asks meanwhile waits its turn, as it would at OpenAI.
+//! that one that goes away takes its upstream along; what it asks meanwhile waits its turn, as it would at OpenAI, and so does
+//! what is said against it.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -14,7 +15,7 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
-use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -22,11 +23,12 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tracing::debug;
 
 use super::history::History;
+use super::inflow::Inflow;
 use super::line::Line;
 use super::turn::{Talk, Waiting, answer, open_record, refuse};
 use crate::router::House;
 use crate::router::accept::Stage;
-use crate::router::body::hold;
+use crate::router::body::{Held, hold};
 use crate::router::headers::Client;
 use crate::router::reply::Refusal;
 use crate::translate::responses::ClientMessage;
@@ -73,7 +75,7 @@ impl Session {
                 return;
             }
         };
-        let Ok(held) = hold(&house.bodies, 0) else {
+        let (Ok(held), Ok(incoming)) = (hold(&house.histories, 0), hold(&house.bodies, 0)) else {
             return;
         };
         let mut talk = Talk {
@@ -81,7 +83,7 @@ impl Session {
             history: History::new(held, house.limits.socket_history_bytes),
             line: Line::default(),
         };
-        let mut wire = Wire::new(house, upgraded).await;
+        let mut wire = Wire::new(house, upgraded, incoming).await;
         let end = wire.converse(&mut talk).await;
         drop(talk);
         wire.close(end).await;
@@ -93,23 +95,32 @@ enum Heard {
     Message(Option<Result<Message, Error>>),
     /// Nothing for a while: time for a ping.
     Nothing,
+    /// A message that does not come to its end.
+    Slow,
+}
+
+/// What comes when the answers before it are told.
+enum Next {
+    Ask(Waiting),
+    Refuse(Refusal),
 }
 
 /// The client's end.
 struct Wire {
     house: Arc<House>,
-    socket: WebSocketStream<TokioIo<Upgraded>>,
+    socket: WebSocketStream<Inflow<TokioIo<Upgraded>>>,
     ping: Interval,
-    queue: VecDeque<Waiting>,
+    queue: VecDeque<Next>,
+    is_answering: bool,
 }
 
 impl Wire {
-    async fn new(house: Arc<House>, upgraded: Upgraded) -> Self {
+    async fn new(house: Arc<House>, upgraded: Upgraded, held: Held) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
             .max_message_size(Some(house.limits.wire_bytes))
             .max_frame_size(Some(house.limits.wire_bytes));
-        let io = TokioIo::new(upgraded);
+        let io = Inflow::new(TokioIo::new(upgraded), held);
         let mut ping = interval(house.limits.socket_ping);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ping.reset();
@@ -118,6 +129,7 @@ impl Wire {
             socket: WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await,
             ping,
             queue: VecDeque::new(),
+            is_answering: false,
         }
     }
 
@@ -130,7 +142,13 @@ impl Wire {
                 return self.leave().await;
             }
             let went = match self.queue.pop_front() {
-                Some(waiting) => self.answer(talk, waiting).await,
+                Some(Next::Ask(waiting)) => {
+                    self.is_answering = true;
+                    let went = self.answer(talk, waiting).await;
+                    self.is_answering = false;
+                    went
+                }
+                Some(Next::Refuse(refusal)) => self.refuse(refusal).await,
                 None => tokio::select! {
                     heard = self.hear() => self.take(heard).await,
                     () = talk.line.rest() => Ok(()),
@@ -166,21 +184,50 @@ impl Wire {
 
     /// Cancelling it loses nothing.
     async fn hear(&mut self) -> Heard {
-        tokio::select! {
-            message = self.socket.next() => Heard::Message(message),
-            _now = self.ping.tick() => Heard::Nothing,
+        let (idle, total) = (self.house.limits.body_idle, self.house.limits.body_total);
+        loop {
+            let deadline = self.socket.get_ref().deadline(idle, total);
+            let check = deadline.unwrap_or_else(|| Instant::now() + idle);
+            tokio::select! {
+                biased;
+                message = self.socket.next() => return Heard::Message(message),
+                _now = self.ping.tick() => return Heard::Nothing,
+                () = sleep_until(check) => {
+                    let deadline = self.socket.get_ref().deadline(idle, total);
+                    if deadline.is_some_and(|end| end <= Instant::now()) {
+                        return Heard::Slow;
+                    }
+                }
+            }
         }
     }
 
     async fn take(&mut self, heard: Heard) -> Result<(), End> {
         match heard {
             Heard::Nothing => self.say(Message::Ping(Bytes::new())).await,
-            Heard::Message(Some(Ok(Message::Text(text)))) => self.read(text).await,
-            Heard::Message(Some(Ok(Message::Binary(_)))) => self.refuse(Refusal::NotText).await,
+            Heard::Slow => {
+                let code = CloseCode::Policy;
+                self.end(
+                    Refusal::BodySlow,
+                    code,
+                    "the message did not arrive in time",
+                )
+                .await
+            }
+            Heard::Message(Some(Ok(Message::Text(text)))) => {
+                let held = self.socket.get_mut().hand_over();
+                self.read(text, held)
+            }
+            Heard::Message(Some(Ok(Message::Binary(_)))) => {
+                drop(self.socket.get_mut().hand_over());
+                self.queue_up(Next::Refuse(Refusal::NotText))
+            }
             // Pings are answered by the library, with the next thing that is read or written.
-            Heard::Message(Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)))) => {
+            Heard::Message(Some(Ok(Message::Ping(payload) | Message::Pong(payload)))) => {
+                self.socket.get_mut().note_control(payload.len());
                 Ok(())
             }
+            Heard::Message(Some(Ok(Message::Frame(_)))) => Ok(()),
             Heard::Message(Some(Ok(Message::Close(_))) | None) => Err(End::Gone),
             Heard::Message(Some(Err(err))) => self.end_of(&err).await,
         }
@@ -190,8 +237,14 @@ impl Wire {
         match err {
             Error::Capacity(_) => {
                 let limit_bytes = self.house.limits.wire_bytes;
-                self.refuse(Refusal::BodyTooLarge { limit_bytes }).await?;
-                Err(End::Closing(CloseCode::Size, "the message is too large"))
+                let refusal = Refusal::BodyTooLarge { limit_bytes };
+                self.end(refusal, CloseCode::Size, "the message is too large")
+                    .await
+            }
+            Error::Io(_) if self.socket.get_ref().is_full() => {
+                let code = CloseCode::Again;
+                self.end(Refusal::NoRoom, code, "no room for the message")
+                    .await
             }
             Error::Protocol(_) => Err(End::Closing(CloseCode::Protocol, "")),
             Error::Utf8(_) => Err(End::Closing(CloseCode::Invalid, "")),
@@ -199,26 +252,48 @@ impl Wire {
         }
     }
 
-    async fn read(&mut self, text: Utf8Bytes) -> Result<(), End> {
-        match self.waiting(text.into()) {
-            Ok(Some(waiting)) => {
-                self.queue.push_back(waiting);
-                Ok(())
-            }
+    /// Says why, unless that would be taken for the answer that is being told, and ends the socket.
+    async fn end(
+        &mut self,
+        refusal: Refusal,
+        code: CloseCode,
+        reason: &'static str,
+    ) -> Result<(), End> {
+        if !self.is_answering {
+            self.refuse(refusal).await?;
+        }
+        Err(End::Closing(code, reason))
+    }
+
+    fn read(&mut self, text: Utf8Bytes, held: Held) -> Result<(), End> {
+        match self.waiting(text.into(), held) {
+            Ok(Some(waiting)) => self.queue_up(Next::Ask(waiting)),
             Ok(None) => Ok(()),
-            Err(refusal) => self.refuse(refusal).await,
+            Err(refusal) => self.queue_up(Next::Refuse(refusal)),
         }
     }
 
-    fn waiting(&self, text: Bytes) -> Result<Option<Waiting>, Refusal> {
-        let held = hold(&self.house.bodies, text.len())?;
+    fn waiting(&self, text: Bytes, mut held: Held) -> Result<Option<Waiting>, Refusal> {
         match ClientMessage::read(text)? {
             ClientMessage::Note => Ok(None),
             ClientMessage::Create(_) if self.queue.len() >= self.house.limits.socket_queue => {
                 Err(Refusal::Busy)
             }
-            ClientMessage::Create(create) => Ok(Some(Waiting { create, held })),
+            ClientMessage::Create(create) => {
+                held.grow_to(create.bytes())?;
+                Ok(Some(Waiting { create, held }))
+            }
         }
+    }
+
+    /// What was refused waits its turn as well; a client that is not stopped by that is not listened to any longer.
+    fn queue_up(&mut self, next: Next) -> Result<(), End> {
+        if self.queue.len() >= 2 * self.house.limits.socket_queue {
+            let reason = "too many requests at once";
+            return Err(End::Closing(CloseCode::Again, reason));
+        }
+        self.queue.push_back(next);
+        Ok(())
     }
 
     async fn refuse(&mut self, refusal: Refusal) -> Result<(), End> {
@@ -236,8 +311,12 @@ impl Wire {
 
     /// The router stops: what still waits is told so.
     async fn leave(&mut self) -> End {
-        for _waiting in std::mem::take(&mut self.queue) {
-            if let Err(end) = self.refuse(Refusal::Stopping).await {
+        for next in std::mem::take(&mut self.queue) {
+            let refusal = match next {
+                Next::Ask(_) => Refusal::Stopping,
+                Next::Refuse(refusal) => refusal,
+            };
+            if let Err(end) = self.refuse(refusal).await {
                 return end;
             }
         }
@@ -260,13 +339,14 @@ impl Wire {
             loop {
                 match self.socket.next().await {
                     Some(Ok(_late)) => {}
-                    None => return,
-                    Some(Err(_unreadable)) => break,
+                    None | Some(Err(_)) => break,
                 }
             }
             // Closing a connection on unread bytes would take back what was said last.
             let mut rest = [0; 4096];
-            while let Ok(1..) = self.socket.get_mut().read(&mut rest).await {}
+            while let Ok(1..) = self.socket.get_mut().read(&mut rest).await {
+                drop(self.socket.get_mut().hand_over());
+            }
         };
         if timeout(FAREWELL, farewell).await.is_err() {
             debug!("a client did not close its websocket in time");

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tracing::debug;
 
 use super::error_message::ErrorMessage;
-use super::history::{History, Output};
+use super::history::{History, Output, cost_of};
 use super::line::Line;
 use crate::router::House;
 use crate::router::accept::Stage;
@@ -94,16 +94,24 @@ async fn answered(
     record: &mut Record,
     say: &mpsc::Sender<Utf8Bytes>,
 ) -> Result<(), Refusal> {
-    let Waiting { create, held } = waiting;
+    let Waiting { create, mut held } = waiting;
     let slot = house.in_flight.clone().try_acquire_owned();
     let _slot = slot.map_err(|_full| Refusal::Busy)?;
     let before = match &create.previous_response_id {
-        None => Vec::new(),
+        None => Some(Vec::new()),
         Some(id) => {
             let known = talk.history.up_to(id);
-            known.ok_or_else(|| Refusal::NoSuchResponse { id: id.clone() })?
+            // Forgotten here, and the other end still knows it: then it is leaned on there or not at all.
+            if known.is_none() && !talk.line.made(id) {
+                return Err(Refusal::NoSuchResponse { id: id.clone() });
+            }
+            known
         }
     };
+    // It may have to be put together with all that was before.
+    let bytes_before: usize = before.iter().flatten().map(Bytes::len).sum();
+    held.grow_to(create.bytes() + bytes_before)?;
+    let own_bytes = create.input().iter().map(cost_of).sum();
     let client = talk.client.clone();
     talk.client.forget_turn();
     let line = std::mem::take(&mut talk.line);
@@ -131,14 +139,17 @@ async fn answered(
             | UpstreamKind::Compatible,
         ) => Voice::sdk_in(Framing::Message, None),
     };
+    let model = ask.model.clone();
+    // The body is not needed any more, and with it goes the room that it took; its items are.
+    let (conversation, mut held) = ask.into_conversation();
+    held.shrink_to(own_bytes);
     let answer = Answer {
         house,
         attempt: opening.attempt,
-        model: ask.model.clone(),
+        model,
         voice,
-        output: Output::new(house.limits.socket_history_bytes),
-        // The body is not needed any more, and with it goes the room that it took.
-        conversation: ask.into_conversation(),
+        output: Output::new(house.limits.socket_history_bytes, held, own_bytes),
+        conversation,
     };
     answer.play(source, talk, record, say).await
 }
@@ -150,7 +161,8 @@ struct Answer<'h> {
     model: String,
     voice: Voice,
     output: Output,
-    conversation: Vec<Bytes>,
+    /// Up to the answer, if it is known.
+    conversation: Option<Vec<Bytes>>,
 }
 
 impl Answer<'_> {
@@ -261,9 +273,10 @@ impl Answer<'_> {
             talk.line.give_back(source.into_socket(), None);
             return;
         };
-        if let Some(output) = self.output.finish(of_last_event) {
-            self.conversation.extend(output);
-            talk.history.remember(id.clone(), self.conversation);
+        let output = self.output.finish(of_last_event);
+        if let Some((mut conversation, output)) = self.conversation.zip(output) {
+            conversation.extend(output);
+            talk.history.remember(id.clone(), conversation);
         }
         source.end_now();
         talk.line.give_back(source.into_socket(), Some(&id));

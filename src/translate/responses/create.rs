@@ -12,7 +12,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::request::{ResponsesRequest, not_an_object};
-use super::{EventKind, ItemEvent, TerminalEvent, elements, read_event};
+use super::{EventKind, Failure, ItemEvent, TerminalEvent, elements, read_event};
 use crate::translate::RequestError;
 use crate::translate::raw::{self, RawObject};
 
@@ -111,6 +111,11 @@ impl Create {
         &self.text
     }
 
+    /// What it takes in memory: itself, and its items once more.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.input.iter().map(Bytes::len).sum::<usize>()
+    }
+
     /// What this request brings; nothing of what was before it.
     pub fn input(&self) -> &[Bytes] {
         &self.input
@@ -186,27 +191,41 @@ impl Create {
     }
 }
 
-/// The item of an `output_item.done`, and its place in the output if it tells one.
-pub fn finished_item(kind: EventKind, data: &[u8]) -> Option<(Option<u64>, Bytes)> {
+/// The item of an `output_item.done`, and its place in the output if it tells one; `None` of any other event.
+///
+/// # Errors
+/// When there is no item to be found: something of the answer would be missing.
+pub fn finished_item(
+    kind: EventKind,
+    data: &[u8],
+) -> Result<Option<(Option<u64>, Bytes)>, Box<Failure>> {
     if kind != EventKind::OutputItemDone {
-        return None;
+        return Ok(None);
     }
-    let event = read_event::<ItemEvent<'_>>(data).ok()??; // unreadable: whoever forwards it finds out
-    let item = Bytes::copy_from_slice(event.item?.get().as_bytes());
-    Some((event.output_index, item))
+    let event = read_event::<ItemEvent<'_>>(data)?;
+    let found = event.and_then(|event| Some((event.output_index, event.item?)));
+    match found {
+        Some((place, item)) => Ok(Some((place, Bytes::copy_from_slice(item.get().as_bytes())))),
+        None => Err(Box::new(Failure::unreadable_event())),
+    }
 }
 
 /// The id of the response that a last event ends, and the items of its output, which the ChatGPT backend often leaves out.
 pub fn finished_response(kind: EventKind, data: &[u8]) -> Option<(String, Vec<Bytes>)> {
+    let event = TerminalEvent::read(kind, data)?;
+    let id = item_id(event.response?.get().as_bytes())?;
+    Some((id.into_owned(), items_of(event.output)))
+}
+
+/// What an item or a response is called.
+pub fn item_id(item: &[u8]) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Named<'a> {
         #[serde(borrow)]
         id: Option<&'a RawValue>,
     }
-    let event = TerminalEvent::read(kind, data)?;
-    let named: Named<'_> = serde_json::from_str(event.response?.get()).ok()?; // no object: it has no name
-    let id = raw::filled_text(named.id)?.into_owned();
-    Some((id, items_of(event.output)))
+    let named: Named<'_> = serde_json::from_slice(item).ok()?; // no object: it has no name
+    raw::filled_text(named.id)
 }
 
 /// Whether an item of a conversation is reasoning, which only the account that made it can read.
@@ -343,7 +362,7 @@ mod tests {
             br#"{"type":"response.output_item.done","output_index":2,"item":{"type":"message","id":"m"}}"#,
         );
         assert_eq!(
-            item.unwrap(),
+            item.unwrap().unwrap(),
             (
                 Some(2),
                 Bytes::from_static(br#"{"type":"message","id":"m"}"#)

@@ -66,11 +66,65 @@ async fn more_requests_than_may_wait_are_refused() {
     gate.reached(1).await;
     codex.say(&create(json!([message("user", "two")]))).await;
     codex.say(&create(json!([message("user", "three")]))).await;
-    assert_eq!(codex.event().await["error"]["code"], "router_busy");
-    gate.open();
-    for text in ["one", "two"] {
-        assert!(text_of(&codex.answer().await).contains(text));
+    codex.say_text("nonsense").await;
+    assert_eq!(codex.close_code().await, 1013);
+}
+
+#[tokio::test]
+async fn what_is_refused_is_told_in_its_turn_and_never_inside_another_answer() {
+    let limits = Limits {
+        socket_queue: 1,
+        ..Limits::default()
+    };
+    let rig = Rig::with_limits(["work"], limits).await;
+    let gate = Gate::closed();
+    rig.sim.reply_next("work", [Reply::stall_after(5, &gate)]);
+    let mut codex = rig.codex_socket().await;
+    for text in ["one", "two", "three"] {
+        codex.say(&create(json!([message("user", text)]))).await;
     }
+    gate.reached(1).await;
+    // Everything was heard before the answer goes on.
+    codex
+        .socket
+        .send(Message::Ping("there?".into()))
+        .await
+        .unwrap();
+    let mut events = 0;
+    loop {
+        match codex.heard().await {
+            Some(Message::Text(_)) => events += 1,
+            Some(Message::Pong(_)) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(events, 5);
+    gate.open();
+    assert_eq!(
+        types(&codex.answer().await).last().unwrap(),
+        &"response.completed"
+    );
+    assert!(text_of(&codex.answer().await).contains("two"));
+    assert_eq!(codex.event().await["error"]["code"], "router_busy");
+}
+
+#[tokio::test]
+async fn a_message_that_never_ends_is_not_waited_for() {
+    use tokio::io::AsyncWriteExt;
+
+    let limits = Limits {
+        body_idle: Duration::from_millis(20),
+        ..Limits::default()
+    };
+    let rig = Rig::with_limits(["work"], limits).await;
+    let mut codex = rig.codex_socket().await;
+    // The head of a masked text of 4096 bytes, and ten of them.
+    let head = [0x81, 0xfe, 0x10, 0x00, 0, 0, 0, 0];
+    let stream = codex.socket.get_mut();
+    stream.write_all(&head).await.unwrap();
+    stream.write_all(&[b' '; 10]).await.unwrap();
+    assert_eq!(codex.event().await["error"]["code"], "request_timeout");
+    assert_eq!(codex.close_code().await, 1008);
 }
 
 #[tokio::test]

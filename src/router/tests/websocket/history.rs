@@ -86,16 +86,47 @@ async fn a_conversation_that_grew_too_large_is_forgotten_and_the_client_told() {
         socket_history_bytes: 2_000,
         ..Limits::default()
     };
-    let rig = Rig::with_limits(["work"], limits).await;
+    let rig = Rig::with_limits(["work", "home"], limits).await;
     let mut codex = rig.codex_socket().await;
     let short = codex.ask(&create(json!([message("user", "hi")]))).await;
     let long = message("user", &"x".repeat(3_000));
     let long = codex.ask(&after(&id_of(&short), json!([long]))).await;
     assert_eq!(types(&long).last().unwrap(), &"response.completed");
-    let lost = codex
-        .ask(&after(&id_of(&long), json!([message("user", "hi")])))
-        .await;
-    assert_eq!(lost[0]["error"]["code"], "previous_response_not_found");
+    // The other end of the line has not forgotten it.
+    let next = after(&id_of(&long), json!([message("user", "again")]));
+    let answer = codex.ask(&next).await;
+    assert!(text_of(&answer).contains("You said: again"));
+    assert_eq!(rig.messages().last().unwrap(), &next);
+
+    // Nobody else can go on from there.
+    let limit = Reply::usage_limit(Duration::from_secs(900));
+    rig.sim.reply_next("work", [limit]);
+    let next = after(&id_of(&answer), json!([message("user", "hi")]));
+    for _is_hung_up in [false, true] {
+        let lost = codex.ask(&next).await;
+        assert_eq!(lost[0]["error"]["code"], "previous_response_not_found");
+    }
+    assert!(!rig.asked().contains(&"home".to_owned()));
+}
+
+#[tokio::test]
+async fn sockets_that_wait_keep_no_request_out() {
+    let limits = Limits {
+        all_bodies_bytes: 300_000,
+        ..Limits::default()
+    };
+    let rig = Rig::with_limits(["work"], limits).await;
+    let mut waiting = Vec::new();
+    for _socket in 0..6 {
+        let mut codex = rig.codex_socket().await;
+        let long = message("user", &"x".repeat(60_000));
+        let answer = codex.ask(&create(json!([long]))).await;
+        assert_eq!(types(&answer).last().unwrap(), &"response.completed");
+        waiting.push(codex);
+    }
+    let mut long = codex_request();
+    long["input"] = json!([message("user", &"x".repeat(200_000))]);
+    assert_eq!(rig.responses_of_codex(&long).await.status(), 200);
 }
 
 #[tokio::test]

@@ -375,3 +375,37 @@ async fn what_a_refusal_on_a_socket_says_beside_its_error_counts_as_by_post() {
     };
     assert_eq!(outcome.usage.unwrap().windows[0].used_percent, 80.0);
 }
+
+#[tokio::test]
+async fn a_connection_that_was_lost_unnoticed_is_made_again_when_it_answers_no_ping() {
+    let limits = Limits {
+        socket_pong: Duration::from_millis(30),
+        ..Limits::default()
+    };
+    let mut rig = Rig::with_limits(["work"], limits).await;
+    rig.sim.handshake_next("work", [Handshake::dies_after(1)]);
+    let mut codex = rig.codex_socket().await;
+    let one = codex.ask(&create(json!([message("user", "one")]))).await;
+    while rig.reports.try_recv().is_ok() {}
+    let two = after(&id_of(&one), json!([message("user", "two")]));
+    assert!(text_of(&codex.ask(&two).await).contains("You said: two"));
+    let (attempts, done) = rig.told().await;
+    assert_eq!(attempts, [("work".to_owned(), AttemptResult::Served)]);
+    assert_eq!((done.retries, rig.handshakes().len()), (1, 2));
+}
+
+#[tokio::test]
+async fn an_upstream_that_only_says_that_it_has_begun_is_heard_by_the_client() {
+    let limits = Limits {
+        handshake: Duration::from_millis(20),
+        ..Limits::default()
+    };
+    let rig = Rig::with_limits(["work"], limits).await;
+    let gate = crate::simulator::Gate::closed();
+    rig.sim.reply_next("work", [Reply::stall_after(1, &gate)]);
+    let mut codex = rig.codex_socket().await;
+    codex.say(&create(json!([message("user", "hi")]))).await;
+    assert_eq!(codex.event().await["type"], "response.created");
+    gate.open();
+    codex.answer().await;
+}
