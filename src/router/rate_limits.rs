@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::usage::Usage;
 
@@ -87,9 +87,86 @@ pub(super) fn note(data: &[u8], usage: &mut Option<Usage>) {
     }
 }
 
+/// The event that tells what the headers tell, for a client that sees no headers; nothing when they tell no limit.
+pub(super) fn event_of(headers: &HeaderMap) -> Option<String> {
+    let window = |slot: &str| {
+        let field = |name: &str| {
+            let text = headers.get(format!("x-codex-{slot}-{name}"))?;
+            number(text.to_str().ok()?) // no text: no number
+        };
+        let mut window = Map::new();
+        window.insert("used_percent".to_owned(), field("used-percent")?);
+        for (key, name) in [
+            ("window_minutes", "window-minutes"),
+            ("reset_at", "reset-at"),
+        ] {
+            window.insert(key.to_owned(), field(name).unwrap_or(Value::Null));
+        }
+        Some(Value::Object(window))
+    };
+    let (primary, secondary) = (window("primary"), window("secondary"));
+    if primary.is_none() && secondary.is_none() {
+        return None;
+    }
+    let plan = headers.get("x-codex-plan-type");
+    let event = json!({
+        "type": "codex.rate_limits",
+        "plan_type": plan.and_then(|plan| plan.to_str().ok()), // no text: no plan
+        "rate_limits": { "primary": primary, "secondary": secondary },
+        "metered_limit_name": "codex",
+    });
+    Some(event.to_string())
+}
+
+/// A whole number as one: Codex reads minutes and moments as integers.
+fn number(text: &str) -> Option<Value> {
+    let text = text.trim();
+    let whole = text.parse::<i64>().map(Value::from);
+    whole
+        .or_else(|_fraction| text.parse::<f64>().map(Value::from))
+        .ok() // neither: nothing was told
+        .filter(|value| !value.is_null())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn headers_become_the_event_that_tells_the_same() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(event_of(&headers), None);
+        for (name, value) in [
+            ("x-codex-plan-type", "plus"),
+            ("x-codex-primary-used-percent", "12.5"),
+            ("x-codex-primary-window-minutes", "300"),
+            ("x-codex-primary-reset-at", "1800000900"),
+            ("x-codex-secondary-used-percent", "nan"),
+        ] {
+            let name = HeaderName::from_static(name);
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let event: Value = serde_json::from_str(&event_of(&headers).unwrap()).unwrap();
+        assert_eq!(
+            event,
+            json!({
+                "type": "codex.rate_limits",
+                "plan_type": "plus",
+                "rate_limits": {
+                    "primary": {"used_percent": 12.5, "window_minutes": 300, "reset_at": 1_800_000_900},
+                    "secondary": null,
+                },
+                "metered_limit_name": "codex",
+            })
+        );
+        let told = read(&event.to_string()).unwrap();
+        assert_eq!(
+            told.windows,
+            Usage::from_headers(&headers, SystemTime::now())
+                .unwrap()
+                .windows
+        );
+    }
 
     fn read(data: &str) -> Option<Usage> {
         let mut usage = None;

@@ -99,6 +99,10 @@ impl Source {
         }
     }
 
+    pub(super) fn is_socket(&self) -> bool {
+        matches!(self.wire, Wire::Socket(_))
+    }
+
     /// The socket, after the last event of the answer was read from it.
     pub(super) fn into_socket(self) -> Option<Box<Socket>> {
         match self.wire {

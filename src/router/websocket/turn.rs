@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use http::HeaderMap;
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tracing::debug;
@@ -125,6 +127,11 @@ async fn answered(
         Content::Whole(_) => return Err(Refusal::Failed(Box::new(Failure::unreadable_event()))),
     };
     talk.line.note(&opening.attempt.member().name);
+    if ask.client.is_codex && !source.is_socket() {
+        for event in events_of(&opening.headers) {
+            say_text(say, event.into()).await;
+        }
+    }
     let voice = match (ask.client.is_codex, opening.kind) {
         (true, _) => Voice::Codex,
         (false, UpstreamKind::ChatGpt) => {
@@ -152,6 +159,21 @@ async fn answered(
         conversation,
     };
     answer.play(source, talk, record, say).await
+}
+
+/// What Codex would have read in the headers of a POST, in the events by which it hears it on a socket
+/// (`openai/codex: codex-rs/codex-api/src/sse/responses.rs`). The state of a turn is not among it: it belongs to an account, and
+/// another one may answer next.
+fn events_of(headers: &HeaderMap) -> Vec<String> {
+    let model = headers.get("openai-model");
+    let metadata = model.and_then(|model| model.to_str().ok()).map(|model| {
+        let headers = json!({ "openai-model": model });
+        json!({ "type": "response.metadata", "headers": headers }).to_string()
+    });
+    rate_limits::event_of(headers)
+        .into_iter()
+        .chain(metadata)
+        .collect()
 }
 
 /// An answer that has begun.

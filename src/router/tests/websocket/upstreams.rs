@@ -409,3 +409,21 @@ async fn an_upstream_that_only_says_that_it_has_begun_is_heard_by_the_client() {
     gate.open();
     codex.answer().await;
 }
+
+#[tokio::test]
+async fn what_a_post_says_in_its_headers_codex_hears_as_events() {
+    for (headers, is_codex) in [(&CODEX[..], true), (&[], false)] {
+        let rig = Rig::over(["work"]).await;
+        rig.sim.handshake_always("work", Handshake::refused(426));
+        let window = crate::simulator::Window::five_hour(40.0, Duration::from_secs(3_600));
+        rig.sim.change("work", |work| work.windows([window]));
+        let mut client = rig.try_socket("/v1/responses", headers).await.unwrap();
+        let answer = client.ask(&create(json!([message("user", "hi")]))).await;
+        let limits = answer
+            .iter()
+            .find(|event| event["type"] == "codex.rate_limits");
+        let used = limits.map(|event| event["rate_limits"]["primary"]["used_percent"].as_f64());
+        assert_eq!(used, is_codex.then_some(Some(40.0)));
+        assert_eq!(types(&answer).last().unwrap(), &"response.completed");
+    }
+}
