@@ -25,6 +25,7 @@ pub mod watch;
 mod attic;
 mod error;
 mod folder;
+mod kept_list;
 mod login_file;
 #[cfg(test)]
 #[cfg(unix)]

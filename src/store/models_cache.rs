@@ -1,11 +1,11 @@
 //! Which models each profile offered in the last run, so that a start has a list at once.
 //!
-//! `router/models.json`: nothing in it is secret or precious; what cannot be read counts as empty.
+//! `router/models.json`: a [`kept_list`].
 
 use serde::{Deserialize, Serialize};
 
 use super::home::Home;
-use super::{StoreError, safe_file};
+use super::{StoreError, kept_list};
 use crate::profile::ProfileName;
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -24,14 +24,7 @@ struct Kept {
 
 /// Reads what was kept; anything unexpected counts as nothing.
 pub fn read(home: &Home) -> Vec<(ProfileName, Vec<KeptModel>)> {
-    let text = match safe_file::read(&home.models_cache()) {
-        Ok(text) => text.unwrap_or_default(),
-        Err(err) => {
-            tracing::debug!(error = %err, "no models from the last run");
-            return Vec::new();
-        }
-    };
-    let kept: Vec<Kept> = serde_json::from_slice(&text).unwrap_or_default();
+    let kept: Vec<Kept> = kept_list::read(&home.models_cache());
     kept.into_iter()
         .filter_map(|kept| Some((ProfileName::existing(&kept.profile).ok()?, kept.models)))
         .collect()
@@ -47,14 +40,14 @@ pub fn write(home: &Home, offers: Vec<(ProfileName, Vec<KeptModel>)>) -> Result<
             models,
         })
         .collect();
-    let text = serde_json::to_vec_pretty(&kept).unwrap_or_default();
-    safe_file::replace(&home.models_cache(), &text)
+    kept_list::write(&home.models_cache(), &kept)
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
 
+    use super::super::safe_file;
     use super::*;
 
     fn home() -> (tempfile::TempDir, Home) {

@@ -1,11 +1,11 @@
 //! Parameters that upstreams were seen to refuse, so that a start does not have to learn them again.
 //!
-//! `router/parameters.json`: nothing in it is secret or precious; what cannot be read counts as empty.
+//! `router/parameters.json`: a [`kept_list`].
 
 use serde::{Deserialize, Serialize};
 
 use super::home::Home;
-use super::{StoreError, safe_file};
+use super::{StoreError, kept_list};
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct KeptRefusal {
@@ -24,14 +24,7 @@ const MAX_REFUSALS: usize = 256;
 
 /// Reads what was kept; anything unexpected counts as nothing.
 pub fn read(home: &Home) -> Vec<KeptRefusal> {
-    let text = match safe_file::read(&home.refused_cache()) {
-        Ok(text) => text.unwrap_or_default(),
-        Err(err) => {
-            tracing::debug!(error = %err, "no refused parameters from the last run");
-            return Vec::new();
-        }
-    };
-    let kept: Vec<KeptRefusal> = serde_json::from_slice(&text).unwrap_or_default();
+    let kept: Vec<KeptRefusal> = kept_list::read(&home.refused_cache());
     // It is shown in a terminal.
     let is_word = |text: &str| {
         text.len() <= MAX_WORD_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic())
@@ -49,14 +42,14 @@ pub fn read(home: &Home) -> Vec<KeptRefusal> {
 /// # Errors
 /// When the file cannot be written; the next run then learns them again.
 pub fn write(home: &Home, refusals: &[KeptRefusal]) -> Result<(), StoreError> {
-    let text = serde_json::to_vec_pretty(refusals).unwrap_or_default();
-    safe_file::replace(&home.refused_cache(), &text)
+    kept_list::write(&home.refused_cache(), refusals)
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
 
+    use super::super::safe_file;
     use super::*;
 
     fn home() -> (tempfile::TempDir, Home) {

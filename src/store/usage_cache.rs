@@ -1,6 +1,6 @@
 //! Usage numbers from the last run, so that a start shows something at once, with the age it has.
 //!
-//! `router/usage.json`: nothing in it is secret or precious; what cannot be read counts as empty.
+//! `router/usage.json`: a [`kept_list`].
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::home::Home;
-use super::{StoreError, safe_file};
+use super::{StoreError, kept_list};
 use crate::profile::ProfileName;
 use crate::usage::{Credits, Usage, Window};
 
@@ -38,14 +38,7 @@ const MAX_SECS: u64 = 10 * 365 * 86_400;
 
 /// Reads what was kept; anything unexpected counts as nothing.
 pub fn read(home: &Home) -> Vec<(ProfileName, Usage)> {
-    let text = match safe_file::read(&home.usage_cache()) {
-        Ok(text) => text.unwrap_or_default(),
-        Err(err) => {
-            tracing::debug!(error = %err, "no usage numbers from the last run");
-            return Vec::new();
-        }
-    };
-    let kept: Vec<Kept> = serde_json::from_slice(&text).unwrap_or_default();
+    let kept: Vec<Kept> = kept_list::read(&home.usage_cache());
     kept.into_iter()
         .filter_map(|kept| Some((ProfileName::existing(&kept.profile).ok()?, usage(kept)?)))
         .collect()
@@ -58,8 +51,7 @@ pub fn write(home: &Home, numbers: &[(ProfileName, Arc<Usage>)]) -> Result<(), S
         .iter()
         .map(|(name, usage)| keep(name, usage))
         .collect();
-    let text = serde_json::to_vec_pretty(&kept).unwrap_or_default();
-    safe_file::replace(&home.usage_cache(), &text)
+    kept_list::write(&home.usage_cache(), &kept)
 }
 
 fn keep(name: &ProfileName, usage: &Usage) -> Kept {
@@ -125,6 +117,7 @@ fn moment(secs: u64) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::safe_file;
     use super::*;
 
     fn home() -> (tempfile::TempDir, Home) {
