@@ -80,7 +80,7 @@ impl History {
         let items = self.known.iter().flat_map(|known| &known.items);
         items
             .filter(|item| seen.insert((item.as_ptr(), item.len())))
-            .map(|item| cost_of(item))
+            .map(cost_of)
             .sum()
     }
 }

@@ -336,12 +336,7 @@ impl Wire {
             if self.socket.close(frame).await.is_err() {
                 return;
             }
-            loop {
-                match self.socket.next().await {
-                    Some(Ok(_late)) => {}
-                    None | Some(Err(_)) => break,
-                }
-            }
+            while let Some(Ok(_late)) = self.socket.next().await {}
             // Closing a connection on unread bytes would take back what was said last.
             let mut rest = [0; 4096];
             while let Ok(1..) = self.socket.get_mut().read(&mut rest).await {
