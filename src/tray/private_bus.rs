@@ -17,13 +17,20 @@ pub(super) struct PrivateBus {
     /// `None` for a bus that somebody else started.
     daemon: Option<Child>,
     pub address: String,
+    /// Where its socket lies: a daemon that is killed does not take it away.
+    _dir: Option<tempfile::TempDir>,
 }
 
 impl PrivateBus {
     /// `None`, after saying so, where there is no `dbus-daemon`; with `CODEX_ROUTER_TEST_ALL=1` that is a failure.
     pub fn start() -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
         let daemon = Command::new("dbus-daemon")
             .args(["--session", "--nofork", "--print-address=1"])
+            .arg(format!(
+                "--address=unix:path={}",
+                dir.path().join("bus").display()
+            ))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -47,6 +54,7 @@ impl PrivateBus {
         Some(Self {
             daemon: Some(daemon),
             address,
+            _dir: Some(dir),
         })
     }
 
@@ -54,6 +62,7 @@ impl PrivateBus {
     pub fn of_this_session() -> Self {
         Self {
             daemon: None,
+            _dir: None,
             address: std::env::var("DBUS_SESSION_BUS_ADDRESS").unwrap(),
         }
     }
