@@ -27,44 +27,34 @@ enum Step {
 const MAX_BYTES: usize = 128;
 const MAX_STEPS: usize = 8;
 
-/// What a request is, or changes what the answer is about: without one of these it would be another request.
-const ESSENTIAL: [&str; 12] = [
+/// What a request is, or changes what the answer is about: without one of these, or a part of it, it would be another request.
+const ESSENTIAL: [&str; 11] = [
     "model",
-    "input",
-    "messages",
     "instructions",
     "stream",
     "store",
-    "tools",
     "prompt",
     "previous_response_id",
     "conversation",
-    "text",
-    "text.format",
+    "tool_choice",
+    "response_format",
+    "functions",
+    "function_call",
 ];
-/// Below these stands what was said and what may be called.
-const BEARING: [&str; 4] = ["input", "messages", "tools", "prompt"];
-/// What an item, a part or a tool says there.
-const SAID: [&str; 19] = [
-    "type",
-    "role",
-    "content",
-    "text",
-    "name",
-    "arguments",
-    "output",
-    "input",
-    "call_id",
-    "image_url",
-    "file_id",
-    "file_data",
-    "file_url",
-    "input_audio",
-    "encrypted_content",
-    "summary",
-    "parameters",
-    "format",
-    "variables",
+/// Below these stands what was said and what may be called: essential as well, but for the hints on it.
+const BEARING: [&str; 3] = ["input", "messages", "tools"];
+/// What leads to a hint there. Anything else that has an inside, a schema or the arguments of a call, is the client's own.
+const PARTS: [&str; 5] = ["content", "function", "image_url", "output", "summary"];
+/// What an item, a part or a tool has beside what it says.
+const BESIDES: [&str; 8] = [
+    "annotations",
+    "detail",
+    "id",
+    "logprobs",
+    "metadata",
+    "phase",
+    "status",
+    "strict",
 ];
 
 impl Parameter {
@@ -113,8 +103,23 @@ impl Parameter {
             // A whole element of a list.
             return true;
         };
-        let is_said = BEARING.contains(&first.as_str()) && SAID.contains(&last.as_str());
-        is_said || ESSENTIAL.contains(&self.to_string().as_str())
+        let names: Vec<_> = self.names().collect();
+        match (first.as_str(), names.as_slice()) {
+            // How it is worded, not what it is about, but for the schema that it must follow.
+            ("text", [_] | [_, "format", ..]) => true,
+            (first, [_, between @ .., _]) if BEARING.contains(&first) => {
+                let is_besides = is_hint(last) || BESIDES.contains(&last.as_str());
+                !(is_besides && between.iter().all(|name| PARTS.contains(name)))
+            }
+            (first, _) => ESSENTIAL.contains(&first) || BEARING.contains(&first),
+        }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|step| match step {
+            Step::Name(name) => Some(name.as_str()),
+            Step::Each => None,
+        })
     }
 
     /// The body without it: every other byte as it was. Nothing when it is not in there.
@@ -289,16 +294,60 @@ mod tests {
             "stream",
             "store",
             "tools",
+            "text",
             "text.format",
+            "text.format.schema.properties.id",
+            "tool_choice",
+            "tool_choice.function.name",
+            "response_format",
+            "response_format.json_schema.strict",
+            "functions",
+            "function_call",
+            "prompt",
+            "prompt.id",
             "input[0]",
             "tools.0",
             "input[0].content",
             "input[0].role",
+            "input[0].action",
+            "input[0].result",
+            "input[0].content[0].refusal",
+            "input[0].content[0].unheard_of",
             "messages[2].content[0].text",
+            "messages[2].tool_calls",
+            "messages[2].tool_calls[0].id",
+            "messages[2].tool_call_id",
             "tools[0].parameters",
+            "tools[0].parameters.properties.id",
+            "tools[0].function",
+            "tools[0].function.parameters.properties.status",
+            "tools[0].input_image_mask",
+            "tools[0].action",
+            "tools[0].allowed_tools",
+            "tools[0].vector_store_ids",
+            "tools[0].filters",
             "reasoning[0]",
         ] {
             assert_eq!(Parameter::dispensable(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_hint_on_what_was_said_is_dispensable() {
+        for text in [
+            "text.verbosity",
+            "input[0].id",
+            "input[0].status",
+            "input[0].content[0].annotations",
+            "input[0].output[0].detail",
+            "messages[0].content[1].cache_control",
+            "messages[0].content[1].image_url.detail",
+            "tools[0].defer_loading",
+            "tools[0].function.strict",
+            "parallel_tool_calls",
+            "stream_options.include_obfuscation",
+        ] {
+            assert!(Parameter::dispensable(text).is_some(), "{text}");
         }
     }
 
@@ -331,10 +380,10 @@ mod tests {
             ),
             ("t.v", r#"{"t":null}"#, None),
             (
-                "input[0].content[1].x",
-                r#"{"input":[{"content":[{"x":1,"t":"a"},{"t":"x"}]},"x",{"content":"x"},{"content":[{"t":"b","x":{}}]}]}"#,
+                "input[0].content[1].id",
+                r#"{"input":[{"content":[{"id":1,"t":"a"},{"t":"id"}]},"id",{"content":"id"},{"content":[{"t":"b","id":{}}]}]}"#,
                 Some(
-                    r#"{"input":[{"content":[{"t":"a"},{"t":"x"}]},"x",{"content":"x"},{"content":[{"t":"b"}]}]}"#,
+                    r#"{"input":[{"content":[{"t":"a"},{"t":"id"}]},"id",{"content":"id"},{"content":[{"t":"b"}]}]}"#,
                 ),
             ),
         ] {
@@ -370,12 +419,12 @@ mod tests {
 
     #[test]
     fn a_path_that_was_kept_is_read_back() {
-        let parameter = Parameter::dispensable("input[4].content[0].x").unwrap();
+        let parameter = Parameter::dispensable("input[4].content[0].id").unwrap();
         let read = Parameter::dispensable(&parameter.to_string());
         assert_eq!(read, Some(parameter));
-        let body = json!({"input": [{"content": [{"x": 1}]}]}).to_string();
+        let body = json!({"input": [{"content": [{"id": 1}]}]}).to_string();
         assert_eq!(
-            removed("input[].content[].x", &body).as_deref(),
+            removed("input[].content[].id", &body).as_deref(),
             Some(r#"{"input":[{"content":[{}]}]}"#)
         );
     }

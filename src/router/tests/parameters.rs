@@ -99,7 +99,7 @@ async fn every_dialect_is_served_without_it() {
 #[tokio::test]
 async fn a_body_in_the_upstreams_own_dialect_keeps_every_other_byte() {
     let rig = over_a_key().await;
-    let sent = r#"{ "zeta":[1.50,"\u0041"],"model" : "gpt-5.5", "input":[ {"role":"user","content":[{"type":"input_text","x":1, "text":"hi"}]}],
+    let sent = r#"{ "zeta":[1.50,"\u0041"],"model" : "gpt-5.5", "input":[ {"role":"user","content":[{"type":"input_text","logprobs":1, "text":"hi"}]}],
         "odd": {"a" :1}, "stream":true }"#;
     let post = async |body: &'static str| {
         let request = rig.post("/v1/responses", &json!(null)).body(body);
@@ -107,17 +107,20 @@ async fn a_body_in_the_upstreams_own_dialect_keeps_every_other_byte() {
     };
     rig.sim.reply_next(
         "key",
-        [unsupported("input[0].content[0].x"), Reply::text("hello")],
+        [
+            unsupported("input[0].content[0].logprobs"),
+            Reply::text("hello"),
+        ],
     );
     let reply = post(sent).await;
-    assert_eq!(dropped(&reply), "input[].content[].x");
+    assert_eq!(dropped(&reply), "input[].content[].logprobs");
     reply.bytes().await.unwrap();
     assert_eq!(rig.requests()[0].body, sent);
-    assert_eq!(rig.requests()[1].body, sent.replace(",\"x\":1", ""));
+    assert_eq!(rig.requests()[1].body, sent.replace(",\"logprobs\":1", ""));
     rig.sim
         .reply_next("key", [unsupported("odd"), Reply::text("hello")]);
     let reply = post(sent).await;
-    assert_eq!(dropped(&reply), "input[].content[].x, odd");
+    assert_eq!(dropped(&reply), "input[].content[].logprobs, odd");
 }
 
 #[tokio::test]
@@ -129,12 +132,19 @@ async fn what_the_request_is_about_is_never_taken_out() {
         "store",
         "instructions",
         "input[0].content",
+        "messages[0].tool_calls",
+        "tool_choice",
+        "text.format.schema",
+        "tools[0].filters",
         "a b",
         "absent",
     ] {
         let mut rig = Rig::over(["work", "home"]).await;
         rig.sim.reply_always("work", unsupported(name));
-        let reply = rig.chat(chat_request("hi")).await;
+        let mut request = chat_request("hi");
+        request["tools"] = json!([{"type": "function", "function": {"name": "f"}}]);
+        request["tool_choice"] = json!("required");
+        let reply = rig.chat(request).await;
         assert_eq!(reply.status(), 400, "{name}");
         assert_eq!(rig.asked(), ["work"], "{name}");
         assert_eq!(rig.told().await.1.retries, 0);
