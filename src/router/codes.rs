@@ -4,6 +4,9 @@
 //! routers act on (`router-for-me/CLIProxyAPI: internal/clienterror`). The set is open: a word that nobody knows is judged by its
 //! status.
 
+use crate::translate::images::NO_IMAGE;
+use crate::translate::responses::ANSWER_TOO_LARGE;
+
 pub(super) fn is_usage_limit(word: &str) -> bool {
     matches!(
         word,
@@ -52,18 +55,54 @@ pub(super) fn is_overload(word: &str) -> bool {
 pub(super) fn is_request_fault(word: &str) -> bool {
     matches!(
         word,
-        "context_length_exceeded"
+        "content_policy_violation"
+            | "context_length_exceeded"
             | "cyber_policy"
             | "invalid_encrypted_content"
             | "invalid_prompt"
             | "invalid_request_error"
             | "invalid_value"
             | "missing_tool_output"
+            | "moderation_blocked"
             | "no_tool_output"
             | "previous_response_not_found"
             | "string_above_max_length"
             | "unsupported_value"
+    ) || is_picture_fault(word)
+}
+
+/// A picture of the request that nobody can read (openai-python 3.3.1: `types/responses/response_error.py`).
+fn is_picture_fault(word: &str) -> bool {
+    matches!(
+        word,
+        "empty_image_file"
+            | "failed_to_download_image"
+            | "image_content_policy_violation"
+            | "image_file_not_found"
+            | "image_file_too_large"
+            | "image_parse_error"
+            | "image_too_large"
+            | "image_too_small"
+            | "invalid_base64_image"
+            | "invalid_image"
+            | "invalid_image_format"
+            | "invalid_image_mode"
+            | "invalid_image_url"
+            | "unsupported_image_media_type"
     )
+}
+
+/// The code of an event that is more than we read.
+pub(super) const EVENT_TOO_LARGE: &str = "upstream_event_too_large";
+
+/// Our own words for an answer that the upstream gave to its end: it has done its part, and would do the same again.
+pub(super) fn is_answered(word: &str) -> bool {
+    matches!(word, NO_IMAGE | ANSWER_TOO_LARGE)
+}
+
+/// Whether the same request would only be paid once more to end in the same way.
+pub(super) fn is_lasting(word: &str) -> bool {
+    is_answered(word) || word == EVENT_TOO_LARGE
 }
 
 /// What servers without codes say with a 404: "The model `x` does not exist." (vLLM), "model \"x\" not found" (Ollama).

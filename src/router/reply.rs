@@ -14,7 +14,7 @@ use http::{HeaderName, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::answer::AnswerBody;
-use super::codes::{is_model_fault, is_overload, says_model_not_supported};
+use super::codes::{is_lasting, is_model_fault, is_overload, says_model_not_supported};
 use super::exhausted::Exhausted;
 use crate::translate::messages::{error_body, kind_of_status};
 use crate::translate::{ErrorBody, Failure, RequestError};
@@ -299,7 +299,9 @@ impl Refusal {
             },
             Self::Failed(failure) | Self::FailedAgain(failure) => {
                 let status = status_of(failure);
-                let is_spent = matches!(self, Self::FailedAgain(_)) && status.is_server_error();
+                let is_again = matches!(self, Self::FailedAgain(_));
+                let is_lasting = failure.code.as_deref().is_some_and(is_lasting);
+                let is_spent = status.is_server_error() && (is_again || is_lasting);
                 Told {
                     body: failure.as_ref().into(),
                     retry_after: failure.retry_after,

@@ -5,6 +5,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
@@ -14,6 +15,7 @@ use super::House;
 use super::accept::Stage;
 use super::answer::Severed;
 use super::attempt::Attempt;
+use super::codes::{EVENT_TOO_LARGE, is_answered};
 use super::report::{AttemptResult, CLIENT_GONE, Record};
 use super::setback::Setback;
 use super::silence::Silence;
@@ -166,9 +168,7 @@ impl EventBody {
         let is_complete = failure.is_none();
         let result = match failure {
             None => AttemptResult::Served,
-            Some(failure) => Setback::of_event(*failure, std::time::SystemTime::now())
-                .result(&self.model)
-                .unwrap_or(AttemptResult::Cut),
+            Some(failure) => result_of(*failure, &self.model),
         };
         self.attempt.tell(result);
         self.record.close(200, is_complete);
@@ -201,8 +201,24 @@ pub(super) fn failure_of(broken: &Broken) -> Failure {
             message: broken.to_string(),
             ..Failure::default()
         },
-        Broken::Ended | Broken::Lost(_) | Broken::TooLarge => Failure::truncated(),
+        Broken::TooLarge => Failure {
+            code: Some(EVENT_TOO_LARGE.to_owned()),
+            kind: Some("upstream_error".to_owned()),
+            message: broken.to_string(),
+            ..Failure::default()
+        },
+        Broken::Ended | Broken::Lost(_) => Failure::truncated(),
     }
+}
+
+/// What a failure inside an answer says about the account that gave it.
+pub(super) fn result_of(failure: Failure, model: &str) -> AttemptResult {
+    if failure.code.as_deref().is_some_and(is_answered) {
+        return AttemptResult::Served;
+    }
+    Setback::of_event(failure, SystemTime::now())
+        .result(model)
+        .unwrap_or(AttemptResult::Cut)
 }
 
 fn stopping() -> Failure {

@@ -4,15 +4,13 @@
 //! before anybody knows: an upstream that fails after half a minute could only be told as an answer that breaks off, and no
 //! client tries that again for the right reason. Clients that wait for long ask for a stream.
 
-use std::time::SystemTime;
-
 use super::House;
 use super::accept::Stage;
 use super::attempt::Attempt;
 use super::reply::Refusal;
 use super::report::{AttemptResult, Record};
-use super::setback::Setback;
-use super::source::Source;
+use super::source::{Broken, Source};
+use super::stream;
 use crate::translate::{EventKind, Failure, Progress};
 
 /// Feeds every event to `take` until the answer is complete.
@@ -38,7 +36,10 @@ pub(super) async fn collect(
             Err(broken) => {
                 tracing::debug!(error = %broken, request = record.id(), "an answer broke off");
                 attempt.tell(AttemptResult::Cut);
-                return Err(Refusal::Failed(Box::new(Failure::truncated())));
+                return Err(match broken {
+                    Broken::Silent(after) => Refusal::TimedOut(after),
+                    _ => Refusal::Failed(Box::new(stream::failure_of(&broken))),
+                });
             }
         };
         if !frame.has_data() {
@@ -59,8 +60,7 @@ pub(super) async fn collect(
             }
             Ok(Progress::Nothing | Progress::Output) => {}
             Err(failure) => {
-                let setback = Setback::of_event((*failure).clone(), SystemTime::now());
-                attempt.tell(setback.result(model).unwrap_or(AttemptResult::Cut));
+                attempt.tell(stream::result_of((*failure).clone(), model));
                 return Err(Refusal::Failed(failure));
             }
         }

@@ -160,6 +160,8 @@ const TABLE: &[Row] = &[
         (502, "upstream_error", "upstream_stream_truncated"), (502, "api_error"), "502", SILENT),
     ("cut after a retry", || Refusal::Failed(Box::new(Failure::truncated())).after_retries(1),
         (502, "upstream_error", "upstream_stream_truncated"), (502, "api_error"), "502", NO),
+    ("more than is collected", || Refusal::Failed(Box::new(Failure::too_large(1))),
+        (502, "upstream_error", "upstream_answer_too_large"), (502, "api_error"), "502", NO),
     ("overloaded in the middle", || Refusal::Failed(Box::new(overloaded())),
         (503, "upstream_error", "server_is_overloaded"), (529, "overloaded_error"), "503", SILENT),
     ("no answer", || Refusal::TimedOut(Duration::from_secs(60)),

@@ -128,6 +128,7 @@ async fn a_picture_fails_over_and_fails_honestly() {
         .reply_next("work", [Reply::text("no pictures today")]);
     let reply = generate(&rig, json!({"prompt": "x"})).await;
     assert_eq!(reply.status(), 502);
+    assert_eq!(header(&reply, "x-should-retry").unwrap(), "false");
     let error = error_of(reply).await;
     assert_eq!(error["code"], "no_image");
     assert!(
@@ -160,6 +161,38 @@ async fn a_picture_fails_over_and_fails_honestly() {
         ),
         (400, json!("n"))
     );
+}
+
+#[tokio::test]
+async fn a_picture_that_nobody_can_read_is_the_requests_own_fault() {
+    for code in [
+        "invalid_image_url",
+        "image_parse_error",
+        "moderation_blocked",
+    ] {
+        let mut rig = Rig::over(["work", "home"]).await;
+        rig.sim
+            .reply_next("work", [Reply::refusal_inside_200(code)]);
+        let reply = rig.chat(chat_request("hi")).await;
+        assert_eq!(reply.status(), 400, "{code}");
+        assert_eq!(rig.asked(), ["work"], "{code}");
+        let (attempts, _) = rig.told().await;
+        let fault = AttemptResult::ClientFault { status: 400 };
+        assert_eq!(attempts, [("work".to_owned(), fault)], "{code}");
+    }
+}
+
+#[tokio::test]
+async fn words_in_the_place_of_a_picture_are_no_failure_of_the_account() {
+    let mut rig = Rig::over(["work", "home"]).await;
+    rig.sim
+        .reply_next("work", [Reply::text("no pictures today")]);
+    let reply = generate(&rig, json!({"prompt": "x", "stream": true})).await;
+    let stream = reply.text().await.unwrap();
+    assert!(stream.contains("no_image"), "{stream}");
+    let (attempts, done) = rig.told().await;
+    assert_eq!(attempts, [("work".to_owned(), AttemptResult::Served)]);
+    assert!(!done.is_complete && done.tokens.is_some());
 }
 
 #[tokio::test]

@@ -137,6 +137,24 @@ async fn an_upstream_that_falls_silent_is_given_up() {
 }
 
 #[tokio::test]
+async fn silence_in_the_middle_of_a_document_is_a_timeout() {
+    let limits = Limits {
+        event_idle: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let mut rig = Rig::with_limits(["work", "home"], limits).await;
+    let gate = Gate::closed();
+    rig.sim
+        .reply_next("work", [Reply::stall_after(FIRST_TEXT, &gate)]);
+    let reply = rig.chat(chat_request("hi")).await;
+    assert_eq!(reply.status(), 504);
+    assert_eq!(header(&reply, "x-should-retry").unwrap(), "false");
+    assert_eq!(error_of(reply).await["code"], "upstream_timeout");
+    let (attempts, _) = rig.told().await;
+    assert_eq!(attempts, [("work".to_owned(), AttemptResult::Cut)]);
+}
+
+#[tokio::test]
 async fn silence_from_the_beginning_is_a_timeout_and_not_tried_elsewhere() {
     let limits = Limits {
         event_idle: Duration::from_millis(300),

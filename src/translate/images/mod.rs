@@ -37,6 +37,9 @@ fn settings_of(told: &Value, wishes: &Map<String, Value>) -> Map<String, Value> 
         .collect()
 }
 
+/// The code of an answer without a picture.
+pub const NO_IMAGE: &str = "no_image";
+
 /// The answer is complete, and there is no picture in it: the model has said something instead.
 fn no_image(said: &str) -> Box<Failure> {
     let message = if said.is_empty() {
@@ -45,7 +48,7 @@ fn no_image(said: &str) -> Box<Failure> {
         format!("the model made no image; it said: {said}")
     };
     Box::new(Failure {
-        code: Some("no_image".to_owned()),
+        code: Some(NO_IMAGE.to_owned()),
         kind: Some("upstream_error".to_owned()),
         message,
         ..Failure::default()

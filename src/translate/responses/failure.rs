@@ -28,6 +28,9 @@ pub struct Failure {
     pub status: Option<u16>,
 }
 
+/// The code of an answer that is more than we collect.
+pub const ANSWER_TOO_LARGE: &str = "upstream_answer_too_large";
+
 impl Failure {
     /// Reads a `response.failed` or `error` event.
     pub fn from_event(data: &[u8]) -> Self {
@@ -92,7 +95,7 @@ impl Failure {
     /// The answer is larger than we are willing to collect.
     pub fn too_large(limit_bytes: usize) -> Self {
         Self {
-            code: Some("upstream_answer_too_large".to_owned()),
+            code: Some(ANSWER_TOO_LARGE.to_owned()),
             kind: Some("upstream_error".to_owned()),
             message: format!(
                 "the answer is larger than {limit_bytes} bytes; ask for a stream instead"
