@@ -51,12 +51,32 @@ struct ChatCall {
     early: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Finish {
     Completed,
     Incomplete(&'static str),
-    Failed,
+    /// It broke off, for the reason that this word of the upstream's names.
+    Failed(String),
 }
+
+impl Finish {
+    /// The set is open. Only a word that is known to be a good one tells a whole answer; servers break off with `abort`,
+    /// `insufficient_system_resource` and the like.
+    fn of(reason: &str) -> Self {
+        match reason.to_ascii_lowercase().as_str() {
+            "stop" | "tool_calls" | "function_call" | "eos" | "eos_token" | "stop_sequence"
+            | "end_turn" | "tool_use" => Self::Completed,
+            "length" | "max_tokens" | "model_length" | "model_context_window_exceeded" => {
+                Self::Incomplete("max_output_tokens")
+            }
+            "content_filter" | "sensitive" => Self::Incomplete("content_filter"),
+            _ => Self::Failed(reason.chars().take(MAX_REASON_CHARS).collect()),
+        }
+    }
+}
+
+/// Longer than any word for a finish.
+const MAX_REASON_CHARS: usize = 64;
 
 impl EventsFromChunks {
     /// `id` is the end of every id in the answer: letters and digits. `created` is in seconds since 1970.
@@ -157,12 +177,7 @@ impl EventsFromChunks {
             }
         }
         if let Some(reason) = raw::filled_text(choice.finish_reason) {
-            self.finish = Some(match &*reason {
-                "length" | "max_tokens" => Finish::Incomplete("max_output_tokens"),
-                "content_filter" => Finish::Incomplete("content_filter"),
-                "error" => Finish::Failed,
-                _ => Finish::Completed,
-            });
+            self.finish = Some(Finish::of(&reason));
         }
     }
 
@@ -336,16 +351,22 @@ impl EventsFromChunks {
     }
 
     fn end(&mut self) {
-        let finish = match self.finish {
+        let (status, kind, details) = match &self.finish {
             None => return self.fail(&Failure::truncated()),
-            Some(Finish::Failed) => {
+            Some(Finish::Failed(reason)) => {
+                let message = format!("the upstream broke the answer off, by its word {reason:?}");
                 return self.fail(&Failure {
                     code: Some("upstream_error".to_owned()),
-                    message: "the upstream ended the answer with an error".to_owned(),
+                    message,
                     ..Failure::default()
                 });
             }
-            Some(finish) => finish,
+            Some(Finish::Incomplete(reason)) => (
+                "incomplete",
+                "response.incomplete",
+                format!("{{\"reason\":\"{reason}\"}}"),
+            ),
+            Some(Finish::Completed) => ("completed", "response.completed", "null".to_owned()),
         };
         if self.calls.iter().any(|call| call.item.is_none()) {
             return self.fail(&Failure {
@@ -355,16 +376,6 @@ impl EventsFromChunks {
             });
         }
         self.is_over = true;
-        let (status, kind, details) = match finish {
-            Finish::Incomplete(reason) => (
-                "incomplete",
-                "response.incomplete",
-                format!("{{\"reason\":\"{reason}\"}}"),
-            ),
-            Finish::Completed | Finish::Failed => {
-                ("completed", "response.completed", "null".to_owned())
-            }
-        };
         for item in &mut self.items {
             item.end(status, input_of, &mut self.events);
         }

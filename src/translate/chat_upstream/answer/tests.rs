@@ -276,6 +276,19 @@ fn every_reason_to_finish_has_its_ending() {
         ("stop", "completed", Value::Null),
         ("tool_calls", "completed", Value::Null),
         ("eos", "completed", Value::Null),
+        ("STOP", "completed", Value::Null),
+        (
+            "model_context_window_exceeded",
+            "incomplete",
+            json!({"reason": "max_output_tokens"}),
+        ),
+        (
+            "sensitive",
+            "incomplete",
+            json!({"reason": "content_filter"}),
+        ),
+        ("abort", "failed", Value::Null),
+        ("insufficient_system_resource", "failed", Value::Null),
         (
             "length",
             "incomplete",
@@ -296,6 +309,19 @@ fn every_reason_to_finish_has_its_ending() {
             "{reason}"
         );
         assert_eq!(types(&events).last(), Some(&status));
+    }
+}
+
+#[test]
+fn a_strange_reason_to_finish_is_quoted_and_kept_short() {
+    for (reason, quoted) in [
+        ("abort", r#""abort""#.to_owned()),
+        ("a\nb\u{7}", r#""a\nb\u{7}""#.to_owned()),
+        (&"x".repeat(5_000), format!("{:?}", "x".repeat(64))),
+    ] {
+        let events = events_of(reader(), &[finish(reason)]);
+        let message = last(&events)["error"]["message"].as_str().unwrap();
+        assert!(message.ends_with(&quoted), "{message}");
     }
 }
 
