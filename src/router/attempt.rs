@@ -11,7 +11,6 @@ use super::House;
 use super::access::{self, Form, Wire, fresh_access, has_run_out, kind_of};
 use super::arrival;
 use super::ask::{Ask, Place, Prepared};
-use super::compaction::says_no_endpoint;
 use super::handshake::{self, Beginning};
 use super::refused::refused_by;
 use super::reply::Refusal;
@@ -142,17 +141,17 @@ impl Attempt {
                 }
             };
             if is_second_wire
-                && !has_no_route(&opened)
+                && opened.is_ok()
                 && let Access::Endpoint(endpoint) = &access
             {
                 self.house.wires.note_chat(endpoint);
             }
             match opened {
                 // It has no such path. Whether it answers in the other dialect shows at once.
-                Err(Setback::ClientFault(_))
+                Err(Setback::ClientFault(said))
                     if wire == Wire::Responses
                         && place == Place::Turn
-                        && has_no_route(&opened)
+                        && said.lacks_path()
                         && matches!(&access, Access::Endpoint(endpoint) if endpoint.api == Api::Auto) =>
                 {
                     wire = Wire::Chat;
@@ -177,18 +176,15 @@ impl Attempt {
                 Err(Setback::ClientFault(said)) if self.can_do_without(&said, ask, kind) => {
                     record.note(|done| done.retries += 1);
                 }
-                Err(Setback::ClientFault(said))
-                    if place == Place::Compact && says_no_endpoint(&said) =>
-                {
+                Err(Setback::ClientFault(said)) if place == Place::Compact && said.lacks_path() => {
                     self.house
                         .lacking_compact
                         .note(kind, std::time::Instant::now());
                     ask.prepare_again();
                     record.note(|done| done.retries += 1);
                 }
-                opened => {
-                    return Ok(opened.map(|(content, headers)| (content, headers, kind)));
-                }
+                Ok((content, headers)) => return Ok(Ok((content, headers, kind))),
+                Err(setback) => return Ok(Err(setback.seen_at(&access))),
             }
         }
     }
@@ -289,14 +285,6 @@ impl Attempt {
                 setback => Err(setback),
             },
         }
-    }
-}
-
-/// Whether the path itself is missing, and not what was asked for at it.
-fn has_no_route<T>(opened: &Result<T, Setback>) -> bool {
-    match opened {
-        Err(Setback::ClientFault(said)) => matches!(said.status().as_u16(), 404 | 405),
-        _ => false,
     }
 }
 

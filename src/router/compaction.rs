@@ -10,7 +10,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 
 use super::House;
 use super::ask::Ask;
@@ -21,7 +21,6 @@ use super::report::Record;
 use super::responses::{collected, note_served, understood};
 use super::search;
 use super::serve::Answered;
-use super::setback::Said;
 use super::translated;
 use crate::translate::responses::compaction_of_response;
 use crate::translate::{Failure, UpstreamKind};
@@ -51,19 +50,6 @@ impl Lacking {
     fn with<T>(&self, look: impl FnOnce(&mut Vec<(UpstreamKind, Instant)>) -> T) -> T {
         // A panic elsewhere leaves the list as usable as it was.
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Whether it is the endpoint that is not there, and not something that the request names.
-pub(super) fn says_no_endpoint(said: &Said) -> bool {
-    let failure = &said.failure;
-    match &said.reply {
-        Some((StatusCode::METHOD_NOT_ALLOWED, ..)) => true,
-        Some((StatusCode::NOT_FOUND, ..)) => {
-            let is_about_path = matches!(failure.code.as_deref(), None | Some("unknown_url"));
-            is_about_path && failure.param.is_none() && !failure.message.contains("tem with id")
-        }
-        _ => false,
     }
 }
 
@@ -114,42 +100,5 @@ mod tests {
         assert!(lacking.has(UpstreamKind::ChatGpt, now));
         assert!(!lacking.has(UpstreamKind::OpenAi, now));
         assert!(!lacking.has(UpstreamKind::ChatGpt, now + GONE_LASTS));
-    }
-
-    #[test]
-    fn not_every_404_means_that_the_endpoint_is_gone() {
-        for (status, body, is_gone) in [
-            (404, r#"{"detail":"Not Found"}"#, true),
-            (
-                404,
-                r#"{"error":{"message":"Invalid URL (POST /v1/responses/compact)","type":"invalid_request_error","param":null,"code":null}}"#,
-                true,
-            ),
-            (
-                404,
-                r#"{"error":{"message":"Invalid URL","code":"unknown_url"}}"#,
-                true,
-            ),
-            (404, "404 page not found", true),
-            (405, "", true),
-            (
-                404,
-                "Item with id 'rs_1' not found. Items are not persisted when `store` is set to false.",
-                false,
-            ),
-            (
-                404,
-                r#"{"error":{"message":"No such file","code":"file_not_found"}}"#,
-                false,
-            ),
-            (400, r#"{"detail":"Not Found"}"#, false),
-        ] {
-            let status = StatusCode::from_u16(status).unwrap();
-            let said = Said {
-                failure: Failure::from_body(body.as_bytes()),
-                reply: Some((status, HeaderMap::new(), body.into())),
-            };
-            assert_eq!(says_no_endpoint(&said), is_gone, "{status} {body}");
-        }
     }
 }

@@ -193,6 +193,7 @@ impl Cause {
             Setback::Failing { what } => cause(Kind::Trouble, &format!("failing ({what})"), None),
             Setback::Unreachable { what, .. } => cause(Kind::Trouble, what, None),
             Setback::ModelNotSupported(_) => cause(Kind::User, "does not have this model", None),
+            Setback::NoPath(_) => cause(Kind::User, "has no such path", None),
             Setback::Unfit(_) => cause(Kind::User, "cannot answer this kind of request", None),
             Setback::ClientFault(_) => cause(Kind::User, "refused the request", None),
             Setback::TimedOut(after) => {

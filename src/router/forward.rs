@@ -152,7 +152,8 @@ impl Parcel {
         let (upstream, model) = (&house.upstream, &self.model);
         let sending = access::forward(upstream, access, self.path, model, headers, body);
         let reply = arrival::head(sending, patience).await?;
-        let reply = arrival::good(reply, SystemTime::now()).await?;
+        let reply = arrival::good(reply, SystemTime::now()).await;
+        let reply = reply.map_err(|setback| setback.seen_at(access))?;
         let is_json = reply
             .headers
             .get(CONTENT_TYPE)

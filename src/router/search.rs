@@ -193,10 +193,15 @@ impl<'h> Search<'h> {
         let is_model = |(_, setback): &(ProfileName, Setback)| {
             matches!(setback, Setback::ModelNotSupported(_))
         };
-        // Everybody who was asked says the same about the model: then it is the request.
+        let is_path = |(_, setback): &(ProfileName, Setback)| matches!(setback, Setback::NoPath(_));
+        let is_either = |tried: &(ProfileName, Setback)| is_model(tried) || is_path(tried);
+        // Everybody who was asked says the same about the model: then it is the request. The same where nobody has such a path,
+        // unless somebody who may have it is back soon.
         if !self.tried.is_empty()
-            && self.tried.iter().all(is_model)
-            && let Some((_, Setback::ModelNotSupported(said))) = self.tried.pop()
+            && self.tried.iter().all(is_either)
+            && !(self.tried.iter().any(is_path) && is_waiting())
+            && let Some((_, Setback::ModelNotSupported(said) | Setback::NoPath(said))) =
+                self.tried.pop()
         {
             return said_by_upstream(*said, asker);
         }
@@ -215,9 +220,9 @@ impl<'h> Search<'h> {
     /// The client's answer after a setback that no other profile would mend.
     fn refusal_of(&mut self, name: ProfileName, setback: Setback, asker: Asker<'_>) -> Refusal {
         match setback {
-            Setback::ClientFault(said) | Setback::ModelNotSupported(said) => {
-                said_by_upstream(*said, asker)
-            }
+            Setback::ClientFault(said)
+            | Setback::ModelNotSupported(said)
+            | Setback::NoPath(said) => said_by_upstream(*said, asker),
             Setback::TimedOut(after) => Refusal::TimedOut(after),
             Setback::Spoiled(failure) => Refusal::Failed(failure),
             Setback::Unfit(error) => Refusal::Request(*error),

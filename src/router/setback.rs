@@ -13,6 +13,7 @@ use super::codes::{
     is_usage_limit, says_model_missing, says_model_not_supported,
 };
 use super::report::AttemptResult;
+use crate::pool::Access;
 use crate::translate::{Failure, RequestError};
 use crate::upstream::retry_after;
 use crate::usage::Usage;
@@ -44,6 +45,8 @@ pub(super) enum Setback {
     Unfit(Box<RequestError>),
     /// The request itself is refused, and would be by every profile.
     ClientFault(Box<Said>),
+    /// An endpoint of the user's own has no such path, in neither dialect; another profile may have it.
+    NoPath(Box<Said>),
     /// Sent, and no head of a reply came back in this time.
     TimedOut(Duration),
     /// The reply ended before it said anything.
@@ -102,6 +105,20 @@ impl Setback {
             },
             now,
         )
+    }
+
+    /// The same as seen at this upstream. What stands in the way of one endpoint of the user's own stands in no other's way.
+    pub(super) fn seen_at(self, access: &Access) -> Self {
+        match (self, access) {
+            (Self::Unreachable { what, .. }, Access::Endpoint(_)) => Self::Unreachable {
+                what,
+                is_everywhere: false,
+            },
+            (Self::ClientFault(said), Access::Endpoint(_)) if said.lacks_path() => {
+                Self::NoPath(said)
+            }
+            (setback, _) => setback,
+        }
     }
 
     fn of(said: Said, now: SystemTime) -> Self {
@@ -199,6 +216,8 @@ impl Setback {
             | Self::NoToken(_)
             | Self::Unfit(_)
             | Self::ModelNotSupported(_) => NextStep::TryNextProfile { costs: false },
+            // Cheap to be told, and of this one endpoint only.
+            Self::NoPath(_) => NextStep::TryNextProfile { costs: false },
             Self::Failing { .. } | Self::Cut => NextStep::TryNextProfile { costs: true },
             Self::Unreachable { is_everywhere, .. } if !is_everywhere => {
                 NextStep::TryNextProfile { costs: true }
@@ -226,7 +245,7 @@ impl Setback {
             Self::ModelNotSupported(_) => AttemptResult::ModelNotSupported {
                 model: model.to_owned(),
             },
-            Self::ClientFault(said) => AttemptResult::ClientFault {
+            Self::ClientFault(said) | Self::NoPath(said) => AttemptResult::ClientFault {
                 status: said.status().as_u16(),
             },
             Self::TimedOut(after) => AttemptResult::Failing {
@@ -238,6 +257,21 @@ impl Setback {
 }
 
 impl Said {
+    /// Whether it is the path that is not there, and not something that the request names.
+    pub(super) fn lacks_path(&self) -> bool {
+        let failure = &self.failure;
+        match &self.reply {
+            Some((StatusCode::METHOD_NOT_ALLOWED, ..)) => true,
+            Some((StatusCode::NOT_FOUND, ..)) => {
+                // Azure repeats the status as the code.
+                let is_about_path =
+                    matches!(failure.code.as_deref(), None | Some("unknown_url" | "404"));
+                is_about_path && failure.param.is_none() && !failure.message.contains(" with id")
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         let of_event = || StatusCode::from_u16(self.failure.status?).ok(); // no status
         let is_fault = |status: &StatusCode| status.is_client_error() || status.is_server_error();
@@ -447,5 +481,57 @@ mod tests {
         let setback = Setback::of_reply(StatusCode::FORBIDDEN, headers, Bytes::new(), NOW);
         assert_eq!(setback.next_step(), NextStep::GiveUp);
         assert_eq!(setback.result("m"), Some(AttemptResult::Unreachable));
+    }
+
+    #[test]
+    fn not_every_404_means_that_the_path_is_missing() {
+        for (status, body, is_missing) in [
+            (404, r#"{"detail":"Not Found"}"#, true),
+            (
+                404,
+                r#"{"error":{"message":"Invalid URL (POST /v1/responses/compact)","type":"invalid_request_error","param":null,"code":null}}"#,
+                true,
+            ),
+            (
+                404,
+                r#"{"error":{"message":"Invalid URL","code":"unknown_url"}}"#,
+                true,
+            ),
+            (404, "404 page not found", true),
+            (405, "", true),
+            (
+                404,
+                "Item with id 'rs_1' not found. Items are not persisted when `store` is set to false.",
+                false,
+            ),
+            (
+                404,
+                r#"{"error":{"message":"No such file","code":"file_not_found"}}"#,
+                false,
+            ),
+            (
+                404,
+                r#"{"error":{"code":"404","message":"Resource not found"}}"#,
+                true,
+            ),
+            (
+                404,
+                r#"{"error":{"message":"Item with id 'rs_1' not found.","type":"invalid_request_error"}}"#,
+                false,
+            ),
+            (
+                404,
+                r#"{"error":{"message":"Response with id 'resp_1' not found.","code":404}}"#,
+                false,
+            ),
+            (400, r#"{"detail":"Not Found"}"#, false),
+        ] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let said = Said {
+                failure: Failure::from_body(body.as_bytes()),
+                reply: Some((status, HeaderMap::new(), body.into())),
+            };
+            assert_eq!(said.lacks_path(), is_missing, "{status} {body}");
+        }
     }
 }

@@ -292,6 +292,82 @@ async fn an_endpoint_whose_dialect_is_told_is_not_asked_in_the_other() {
 }
 
 #[tokio::test]
+async fn an_item_that_is_missing_is_no_missing_path() {
+    let rig = over(Account::azure("own"), |_| {}).await;
+    let missing = json!({"error": {"message": "Item with id 'rs_1' not found.", "type": "invalid_request_error"}});
+    rig.sim
+        .reply_next("own", [Reply::http(HttpReply::json(404, &missing))]);
+    let reply = rig.responses(json!({"model": MODEL, "input": "hi"})).await;
+    assert_eq!(reply.status(), 404);
+    assert_eq!(paths(&rig), ["/azure/openai/v1/responses"]);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_only_failed_in_chats_is_asked_in_both_dialects_again() {
+    let rig = compatible().await;
+    rig.sim
+        .reply_next("own", [Reply::http(HttpReply::new(500, ""))]);
+    assert_eq!(rig.chat(chat_request("hi")).await.status(), 503);
+    rig.sim.clear_record();
+    text(rig.chat(chat_request("hi")).await).await;
+    let both = [
+        "/compatible/v1/responses",
+        "/compatible/v1/chat/completions",
+    ];
+    assert_eq!(paths(&rig), both);
+}
+
+/// An endpoint of the user's own, and behind it a key that answers.
+async fn before_a_key(change: impl FnOnce(&mut Endpoint)) -> Rig {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    sim.add(Account::compatible("own"));
+    sim.add(Account::api_key("key"));
+    let members = vec![
+        member("own", endpoint(&sim, "own", change), 0),
+        member("key", access(&sim.auth_json("key")), 1),
+    ];
+    Rig::start(sim, members, Limits::default()).await
+}
+
+#[tokio::test]
+async fn a_web_page_in_front_of_one_endpoint_is_not_in_front_of_the_next_profile() {
+    for status in [200, 403] {
+        let rig = before_a_key(|own| own.api = Api::Chat).await;
+        rig.sim
+            .reply_next("own", [Reply::http(HttpReply::html(status))]);
+        text(rig.chat(chat_request("hi")).await).await;
+        assert_eq!(
+            paths(&rig),
+            ["/compatible/v1/chat/completions", "/v1/responses"],
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_one_endpoint_lacks_is_asked_of_the_next_profile() {
+    let mut rig = before_a_key(|own| own.api = Api::Responses).await;
+    text(rig.chat(chat_request("hi")).await).await;
+    assert_eq!(paths(&rig), ["/compatible/v1/responses", "/v1/responses"]);
+    let lacks = AttemptResult::ClientFault { status: 404 };
+    assert_eq!(
+        rig.told().await.0,
+        [
+            ("own".to_owned(), lacks),
+            ("key".to_owned(), AttemptResult::Served)
+        ]
+    );
+    rig.sim.clear_record();
+    let request = json!({"input": "a"});
+    let reply = rig.post("/v1/moderations", &request).send().await.unwrap();
+    text(reply).await;
+    assert_eq!(
+        paths(&rig),
+        ["/compatible/v1/moderations", "/v1/moderations"]
+    );
+}
+
+#[tokio::test]
 async fn a_model_that_is_missing_does_not_count_as_a_missing_path() {
     let mut rig = over(Account::azure("own").models(["other"]), |_| {}).await;
     let reply = rig.chat(chat_request("hi")).await;
