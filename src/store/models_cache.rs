@@ -1,6 +1,6 @@
 //! Which models each profile offered in the last run, so that a start has a list at once.
 //!
-//! `router/models.json`: a [`kept_list`].
+//! `router/models.json`: nothing in it is secret or precious; what cannot be read counts as empty.
 
 use serde::{Deserialize, Serialize};
 

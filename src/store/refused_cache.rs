@@ -1,6 +1,6 @@
 //! Parameters that upstreams were seen to refuse, so that a start does not have to learn them again.
 //!
-//! `router/parameters.json`: a [`kept_list`].
+//! `router/parameters.json`: nothing in it is secret or precious; what cannot be read counts as empty.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! Usage numbers from the last run, so that a start shows something at once, with the age it has.
 //!
-//! `router/usage.json`: a [`kept_list`].
+//! `router/usage.json`: nothing in it is secret or precious; what cannot be read counts as empty.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
