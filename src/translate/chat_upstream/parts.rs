@@ -1,5 +1,7 @@
 //! The content of messages and of tool results, as chats spell it.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::tools::{kind_of, text_at};
@@ -46,7 +48,7 @@ pub(super) fn said_from(content: &Value) -> (String, String) {
     }
 }
 
-/// The result of a tool. A chat takes only text there.
+/// The result of a tool. A chat takes only text there; the model reads what it does not get to see.
 pub(super) fn output_from(
     output: Option<&Value>,
     place: &str,
@@ -58,10 +60,25 @@ pub(super) fn output_from(
         Some(Value::Array(parts)) => {
             let others = parts.iter().filter(|part| !is_text(part));
             dropped.extend(others.map(|part| format!("{place}.output.{}", kind_of(part))));
-            texts(parts, "\n")
+            let told: Vec<Cow<'_, str>> = parts.iter().map(told_of).collect();
+            told.join("\n")
         }
         Some(other) => other.to_string(),
     }
+}
+
+/// The text of a part, or in its place what is missing: without a word the model would take the result for an empty one.
+fn told_of(part: &Value) -> Cow<'_, str> {
+    let what = match kind_of(part) {
+        _ if is_text(part) => return Cow::Borrowed(text_at(part, "text")),
+        "input_image" => "an image",
+        "input_file" => "a file",
+        "input_audio" => "a sound",
+        _ => "a part",
+    };
+    Cow::Owned(format!(
+        "[{what} is not passed on: this upstream takes only text from tools]"
+    ))
 }
 
 fn part_from(
@@ -179,7 +196,10 @@ mod tests {
     fn a_tools_result_is_text_and_what_is_none_is_told() {
         let mut dropped = Vec::new();
         let parts = json!([{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": "data:,"}, {"type": "input_text", "text": "b"}]);
-        assert_eq!(output_from(Some(&parts), "input[]", &mut dropped), "a\nb");
+        assert_eq!(
+            output_from(Some(&parts), "input[]", &mut dropped),
+            "a\n[an image is not passed on: this upstream takes only text from tools]\nb"
+        );
         assert_eq!(dropped, ["input[].output.input_image"]);
         let object = json!({"a": 1});
         assert_eq!(
