@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::chunk::{
-    CallDelta, Choice, Chunk, ContentPart, Delta, FunctionDelta, Logprobs, arguments_of, text_of,
-    usage_json,
+    CallDelta, Choice, Chunk, ContentPart, Delta, FunctionDelta, Logprobs, arguments_of, index_of,
+    text_of, usage_json,
 };
 use super::events::{Call, Events, Item, PartKind};
 use super::request::ChatAsked;
@@ -45,6 +45,8 @@ pub struct EventsFromChunks {
 struct ChatCall {
     index: Option<u64>,
     id: String,
+    /// As the upstream says it; empty until it does.
+    name: String,
     /// Where it is in the items; before its name is known it cannot be told.
     item: Option<usize>,
     /// What came before its name, escaped.
@@ -130,27 +132,33 @@ impl EventsFromChunks {
             return self.fail_saying(error);
         }
         self.begin();
-        for choice in elements(chunk.choices) {
-            // One choice was asked for; the shape of others is not ours to guess.
-            let Ok(choice) = serde_json::from_str::<Choice<'_>>(choice.get()) else {
-                continue;
+        let choices = elements(chunk.choices);
+        for choice in &choices {
+            let read = serde_json::from_str::<Choice<'_>>(choice.get()).and_then(|choice| {
+                let delta = choice.delta.or(choice.message);
+                let delta = delta.map(|delta| serde_json::from_str::<Delta<'_>>(delta.get()));
+                Ok((choice, delta.transpose()?))
+            });
+            // What cannot be read may be a part of the answer.
+            let Ok((choice, delta)) = read else {
+                return self.fail(&Failure::unreadable_event());
             };
-            if choice.index.unwrap_or(0) == 0 {
-                self.choice(&choice);
+            // One choice was asked for.
+            if index_of(choice.index).unwrap_or(0) == 0 {
+                self.choice(&choice, delta);
             }
         }
         if let Some(usage) = chunk.usage.and_then(usage_json) {
             self.usage = Some(usage);
-            if self.finish.is_some() {
+            // There are servers that tell the cost and a finish in every chunk.
+            if self.finish.is_some() && choices.is_empty() {
                 self.end();
             }
         }
     }
 
-    fn choice(&mut self, choice: &Choice<'_>) {
-        let delta = choice.delta.or(choice.message);
-        let delta = delta.map(|delta| serde_json::from_str::<Delta<'_>>(delta.get()));
-        if let Some(Ok(delta)) = delta {
+    fn choice(&mut self, choice: &Choice<'_>, delta: Option<Delta<'_>>) {
+        if let Some(delta) = delta {
             if let Some(thought) = text_of(delta.reasoning_content).or(text_of(delta.reasoning)) {
                 self.piece(PartKind::Reasoning, thought, "");
             }
@@ -169,7 +177,7 @@ impl EventsFromChunks {
             }
             for call in elements(delta.tool_calls) {
                 if let Ok(call) = serde_json::from_str::<CallDelta<'_>>(call.get()) {
-                    self.call(call.index, call.id, call.function);
+                    self.call(index_of(call.index), call.id, call.function);
                 }
             }
             if let Some(function) = delta.function_call.filter(|call| call.get() != "null") {
@@ -262,7 +270,8 @@ impl EventsFromChunks {
             None => (None, None),
         };
         let id = raw::filled_text(id);
-        let place = self.place_of_call(index, id.as_deref(), name.is_some());
+        let arguments = arguments.map(arguments_of).unwrap_or_default();
+        let place = self.place_of_call(index, id.as_deref(), name.as_deref(), &arguments);
         let Some(call) = self.calls.get_mut(place) else {
             return;
         };
@@ -271,7 +280,6 @@ impl EventsFromChunks {
         {
             call.id = id.into_owned();
         }
-        let arguments = arguments.map(arguments_of).unwrap_or_default();
         match (call.item, name) {
             (Some(item), _) => {
                 if let Some(item) = self.items.get_mut(item) {
@@ -281,21 +289,42 @@ impl EventsFromChunks {
             (None, None) => call.early.push_str(&arguments),
             (None, Some(name)) => {
                 call.early.push_str(&arguments);
+                call.name.push_str(&name);
                 self.announce(place, &name);
             }
         }
     }
 
-    /// Which call a delta belongs to. Not every server numbers them, and some number all of them 0.
-    fn place_of_call(&mut self, index: Option<u64>, id: Option<&str>, has_name: bool) -> usize {
+    /// Which call a delta belongs to. Not every server numbers them, and some number all of them 0, with ids or without.
+    fn place_of_call(
+        &mut self,
+        index: Option<u64>,
+        id: Option<&str>,
+        name: Option<&str>,
+        arguments: &str,
+    ) -> usize {
+        let is_another = |call: &ChatCall| match (id, name) {
+            (_, None) => false,
+            (Some(id), Some(_)) if !call.id.is_empty() => call.id != id,
+            (_, Some(_)) if call.name.is_empty() => false,
+            (_, Some(name)) => {
+                call.name != name || (!arguments.is_empty() && self.has_all_arguments(call))
+            }
+        };
         let known = match (index, id) {
-            (Some(index), id) => self.calls.iter().rposition(|call| {
-                let is_another =
-                    has_name && id.is_some_and(|id| !call.id.is_empty() && call.id != id);
-                call.index == Some(index) && !is_another
-            }),
+            // Only the last of a number goes on.
+            (Some(index), _) => {
+                let of_index = |call: &ChatCall| call.index == Some(index);
+                let last = self.calls.iter().rposition(of_index);
+                last.filter(|place| !self.calls.get(*place).is_some_and(is_another))
+                    .or_else(|| {
+                        let of_id = |call: &ChatCall| id.is_some_and(|id| call.id == id);
+                        let is_known = |call: &ChatCall| of_index(call) && of_id(call);
+                        self.calls.iter().rposition(is_known)
+                    })
+            }
             (None, Some(id)) => self.calls.iter().rposition(|call| call.id == id),
-            (None, None) if has_name => None,
+            (None, None) if name.is_some() => None,
             (None, None) => self.calls.len().checked_sub(1),
         };
         known.unwrap_or_else(|| {
@@ -304,6 +333,15 @@ impl EventsFromChunks {
                 ..ChatCall::default()
             });
             self.calls.len() - 1
+        })
+    }
+
+    /// Whether nothing can follow what it was given.
+    fn has_all_arguments(&self, call: &ChatCall) -> bool {
+        let item = call.item.and_then(|item| self.items.get(item));
+        let arguments = item.and_then(Item::call_text);
+        arguments.is_some_and(|arguments| {
+            serde_json::from_str::<serde::de::IgnoredAny>(&raw::decode(arguments)).is_ok()
         })
     }
 
@@ -390,24 +428,35 @@ impl EventsFromChunks {
             "message": failure.message,
             "param": failure.param,
         });
-        self.fail_with(&error.to_string());
+        self.fail_with(&error.to_string(), None);
     }
 
     /// With the upstream's own words.
     fn fail_saying(&mut self, error: &RawValue) {
         match serde_json::from_str(error.get()) {
-            Ok(Value::Object(error)) => self.fail_with(&Value::Object(error).to_string()),
+            Ok(Value::Object(mut error)) => {
+                let status = status_of(&error);
+                if let Some(status) = status {
+                    error.insert("code".to_owned(), json!(status.to_string()));
+                }
+                self.fail_with(&Value::Object(error).to_string(), status);
+            }
             Ok(Value::String(message)) => {
-                self.fail_with(&json!({"code": null, "message": message}).to_string());
+                self.fail_with(&json!({"code": null, "message": message}).to_string(), None);
             }
             _ => self.fail(&Failure::unreadable_event()),
         }
     }
 
-    fn fail_with(&mut self, error: &str) {
+    /// `status`: the HTTP status that the error would have had by itself, as [`Failure::from_event`] reads it.
+    fn fail_with(&mut self, error: &str, status: Option<u16>) {
         self.begin();
         self.is_over = true;
-        let response = self.response("failed", error, "null");
+        let mut response = self.response("failed", error, "null");
+        if let Some(status) = status {
+            // Writing to a text cannot fail.
+            let _infallible = write!(response, ",\"status\":{status}");
+        }
         self.events.emit("response.failed", &response);
     }
 
@@ -436,6 +485,16 @@ impl EventsFromChunks {
         fields.push('}');
         fields
     }
+}
+
+/// The HTTP status that stands where other servers have a word: vLLM's `"code":400`, or `"code":"429"`.
+fn status_of(error: &serde_json::Map<String, Value>) -> Option<u16> {
+    let code = match error.get("code")? {
+        Value::String(text) => text.parse().ok(), // a word
+        number => number.as_u64(),
+    };
+    let status = code.and_then(|code| u16::try_from(code).ok()); // no status
+    status.filter(|status| (100..600).contains(status))
 }
 
 /// The input of a custom tool out of the arguments of the function that stands for it. A model that forgot the wrapper meant the

@@ -23,7 +23,8 @@ pub(super) struct Chunk<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Choice<'a> {
-    pub index: Option<u64>,
+    #[serde(borrow)]
+    pub index: Option<&'a RawValue>,
     #[serde(borrow)]
     pub delta: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -63,7 +64,8 @@ pub(super) struct ContentPart<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct CallDelta<'a> {
-    pub index: Option<u64>,
+    #[serde(borrow)]
+    pub index: Option<&'a RawValue>,
     #[serde(borrow)]
     pub id: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -82,6 +84,14 @@ pub(super) struct FunctionDelta<'a> {
 pub(super) struct Logprobs<'a> {
     #[serde(borrow)]
     pub content: Option<&'a RawValue>,
+}
+
+/// The number of a choice or a call, also where a server writes it as a text or as `0.0`.
+pub(super) fn index_of(json: Option<&RawValue>) -> Option<u64> {
+    let json = json?.get();
+    let number = json.trim_matches('"');
+    let whole = number.strip_suffix(".0").unwrap_or(number);
+    whole.parse().ok() // no number: it is not numbered
 }
 
 /// A text that says something, still escaped.

@@ -293,7 +293,8 @@ impl Item {
         self.done.as_deref()
     }
 
-    fn call_text(&self) -> Option<&str> {
+    /// The arguments or input of a call so far, escaped.
+    pub fn call_text(&self) -> Option<&str> {
         match &self.body {
             Body::Call(call) => Some(&call.arguments),
             Body::Reasoning(_) | Body::Message(_) => None,

@@ -201,6 +201,96 @@ fn calls_without_numbers_or_all_with_the_same_are_told_apart_by_their_ids() {
     }
 }
 
+/// Names and arguments of the calls that follow from these entries of `tool_calls`, each in a chunk of its own.
+fn calls_of(entries: &[Value]) -> Vec<(String, String)> {
+    let chunks = entries
+        .iter()
+        .map(|entry| delta(json!({"tool_calls": [entry]})));
+    let chunks: Vec<String> = chunks.chain([finish("tool_calls")]).collect();
+    let events = events_of(reader(), &chunks);
+    let output = last(&events)["output"].as_array().unwrap().iter();
+    let text = |item: &Value, field: &str| item[field].as_str().unwrap().to_owned();
+    output
+        .map(|item| (text(item, "name"), text(item, "arguments")))
+        .collect()
+}
+
+#[test]
+fn calls_that_all_are_number_0_without_ids_are_told_apart_by_names_and_whole_arguments() {
+    let call = |name: &str, arguments: &str| json!({"index": 0, "id": "", "function": {"name": name, "arguments": arguments}});
+    let more = |arguments: &str| json!({"index": "0", "function": {"arguments": arguments}});
+    let expected = |calls: &[(&str, &str)]| -> Vec<(String, String)> {
+        let calls = calls.iter();
+        calls
+            .map(|(name, arguments)| (name.to_string(), arguments.to_string()))
+            .collect()
+    };
+    assert_eq!(
+        calls_of(&[call("f", "{\"x\":"), more("1}"), call("g", "{}")]),
+        expected(&[("f", "{\"x\":1}"), ("g", "{}")])
+    );
+    assert_eq!(
+        calls_of(&[call("f", "{\"x\":1}"), call("f", "{\"x\":"), more("2}")]),
+        expected(&[("f", "{\"x\":1}"), ("f", "{\"x\":2}")])
+    );
+    // It repeats the name in every piece.
+    assert_eq!(
+        calls_of(&[call("f", "{\"x\":"), call("f", "1}"), call("f", "")]),
+        expected(&[("f", "{\"x\":1}")])
+    );
+}
+
+#[test]
+fn a_number_is_read_however_it_is_written() {
+    for index in [json!(0), json!("0"), json!(0.0), Value::Null] {
+        let chunk = json!({"choices": [{"index": index, "delta": {"content": "a"}, "finish_reason": "stop"}]});
+        let events = events_of(reader(), &[chunk.to_string()]);
+        assert_eq!(last(&events)["output"][0]["content"][0]["text"], "a");
+    }
+    let second = json!({"choices": [{"index": "1", "delta": {"content": "b"}}]}).to_string();
+    let events = events_of(reader(), &[second, finish("stop")]);
+    assert_eq!(last(&events)["output"], json!([]));
+}
+
+#[test]
+fn a_delta_that_cannot_be_read_fails_the_answer() {
+    for unreadable in [
+        json!({"choices": [{"index": 0, "delta": "text"}]}),
+        json!({"choices": ["text"]}),
+    ] {
+        let events = events_of(reader(), &[unreadable.to_string(), finish("stop")]);
+        assert_eq!(last(&events)["error"]["code"], "upstream_event_unreadable");
+    }
+}
+
+#[test]
+fn a_finish_and_a_cost_in_every_chunk_do_not_end_the_answer() {
+    let chunk = |text: &str| {
+        let usage = json!({"prompt_tokens": 2, "completion_tokens": 1});
+        json!({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": "stop"}], "usage": usage})
+            .to_string()
+    };
+    let events = events_of(reader(), &[chunk("a"), chunk("b"), "[DONE]".to_owned()]);
+    assert_eq!(last(&events)["output"][0]["content"][0]["text"], "ab");
+}
+
+#[test]
+fn a_status_in_place_of_a_word_is_told_as_a_status() {
+    for (code, status) in [
+        (json!(400), Some(400)),
+        (json!("429"), Some(429)),
+        (json!(-32000), None),
+        (json!(99_999), None),
+        (json!("slow_down"), None),
+    ] {
+        let error = json!({"error": {"message": "no", "type": "BadRequestError", "code": code}});
+        let events = events_of(reader(), &[error.to_string()]);
+        let failure = Failure::from_event(events.last().unwrap().to_string().as_bytes());
+        assert_eq!(failure.status, status, "{code}");
+        assert_eq!(failure.message, "no");
+    }
+}
+
 #[test]
 fn a_call_is_told_when_its_name_is_known_and_never_without_one() {
     let late = [
@@ -371,8 +461,8 @@ fn the_cost_is_found_wherever_a_server_puts_it() {
     for chunks in [
         vec![
             delta(json!({"content": "a"})),
+            with_usage(json!({"choices": []}).to_string()),
             with_usage(finish("stop")),
-            usage(),
         ],
         vec![
             with_usage(delta(json!({"content": "a"}))),
