@@ -44,8 +44,8 @@ pub(super) struct Ask {
     chat_only: Map<String, Value>,
     /// What was made last.
     prepared: Option<(Form, Prepared)>,
-    /// Whether a refused parameter was taken out once: a second one is the client's to hear of.
-    has_stripped: bool,
+    /// How often it was sent again without a refused parameter.
+    stripped: u32,
     api_only: Option<ApiOnly>,
     /// The room that the body takes; given back when no further profile can be asked.
     held: Held,
@@ -105,7 +105,7 @@ impl Ask {
             own_names: std::mem::take(&mut request.own_names),
             chat_only: std::mem::take(&mut request.chat_only),
             prepared: None,
-            has_stripped: false,
+            stripped: 0,
             api_only: None,
             held,
         }
@@ -131,7 +131,7 @@ impl Ask {
             own_names: std::mem::take(&mut request.own_names),
             chat_only: Map::new(),
             prepared: None,
-            has_stripped: false,
+            stripped: 0,
             api_only: None,
             held,
         }
@@ -157,7 +157,7 @@ impl Ask {
             own_names: OwnNames::default(),
             chat_only: Map::new(),
             prepared: None,
-            has_stripped: false,
+            stripped: 0,
             api_only: None,
             held,
         }
@@ -184,7 +184,7 @@ impl Ask {
             own_names: OwnNames::default(),
             chat_only: Map::new(),
             prepared: None,
-            has_stripped: false,
+            stripped: 0,
             api_only,
             held,
         }
@@ -225,7 +225,7 @@ impl Ask {
             own_names: OwnNames::default(),
             chat_only: Map::new(),
             prepared: None,
-            has_stripped: false,
+            stripped: 0,
             api_only: None,
             held,
         }
@@ -364,9 +364,16 @@ impl Ask {
         is_out
     }
 
-    /// Whether it may be sent again without a refused parameter; true once.
-    pub(super) fn may_go_again_stripped(&mut self) -> bool {
-        !std::mem::replace(&mut self.has_stripped, true)
+    /// Whether it may be sent again without a refused parameter. Services whose rules are known may refuse one; an endpoint
+    /// names what it does not know one by one.
+    pub(super) fn may_go_again_stripped(&mut self, kind: UpstreamKind) -> bool {
+        let most = match kind {
+            UpstreamKind::ChatGpt | UpstreamKind::OpenAi => 1,
+            UpstreamKind::Azure | UpstreamKind::OldAzure | UpstreamKind::Compatible => 4,
+        };
+        let may = self.stripped < most;
+        self.stripped += u32::from(may);
+        may
     }
 
     /// What was prepared is no longer right.

@@ -190,7 +190,7 @@ impl Attempt {
     }
 
     /// Whether the request was refused for a parameter that it can do without and that is taken out by now. Every refusal is
-    /// remembered; the same request goes again once.
+    /// remembered; how often the same request may go again is the request's to know.
     fn can_do_without(&self, said: &Said, ask: &mut Ask, kind: UpstreamKind) -> bool {
         if !matches!(said.reply, Some((StatusCode::BAD_REQUEST, ..))) {
             return false;
@@ -211,7 +211,7 @@ impl Attempt {
             let all = self.house.refused.learn(refused);
             self.house.reports.tell(Report::Refused(all));
         }
-        ask.may_go_again_stripped()
+        ask.may_go_again_stripped(kind)
     }
 
     async fn fresh(&self, stale: &Access) -> Result<Access, Setback> {

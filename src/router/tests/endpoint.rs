@@ -368,6 +368,56 @@ async fn a_path_that_one_endpoint_lacks_is_asked_of_the_next_profile() {
 }
 
 #[tokio::test]
+async fn an_endpoint_may_name_four_parameters_one_by_one_that_it_does_not_know() {
+    let names = ["seed", "presence_penalty", "top_k", "temperature", "stop"];
+    let refusals = || {
+        names.map(|name| {
+            let message = format!("Unrecognized request argument supplied: {name}");
+            let error = json!({"message": message, "type": "invalid_request_error"});
+            Reply::http(HttpReply::json(400, &json!({"error": error})))
+        })
+    };
+    let mut request = chat_request("hi");
+    for name in names {
+        request[name] = json!(1);
+    }
+    request["stop"] = json!(["END"]);
+
+    let rig = over(Account::compatible("own"), |own| own.api = Api::Chat).await;
+    rig.sim.reply_next("own", refusals().into_iter().take(4));
+    text(rig.chat(request.clone()).await).await;
+    assert_eq!(paths(&rig).len(), 5);
+    let sent = rig.sim.asked().pop().unwrap().json();
+    let left: Vec<_> = names
+        .into_iter()
+        .filter(|name| sent.get(name).is_some())
+        .collect();
+    assert_eq!(left, ["stop"]);
+
+    rig.sim.clear_record();
+    rig.sim.reply_next("own", refusals());
+    assert_eq!(rig.chat(request).await.status(), 400);
+    assert_eq!(paths(&rig).len(), 5, "the fifth is the client's to hear of");
+}
+
+#[tokio::test]
+async fn a_status_inside_a_chat_counts_as_one_by_itself() {
+    for (code, status, result) in [
+        (400, 400, AttemptResult::ClientFault { status: 400 }),
+        (429, 429, AttemptResult::Throttled { retry_after: None }),
+        (401, 503, AttemptResult::Unauthorized),
+    ] {
+        let mut rig = over(Account::compatible("own"), |own| own.api = Api::Chat).await;
+        let error = json!({"error": {"message": "no", "type": "BadRequestError", "code": code}});
+        let stream = HttpReply::new(200, format!("data: {error}\n\n"))
+            .header("content-type", "text/event-stream");
+        rig.sim.reply_next("own", [Reply::http(stream)]);
+        assert_eq!(rig.chat(chat_request("hi")).await.status(), status);
+        assert_eq!(rig.told().await.0, [("own".to_owned(), result)]);
+    }
+}
+
+#[tokio::test]
 async fn a_model_that_is_missing_does_not_count_as_a_missing_path() {
     let mut rig = over(Account::azure("own").models(["other"]), |_| {}).await;
     let reply = rig.chat(chat_request("hi")).await;

@@ -68,7 +68,7 @@ impl Failure {
     /// The parameter that is not supported, whatever its value; as the upstream wrote it.
     pub fn unsupported_parameter(&self) -> Option<&str> {
         let says = self.code.as_deref() == Some("unsupported_parameter")
-            || self.message.contains(UNSUPPORTED);
+            || UNSUPPORTED.iter().any(|words| self.message.contains(words));
         self.param.as_deref().filter(|_| says)
     }
 
@@ -216,11 +216,18 @@ fn seconds(value: Option<&Value>) -> Option<u64> {
         .map(|seconds| seconds as u64)
 }
 
-const UNSUPPORTED: &str = "Unsupported parameter: ";
+/// What stands in front of the name of a parameter that has no place.
+const UNSUPPORTED: [&str; 2] = [
+    "Unsupported parameter: ",
+    "Unrecognized request argument supplied: ",
+];
 
 /// The field in "Unsupported parameter: max_output_tokens", which is all that the ChatGPT backend says.
 fn parameter_in(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once(UNSUPPORTED)?;
+    let mut rests = UNSUPPORTED
+        .iter()
+        .filter_map(|words| message.split_once(words));
+    let (_, rest) = rests.next()?;
     let is_name = |letter: char| {
         letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-' | '.' | '[' | ']')
     };
@@ -424,6 +431,10 @@ mod tests {
         assert_eq!(
             param(r#"{"detail":"Unsupported parameter: max_output_tokens"}"#).as_deref(),
             Some("max_output_tokens")
+        );
+        assert_eq!(
+            param(r#"{"error":{"message":"Unrecognized request argument supplied: seed","param":null,"code":null}}"#).as_deref(),
+            Some("seed")
         );
         assert_eq!(
             param(r#"{"detail":"Unsupported parameter: 'user'."}"#).as_deref(),
