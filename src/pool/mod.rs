@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::profile::{Endpoint, ProfileName, Secret};
 use crate::usage::Usage;
@@ -86,6 +86,9 @@ pub enum RestCause {
     /// It failed or could not be reached several times.
     Failing,
 }
+
+/// For "too many requests" without a time.
+pub const GUESSED_THROTTLE_REST: Duration = Duration::from_secs(5);
 
 /// A model that an account may not use, as long as that is believed.
 #[derive(Clone, Debug, PartialEq, Eq)]

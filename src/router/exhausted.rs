@@ -11,7 +11,7 @@ use http::StatusCode;
 
 use super::reply::ceil_secs;
 use super::setback::{OVERLOADED, Setback};
-use crate::pool::{Choice, Pool, WhyNot};
+use crate::pool::{Choice, GUESSED_THROTTLE_REST, Pool, WhyNot};
 use crate::profile::ProfileName;
 use crate::translate::ErrorBody;
 
@@ -185,7 +185,8 @@ impl Cause {
                 ..cause(Kind::Quota, "empty", *resets_at)
             },
             Setback::Throttled { retry_after } => {
-                let until = retry_after.and_then(|after| now.checked_add(after));
+                let after = retry_after.unwrap_or(GUESSED_THROTTLE_REST);
+                let until = now.checked_add(after);
                 cause(Kind::Throttle, "throttled", until)
             }
             Setback::Unauthorized => cause(Kind::User, "its login was refused", None),
@@ -353,6 +354,23 @@ mod tests {
             Some("rate_limit_exceeded")
         );
         assert_eq!(exhausted.body().resets_at, None);
+    }
+
+    #[test]
+    fn a_throttled_account_is_back_long_before_an_empty_one() {
+        let throttled = Setback::Throttled { retry_after: None };
+        let exhausted = exhausted(
+            vec![left_out("spare", WhyNot::Empty, Some(200_000))],
+            &[(name("work"), throttled)],
+        );
+        assert_eq!(
+            exhausted.body().code.as_deref(),
+            Some("rate_limit_exceeded")
+        );
+        assert_eq!(
+            (exhausted.retry_after(), exhausted.should_retry()),
+            (Some(GUESSED_THROTTLE_REST), None)
+        );
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::schedule;
-use crate::pool::{Access, InFlight, Lack, Member, Rest, RestCause, Trouble, Unusable};
+use crate::pool::{
+    Access, GUESSED_THROTTLE_REST, InFlight, Lack, Member, Rest, RestCause, Trouble, Unusable,
+};
 use crate::profile::{AuthFile, Credentials, Fingerprint, Health, Profile, Secret, Unreadable};
 use crate::translate::models::Model;
 use crate::upstream::Bearer;
@@ -106,8 +108,6 @@ const BREAKER_REST: Duration = Duration::from_secs(30);
 const MAX_BREAKER_REST: Duration = Duration::from_secs(300);
 /// For a usage limit whose end nobody told; the usage poll that follows knows better.
 const GUESSED_LIMIT_REST: Duration = Duration::from_secs(300);
-/// For "too many requests" without a time.
-const GUESSED_THROTTLE_REST: Duration = Duration::from_secs(5);
 const MIN_REST: Duration = Duration::from_secs(1);
 /// Longer than a session, shorter than a change of plan should take to be noticed.
 const LACK_LASTS: Duration = Duration::from_secs(6 * 3_600);
