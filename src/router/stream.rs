@@ -35,6 +35,8 @@ pub(super) struct EventBody {
     /// Ready when streams must end because the router stops.
     ending: Pin<Box<dyn Future<Output = ()> + Send>>,
     silence: Silence,
+    /// Whether what the client is given next counts for its own timer.
+    is_heard: bool,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -76,6 +78,7 @@ impl EventBody {
             house,
             ending,
             silence,
+            is_heard: true,
             _slot: slot,
         }
     }
@@ -85,8 +88,9 @@ impl EventBody {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Severed>>> {
+        self.is_heard = true;
         let bytes = self.poll_answer(cx);
-        if bytes.is_ready() {
+        if bytes.is_ready() && self.is_heard {
             self.silence.broken();
         }
         bytes
@@ -122,9 +126,13 @@ impl EventBody {
                     if kind == EventKind::CodexRateLimits {
                         super::rate_limits::note(&frame.data, &mut self.attempt.usage);
                     }
+                    let is_heard = frame.has_data() || self.voice.hears_comments();
                     match self.voice.say(kind, frame, &mut out) {
                         Spoken::Nothing | Spoken::Written => {}
-                        Spoken::AsItCame(bytes) => return Poll::Ready(Some(Ok(bytes))),
+                        Spoken::AsItCame(bytes) => {
+                            self.is_heard = is_heard;
+                            return Poll::Ready(Some(Ok(bytes)));
+                        }
                         Spoken::Last {
                             bytes,
                             tokens,

@@ -89,6 +89,11 @@ impl Voice {
         }
     }
 
+    /// Whether a comment is a sign of life to this client.
+    pub(super) fn hears_comments(&self) -> bool {
+        !matches!(self, Self::Codex)
+    }
+
     /// Writes a sign of life for a client that hears nothing else.
     pub(super) fn ping(&mut self, out: &mut Vec<u8>) {
         match self {
