@@ -3,19 +3,17 @@
 //!
 //! Nothing is translated: the base64 of an embedding, the bytes of a sound and fields that nobody here knows stay untouched.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use memchr::memmem;
 use serde::Deserialize;
 
 use super::access;
 use super::body::{Held, RequestBody};
-use super::headers::Client;
+use super::headers::{Client, content_type_of};
 use super::reply::{self, Refusal};
 use super::report::{AttemptResult, Dialect, Record};
 use super::search::{self, ApiOnly, Asker};
@@ -23,6 +21,7 @@ use super::serve::{Answered, Relayed};
 use super::setback::Setback;
 use super::{House, arrival};
 use crate::pool::Access;
+use crate::translate::form::{is_form, place_of};
 use crate::translate::models::{checked_name, with_model};
 use crate::translate::responses::TokenUsage;
 
@@ -55,10 +54,10 @@ pub(super) async fn answer(
     body: RequestBody,
     record: &mut Record,
 ) -> Result<Answered, Refusal> {
-    let Some((path, what)) = place_of(dialect) else {
+    let Some((path, what)) = endpoint_of(dialect) else {
         return Err(Refusal::NoSuchRoute);
     };
-    let model = model_of(&body.bytes);
+    let model = model_of(content_type_of(head), &body.bytes);
     record.note(|done| done.model.clone_from(&model));
     let client = Client::plain(head);
     let mut headers = HeaderMap::new();
@@ -102,7 +101,7 @@ pub(super) async fn answer(
 }
 
 /// Where the API has it, and what a person calls it; nothing for what is translated.
-fn place_of(dialect: Dialect) -> Option<(&'static str, &'static str)> {
+fn endpoint_of(dialect: Dialect) -> Option<(&'static str, &'static str)> {
     match dialect {
         Dialect::Embeddings => Some(("embeddings", "embeddings")),
         Dialect::Images => Some(("images/generations", "images by this model")),
@@ -146,7 +145,10 @@ impl Parcel {
         };
         let headers = self.headers.clone();
         let body = match access {
-            Access::Endpoint(endpoint) => renamed(&self.body, endpoint.name_for(&self.model)),
+            Access::Endpoint(endpoint) => {
+                let content_type = content_type_of(&self.headers);
+                renamed(content_type, &self.body, endpoint.name_for(&self.model))
+            }
             Access::ApiKey { .. } | Access::ChatGpt { .. } => self.body.clone(),
         };
         let (upstream, model) = (&house.upstream, &self.model);
@@ -168,50 +170,45 @@ impl Parcel {
 }
 
 /// The model that a JSON body or a form names, for the record and the choice; empty when it names none.
-pub(super) fn model_of(body: &[u8]) -> String {
+pub(super) fn model_of(content_type: &str, body: &Bytes) -> String {
     #[derive(Deserialize)]
     struct Named {
         model: Option<String>,
     }
-    let named = match serde_json::from_slice::<Named>(body) {
-        Ok(named) => named.model,
-        Err(_no_json) => model_in_form(body),
+    let named = if is_form(content_type) {
+        model_in_form(content_type, body)
+    } else {
+        let named = serde_json::from_slice::<Named>(body).ok(); // no JSON: nothing is named
+        named.and_then(|named| named.model)
     };
     // What cannot be a name is nothing to remember.
     let name = named.map(checked_name).and_then(Result::ok);
     name.unwrap_or_default()
 }
 
-/// The value of the part `model`.
-fn model_in_form(form: &[u8]) -> Option<String> {
+/// The value of the field `model`.
+fn model_in_form(content_type: &str, form: &Bytes) -> Option<String> {
     const MAX_BYTES: usize = 128;
-    let value = form.get(place_in_form(form)?)?;
+    let value = form.get(place_of(content_type, form, "model")?)?;
     let text = std::str::from_utf8(value).ok()?; // no name of a model
     (text.len() <= MAX_BYTES).then(|| text.to_owned())
 }
 
-/// Where it stands (RFC 7578 section 4): after the blank line behind its name, up to the end of the line.
-fn place_in_form(form: &[u8]) -> Option<Range<usize>> {
-    let name = memmem::find(form, b"name=\"model\"")?;
-    let start = name + memmem::find(form.get(name..)?, b"\r\n\r\n")? + 4;
-    let end = start + memmem::find(form.get(start..)?, b"\r\n")?;
-    Some(start..end)
-}
-
 /// The same request for the model of this name; as it came where it says so already, or names none.
-fn renamed(body: &Bytes, name: &str) -> Bytes {
-    if name.is_empty() || model_of(body) == name {
+fn renamed(content_type: &str, body: &Bytes, name: &str) -> Bytes {
+    if name.is_empty() || model_of(content_type, body) == name {
         return body.clone();
     }
-    if let Ok(renamed) = with_model(body, name) {
-        return renamed;
+    if !is_form(content_type) {
+        return with_model(body, name).unwrap_or_else(|_no_object| body.clone());
     }
-    let in_form = place_in_form(body).and_then(|place| {
-        let mut form = Vec::with_capacity(body.len() + name.len());
-        form.extend_from_slice(body.get(..place.start)?);
-        form.extend_from_slice(name.as_bytes());
-        form.extend_from_slice(body.get(place.end..)?);
-        Some(Bytes::from(form))
+    let in_form = place_of(content_type, body, "model").and_then(|place| {
+        let parts = [
+            body.get(..place.start)?,
+            name.as_bytes(),
+            body.get(place.end..)?,
+        ];
+        Some(Bytes::from(parts.concat()))
     });
     in_form.unwrap_or_else(|| body.clone())
 }
@@ -245,9 +242,19 @@ fn tokens_of(document: &[u8]) -> Option<TokenUsage> {
 mod tests {
     use super::*;
 
+    fn type_of(body: &str) -> &'static str {
+        if body.starts_with("--") {
+            "multipart/form-data; boundary=x"
+        } else {
+            "application/json"
+        }
+    }
+
     #[test]
     fn the_model_is_found_in_a_body_and_in_a_form() {
+        let only_a_file = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"model\"\r\n\r\nRIFF\r\n--x--\r\n";
         let form = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\nRIFF\r\n--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--x--\r\n";
+        let unquoted = form.replace("name=\"model\"", "name=model");
         for (body, model) in [
             (
                 r#"{"input":"a","model":"text-embedding-3-small"}"#,
@@ -257,11 +264,14 @@ mod tests {
             (r#"{"model":7}"#, ""),
             (r#"{"model":"a\nb"}"#, ""),
             (form, "whisper-1"),
+            (&unquoted, "whisper-1"),
+            (only_a_file, ""),
             ("--x\r\nname=\"model\"\r\n\r\nunfinished", ""),
             ("name=\"model\"", ""),
             ("", ""),
         ] {
-            assert_eq!(model_of(body.as_bytes()), model, "{body}");
+            let bytes = Bytes::copy_from_slice(body.as_bytes());
+            assert_eq!(model_of(type_of(body), &bytes), model, "{body}");
         }
     }
 
@@ -270,7 +280,8 @@ mod tests {
         let form =
             "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--x--\r\n";
         let renamed = |body: &'static str| {
-            let renamed = renamed(&Bytes::from_static(body.as_bytes()), "mine");
+            let bytes = Bytes::from_static(body.as_bytes());
+            let renamed = renamed(type_of(body), &bytes, "mine");
             String::from_utf8(renamed.to_vec()).unwrap()
         };
         assert_eq!(
@@ -280,6 +291,8 @@ mod tests {
         assert_eq!(renamed(r#"{ "model" : "mine"}"#), r#"{ "model" : "mine"}"#);
         assert_eq!(renamed(form), form.replace("whisper-1", "mine"));
         assert_eq!(renamed("neither"), "neither");
+        let only_a_file = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"model\"\r\n\r\nname=\"model\"\r\n\r\nRIFF\r\n--x--\r\n";
+        assert_eq!(renamed(only_a_file), only_a_file);
     }
 
     #[test]

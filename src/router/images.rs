@@ -34,7 +34,7 @@ pub(super) async fn answer(
     body: RequestBody,
     record: &mut Record,
 ) -> Result<Answered, Refusal> {
-    if !is_hosted(&forward::model_of(&body.bytes)) || is_keys_turn(house) {
+    if !is_hosted(&forward::model_of(content_type_of(head), &body.bytes)) || is_keys_turn(house) {
         return forward::answer(house, dialect, head, body, record).await;
     }
     let RequestBody { bytes, mut held } = body;

@@ -4,6 +4,7 @@
 //! wait.
 
 use std::convert::Infallible;
+use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{FutureExt, future, stream};
@@ -39,6 +40,25 @@ pub fn read(content_type: &str, body: &Bytes) -> Result<Vec<Part>, RequestError>
     let boundary = multer::parse_boundary(content_type).map_err(unreadable)?;
     let read = parts(boundary, body.clone()).now_or_never();
     read.unwrap_or_else(|| Err(unreadable(multer::Error::IncompleteStream)))
+}
+
+/// Where the value of the field of this name stands in the body; nothing for a file, and when the form cannot be read.
+pub fn place_of(content_type: &str, body: &Bytes, name: &str) -> Option<Range<usize>> {
+    let boundary = multer::parse_boundary(content_type).ok()?; // no form
+    let mut at = memmem::find(body, format!("--{boundary}").as_bytes())?;
+    for part in read(content_type, body).ok()? {
+        // RFC 7578 section 4: a blank line ends the head of a part.
+        let start = at + memmem::find(body.get(at..)?, b"\r\n\r\n")? + 4;
+        at = start + part.bytes.len();
+        let is_here = *body.get(start..at)? == part.bytes;
+        if !is_here {
+            return None;
+        }
+        if part.name == name && !part.is_file {
+            return Some(start..at);
+        }
+    }
+    None
 }
 
 /// The form for this model: as it came when it names it, with one more part in front when it names none.
@@ -196,6 +216,27 @@ mod tests {
         assert_eq!(with_model(TYPE, &named, "gpt-image-1").unwrap(), named);
         let error = with_model(TYPE, &named, "other").unwrap_err();
         assert_eq!(error.param.as_deref(), Some("model"));
+    }
+
+    #[test]
+    fn a_field_is_found_by_its_name_and_never_in_a_file() {
+        let part = |head: &str, value: &str| {
+            format!("--x y\r\nContent-Disposition: form-data; {head}\r\n\r\n{value}\r\n")
+        };
+        let file = part(
+            "name=\"file\"; filename=\"model\"",
+            "a: name=\"model\"\r\n\r\nb",
+        );
+        let empty = part("name=\"prompt\"", "");
+        for head in ["name=\"model\"", "name=model"] {
+            let form = format!("{file}{empty}{}--x y--\r\n", part(head, "whisper-1"));
+            let place = place_of(TYPE, &body(form.as_bytes()), "model").unwrap();
+            assert_eq!(&form[place], "whisper-1", "{head}");
+        }
+        let form = body(format!("{file}--x y--\r\n").as_bytes());
+        assert_eq!(place_of(TYPE, &form, "model"), None);
+        assert_eq!(place_of(TYPE, &form, "file"), None);
+        assert_eq!(place_of(TYPE, &body(b"--x y"), "model"), None);
     }
 
     #[test]
