@@ -50,6 +50,7 @@ pub(super) async fn answer(
     let dropped = std::mem::take(&mut request.dropped);
     let mut all = ImageAnswer::new(&request, created);
     let mut headers = HeaderMap::new();
+    let mut made = 0;
     // One after the other: eight pictures at once would look like eight clients.
     for _ in 0..request.count {
         let client = Client::plain(head);
@@ -61,15 +62,19 @@ pub(super) async fn answer(
         } else {
             Wanted::Whole(ResponsesAnswer::new(HOST_MODEL, created))
         };
-        match translated::ask(house, ask, wanted, record).await? {
+        let asked = translated::ask(house, ask, wanted, record).await;
+        match asked.map_err(|refusal| refusal.after_pictures(made))? {
             Made::Events(streamed) => return Ok(Answered::Events(streamed)),
             Made::Whole(answer, of_reply) => {
                 headers = of_reply;
-                all.add(answer).map_err(Refusal::Failed)?;
+                let added = all.add(answer).map_err(Refusal::Failed);
+                // What was made has cost, whatever comes after it.
+                record.note(|done| done.tokens = all.usage());
+                added.map_err(|refusal| refusal.after_pictures(made))?;
+                made += 1;
             }
         }
     }
-    record.note(|done| done.tokens = all.usage());
     Ok(translated::document(all.finish(), headers))
 }
 

@@ -104,6 +104,9 @@ pub(super) enum Refusal {
     /// The same, when it was not the first try.
     #[error("the upstream failed again: {0}")]
     FailedAgain(Box<Failure>),
+    /// Pictures had been made before: who tries again pays for them again.
+    #[error("{0}")]
+    AfterPictures(Box<Self>),
     /// The request was sent and nothing came back; trying again could double what it costs.
     #[error("the upstream did not answer within {} s", .0.as_secs())]
     TimedOut(Duration),
@@ -182,6 +185,15 @@ impl Refusal {
         match self {
             Self::Failed(failure) if retries > 0 => Self::FailedAgain(failure),
             other => other,
+        }
+    }
+
+    /// The same when so many pictures of the answer had been made.
+    pub(super) fn after_pictures(self, made: u32) -> Self {
+        if made > 0 {
+            Self::AfterPictures(Box::new(self))
+        } else {
+            self
         }
     }
 
@@ -309,6 +321,10 @@ impl Refusal {
                     ..refuse(status, INVALID, "")
                 }
             }
+            Self::AfterPictures(refusal) => Told {
+                should_retry: Some(false),
+                ..refusal.told()
+            },
             Self::TimedOut(_) => Told {
                 should_retry: Some(false),
                 ..refuse(

@@ -164,6 +164,24 @@ async fn a_picture_fails_over_and_fails_honestly() {
 }
 
 #[tokio::test]
+async fn pictures_that_were_made_are_counted_and_not_made_again() {
+    for (second, status) in [
+        (Reply::text("no more today"), 502),
+        (Reply::cut_after(6), 502),
+        (Reply::usage_limit(Duration::from_secs(60)), 429),
+    ] {
+        let mut rig = Rig::over(["work"]).await;
+        rig.sim.reply_next("work", [Reply::canned(), second]);
+        let reply = generate(&rig, json!({"prompt": "x", "n": 3})).await;
+        assert_eq!(reply.status(), status);
+        assert_eq!(header(&reply, "x-should-retry").unwrap(), "false");
+        assert_eq!(rig.asked(), ["work", "work"]);
+        let (_, done) = rig.told().await;
+        assert!(!done.is_complete && done.tokens.is_some(), "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_picture_that_nobody_can_read_is_the_requests_own_fault() {
     for code in [
         "invalid_image_url",

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use super::cost::{add_up, image_gen_of, usage_of};
 use super::request::ImageRequest;
 use super::{no_image, settings_of};
-use crate::translate::AnswerCollector;
 use crate::translate::responses::{Failure, ResponsesAnswer, TokenUsage};
+use crate::translate::{AnswerCollector, MAX_ANSWER_BYTES};
 
 /// Collects the pictures of one request.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct ImageAnswer {
     /// Of the first picture: all are made alike.
     settings: Option<Map<String, Value>>,
     data: Vec<Value>,
+    /// How many bytes of pictures may still come.
+    room_bytes: usize,
     /// Of all models that took part.
     tokens: Option<TokenUsage>,
     /// As the client is told it.
@@ -34,6 +36,7 @@ impl ImageAnswer {
             wishes: request.wishes.clone(),
             settings: None,
             data: Vec::new(),
+            room_bytes: MAX_ANSWER_BYTES,
             tokens: None,
             told_usage: None,
         }
@@ -42,7 +45,8 @@ impl ImageAnswer {
     /// Adds what the next call of the tool made.
     ///
     /// # Errors
-    /// When its stream ended before it was complete, or there is no picture in it.
+    /// When its stream ended before it was complete, there is no picture in it, or all pictures are more than
+    /// [`MAX_ANSWER_BYTES`].
     pub fn add(&mut self, answer: ResponsesAnswer) -> Result<(), Box<Failure>> {
         let tokens = answer.usage();
         if let Some(tokens) = tokens {
@@ -65,6 +69,10 @@ impl ImageAnswer {
             let Some(base64) = image_of(item) else {
                 continue;
             };
+            self.room_bytes = self
+                .room_bytes
+                .checked_sub(base64.len())
+                .ok_or_else(|| Box::new(Failure::too_large(MAX_ANSWER_BYTES)))?;
             let settings = settings_of(item, &self.wishes);
             let mut image = Map::new();
             if self.wants_urls {
@@ -204,6 +212,16 @@ mod tests {
         all.add(answered(&json!([image("QUJD")]))).unwrap();
         let document: Value = serde_json::from_slice(&all.finish()).unwrap();
         assert_eq!(document["data"][0]["url"], "data:image/webp;base64,QUJD");
+    }
+
+    #[test]
+    fn all_pictures_together_have_a_limit() {
+        let mut all = ImageAnswer::new(&request(&json!({"n": 2})), 7);
+        all.room_bytes = 7;
+        all.add(answered(&json!([image("QUJD")]))).unwrap();
+        let failure = all.add(answered(&json!([image("REVG")]))).unwrap_err();
+        assert_eq!(*failure, Failure::too_large(MAX_ANSWER_BYTES));
+        assert_eq!(all.usage().map(|tokens| tokens.total), Some(10));
     }
 
     #[test]
