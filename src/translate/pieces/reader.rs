@@ -288,6 +288,10 @@ impl PieceReader {
         // A stop sequence ends a text; a call is no text, and half a call is of no use.
         let is_watched = piece.family == Family::Text && !self.calls.any();
         let Some(cutter) = self.stop.as_mut().filter(|_| is_watched) else {
+            if piece.family == Family::Text {
+                // A call has begun meanwhile, and what was held back comes before what follows it.
+                self.flush_held(sink);
+            }
             return sink.text(piece);
         };
         self.watched = Some(piece.place);

@@ -503,6 +503,20 @@ fn a_stop_sequence_ends_the_text_and_is_named() {
     assert_eq!(held.blocks(), [("text".to_owned(), "one E".to_owned())]);
     assert_eq!(held.stop_reason(), "end_turn");
 
+    let in_order = tell_with(
+        head.clone(),
+        &[
+            text(0, "one E"),
+            added(1, call_item(1, "", "")),
+            text(0, "ast"),
+            completed(),
+        ],
+    );
+    assert_eq!(
+        in_order.blocks(),
+        [("text".to_owned(), "one East".to_owned())]
+    );
+
     let mut last = completed();
     last["response"]["output"] = json!([{"id": "m", "type": "message", "content": [{"type": "output_text", "text": "a END b"}]}]);
     let late = tell_with(head, &[last]);
