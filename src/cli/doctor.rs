@@ -231,7 +231,10 @@ fn refused(all: &[KeptRefusal]) -> String {
         format!("{} (refused by {by}{of} on {day})", refusal.parameter)
     };
     let all: Vec<_> = all.iter().map(spoken).collect();
-    format!("left out of requests for a week: {}", all.join(", "))
+    format!(
+        "left out of requests for a week from that day: {}",
+        all.join(", ")
+    )
 }
 
 fn watcher(home: &Home) -> Result<String, String> {
@@ -287,7 +290,7 @@ mod tests {
         ];
         assert_eq!(
             refused(&all),
-            "left out of requests for a week: text.verbosity (refused by ChatGPT accounts on 2027-01-15), \
+            "left out of requests for a week from that day: text.verbosity (refused by ChatGPT accounts on 2027-01-15), \
              temperature (refused by API keys for gpt-5.5 on 2027-01-15)"
         );
     }
