@@ -6,6 +6,7 @@
 //! - [`profile`]: what a profile is: its name, identity, credentials or endpoint, health; `auth.json` as text
 //! - [`usage`]: usage windows classified by their length; pace and forecast
 //! - [`pool`]: the profiles that the router may draw from, and the choice among them
+//! - [`redact`]: blanks what looks like a secret
 //! - [`translate`]: wire types and conversions between the dialects of clients and upstreams; event-stream framing
 //!
 //! Floor 1, the language between the worker and its faces:
@@ -28,6 +29,7 @@
 pub mod desk;
 pub mod pool;
 pub mod profile;
+pub mod redact;
 pub mod router;
 pub mod simulator;
 pub mod store;

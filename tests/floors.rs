@@ -15,13 +15,14 @@ const ROOMS: &[Room] = &[
     Room { name: "usage", floor: 0, may: &[] },
     Room { name: "translate", floor: 0, may: &[] },
     Room { name: "price", floor: 0, may: &[] },
+    Room { name: "redact", floor: 0, may: &[] },
     Room { name: "client_key", floor: 0, may: &["usage"] },
     Room { name: "pool", floor: 0, may: &["profile", "usage"] },
     // Floor 1: the language between the worker and its faces.
     Room { name: "desk", floor: 1, may: &["profile", "usage", "translate", "price", "client_key", "pool"] },
     // Floor 2: hands.
     Room { name: "store", floor: 2, may: &["profile", "usage", "desk::settings", "desk::Settings"] },
-    Room { name: "ledger", floor: 2, may: &["client_key", "usage", "price", "profile"] },
+    Room { name: "ledger", floor: 2, may: &["client_key", "usage", "price", "profile", "redact", "desk::record"] },
     Room { name: "upstream", floor: 2, may: &["profile", "usage", "translate"] },
     Room { name: "login", floor: 2, may: &["profile", "upstream::oauth"] },
     Room { name: "system", floor: 2, may: &["desk"] },
@@ -31,14 +32,14 @@ const ROOMS: &[Room] = &[
         "profile", "usage", "pool", "translate", "upstream", "client_key", "desk::settings", "desk::Settings",
     ] },
     Room { name: "worker", floor: 3, may: &[
-        "profile", "usage", "translate", "price", "client_key", "pool", "desk",
+        "profile", "usage", "translate", "price", "client_key", "pool", "redact", "desk",
         "store", "ledger", "upstream", "login", "system", "router",
     ] },
     // Floor 4: faces. Of the pool they get only the plain words that stand in a snapshot. The CLI opens the other two.
     Room { name: "window", floor: 4, may: &["desk", "profile", "usage", "pool::Rest", "pool::Strategy", "worker::start"] },
     Room { name: "tray", floor: 4, may: &["desk", "profile", "usage", "pool::Rest", "pool::Strategy", "worker::start"] },
     Room { name: "cli", floor: 4, may: &[
-        "desk", "profile", "usage", "pool::Rest", "pool::Strategy",
+        "desk", "profile", "usage", "pool::Rest", "pool::Strategy", "price", "redact",
         "store", "ledger", "login", "simulator", "system", "worker", "window", "tray",
     ] },
     Room { name: "main", floor: 5, may: &["cli"] },
