@@ -1,28 +1,23 @@
 //! One client's request, ready to be sent to any kind of upstream.
 
-use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+mod prepared;
 
 use bytes::Bytes;
 use memchr::memmem;
 use serde_json::{Map, Value};
 
-use super::House;
+pub(super) use self::prepared::{Place, Prepared};
 use super::access::{Form, Wire};
 use super::body::Held;
 use super::headers::Client;
 use super::search::{ApiOnly, Asker};
 use super::websocket::Line;
+use crate::translate::UpstreamKind;
 use crate::translate::chat::ChatRequest;
-use crate::translate::chat_upstream::{ChatAsked, chat_from_responses};
-use crate::translate::dropped::{OwnNames, once_each};
+use crate::translate::dropped::OwnNames;
 use crate::translate::images::ImageRequest;
 use crate::translate::messages::MessagesRequest;
-use crate::translate::models::with_model;
-use crate::translate::responses::{
-    Create, ResponsesRequest, is_reasoning, not_an_object, with_compaction_trigger,
-};
-use crate::translate::{Parameter, RequestError, UpstreamKind, rules};
+use crate::translate::responses::{Create, ResponsesRequest, is_reasoning};
 
 pub(super) struct Ask {
     pub(super) model: String,
@@ -63,25 +58,6 @@ enum Shape {
     },
     /// A conversation to be compacted, in the same dialect.
     Compaction(Bytes),
-}
-
-/// A body as one kind of upstream takes it.
-#[derive(Clone)]
-pub(super) struct Prepared {
-    pub(super) place: Place,
-    pub(super) body: Bytes,
-    pub(super) dropped: Vec<String>,
-    /// What the answer of a chat is read by; none for an upstream that speaks Responses.
-    pub(super) asked: Option<Arc<ChatAsked>>,
-}
-
-/// Where a body goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Where turns are answered, in the dialect of the upstream.
-    Turn,
-    /// The endpoint that compacts a conversation and answers with one document.
-    Compact,
 }
 
 impl Ask {
@@ -244,39 +220,6 @@ impl Ask {
         }
     }
 
-    /// The request as a message on a socket to the ChatGPT backend. `leans`: the other end knows the response that the client
-    /// leans on.
-    ///
-    /// # Errors
-    /// When the request cannot be made fit for the backend.
-    pub(super) fn message(&self, leans: bool) -> Result<Option<Prepared>, RequestError> {
-        let Shape::Message { create, before } = &self.shape else {
-            return Ok(None);
-        };
-        let before = before.as_deref().filter(|_| !leans).unwrap_or_default();
-        if self.client.is_codex {
-            let body = if leans {
-                create.text().clone()
-            } else {
-                create.message(before)
-            };
-            let dropped = self.dropped.clone();
-            return Ok(Some(Prepared {
-                place: Place::Turn,
-                body,
-                dropped,
-                asked: None,
-            }));
-        }
-        let (body, adapted) = rules::adapt_bytes(UpstreamKind::ChatGpt, &create.body(before))?;
-        Ok(Some(Prepared {
-            place: Place::Turn,
-            body: create.message_of_body(&body, leans),
-            dropped: self.dropped.iter().cloned().chain(adapted).collect(),
-            asked: None,
-        }))
-    }
-
     /// Whether reasoning stands in what was put together here, so that it could be left out.
     pub(super) fn recalls_reasoning(&self) -> bool {
         matches!(&self.shape, Shape::Message { before, .. } if before.iter().flatten().any(|item| is_reasoning(item)))
@@ -352,18 +295,6 @@ impl Ask {
         true
     }
 
-    /// Takes a parameter out of what was prepared last. Whether it was in there, and may be taken out.
-    pub(super) fn strip(&mut self, parameter: &Parameter) -> bool {
-        let Some((form, mut prepared)) = self.prepared.take() else {
-            return false;
-        };
-        let is_out = prepared.place == Place::Turn
-            && !self.is_untouchable(&form)
-            && prepared.strip(parameter, &self.own_names);
-        self.prepared = Some((form, prepared));
-        is_out
-    }
-
     /// Whether it may be sent again without a refused parameter. Services whose rules are known may refuse one; an endpoint
     /// names what it does not know one by one.
     pub(super) fn may_go_again_stripped(&mut self, kind: UpstreamKind) -> bool {
@@ -405,122 +336,6 @@ impl Ask {
     pub(super) fn takes_events_as_they_are(&self) -> bool {
         self.is_responses() && self.is_stream
     }
-
-    /// The body in this form; made once.
-    ///
-    /// # Errors
-    /// When the request cannot be made fit for it.
-    pub(super) fn prepare(&mut self, form: &Form, house: &House) -> Result<Prepared, RequestError> {
-        if let Some((_, prepared)) = self.prepared.as_ref().filter(|(made, _)| made == form) {
-            return Ok(prepared.clone());
-        }
-        let mut prepared = match form.wire {
-            Wire::Responses => self.in_responses(form, house)?,
-            Wire::Chat => self.in_chat(form)?,
-        };
-        // The endpoint that compacts knows other parameters, and its body goes as it came.
-        if prepared.place == Place::Turn && !self.is_untouchable(form) {
-            for parameter in house.refused.of(form.kind, &self.model, SystemTime::now()) {
-                prepared.strip(&parameter, &self.own_names);
-            }
-        }
-        self.prepared = Some((form.clone(), prepared.clone()));
-        Ok(prepared)
-    }
-
-    fn in_responses(&self, form: &Form, house: &House) -> Result<Prepared, RequestError> {
-        let mut place = Place::Turn;
-        let (body, adapted) = match &self.shape {
-            // Codex speaks to its own backend: not one byte is ours to change, but for a name that only we know.
-            Shape::Own(body) if self.client.is_codex => (body.clone(), Vec::new()),
-            Shape::Own(body) => rules::adapt_bytes(form.kind, body)?,
-            Shape::Message { create, before } => {
-                let body = whole_body(create, before.as_deref());
-                if self.client.is_codex {
-                    (body, Vec::new())
-                } else {
-                    rules::adapt_bytes(form.kind, &body)?
-                }
-            }
-            Shape::Compaction(body) if !house.lacking_compact.has(form.kind, Instant::now()) => {
-                place = Place::Compact;
-                (body.clone(), Vec::new())
-            }
-            // No longer the client's own request, whoever the client is.
-            Shape::Compaction(body) => {
-                rules::adapt_bytes(form.kind, &with_compaction_trigger(body)?)?
-            }
-            Shape::Translated(map) => {
-                let mut map = map.clone();
-                let dropped = rules::adapt(form.kind, &mut map);
-                (Bytes::from(Value::Object(map).to_string()), dropped)
-            }
-        };
-        let body = if form.name == self.model {
-            body
-        } else {
-            with_model(&body, &form.name)?
-        };
-        Ok(Prepared {
-            place,
-            body,
-            dropped: self.told(self.dropped.iter().cloned(), &adapted),
-            asked: None,
-        })
-    }
-
-    fn in_chat(&self, form: &Form) -> Result<Prepared, RequestError> {
-        let map = match &self.shape {
-            Shape::Own(body) => {
-                serde_json::from_slice(body).map_err(|error| not_an_object(&error))?
-            }
-            Shape::Compaction(body) => serde_json::from_slice(&with_compaction_trigger(body)?)
-                .map_err(|error| not_an_object(&error))?,
-            Shape::Message { create, before } => {
-                serde_json::from_slice(&whole_body(create, before.as_deref()))
-                    .map_err(|error| not_an_object(&error))?
-            }
-            Shape::Translated(map) => map.clone(),
-        };
-        let chat = chat_from_responses(form.kind, &form.name, map, &self.chat_only)?;
-        // What no Responses body had a place for may have one here.
-        let is_lost = |field: &&String| !self.chat_only.contains_key(*field);
-        let dropped = self.dropped.iter().filter(is_lost).cloned();
-        Ok(Prepared {
-            place: Place::Turn,
-            body: Bytes::from(Value::Object(chat.body).to_string()),
-            dropped: self.told(dropped, &chat.dropped),
-            asked: Some(chat.asked),
-        })
-    }
-
-    /// What is lost, by the client's own words.
-    fn told(&self, own: impl Iterator<Item = String>, in_body: &[String]) -> Vec<String> {
-        let in_body = in_body
-            .iter()
-            .map(|name| self.own_names.of(name).to_owned());
-        once_each(own.chain(in_body).collect())
-    }
-}
-
-impl Prepared {
-    fn strip(&mut self, parameter: &Parameter, own_names: &OwnNames) -> bool {
-        let Some(left) = parameter.removed_from(&self.body) else {
-            return false;
-        };
-        self.body = left.into();
-        let name = parameter.told();
-        let name = own_names.of(&name);
-        if !self.dropped.iter().any(|dropped| dropped == name) {
-            self.dropped.push(name.to_owned());
-        }
-        true
-    }
-}
-
-/// The message as the body of a POST with all that was before it. One whose past is not known never goes that way.
-fn whole_body(create: &Create, before: Option<&[Bytes]>) -> Bytes {
-    create.body(before.unwrap_or_default())
 }
 
 fn wants_much_reasoning(body: &Map<String, Value>) -> bool {

@@ -51,6 +51,7 @@ mod messages;
 mod models;
 mod offers;
 mod rate_limits;
+mod refusal;
 mod refused;
 mod relay;
 mod reply;
