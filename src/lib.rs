@@ -5,6 +5,7 @@
 //! Floor 0, values (no I/O, no async, no clock of their own):
 //! - [`profile`]: what a profile is: its name, identity, credentials or endpoint, health; `auth.json` as text
 //! - [`usage`]: usage windows classified by their length; pace and forecast
+//! - [`pattern`]: a name in which `*` stands for any letters
 //! - [`pool`]: the profiles that the router may draw from, and the choice among them
 //! - [`redact`]: blanks what looks like a secret
 //! - [`translate`]: wire types and conversions between the dialects of clients and upstreams; event-stream framing
@@ -27,6 +28,7 @@
 //! - `window`, `tray` (feature `gui`) and [`cli`]
 
 pub mod desk;
+pub mod pattern;
 pub mod pool;
 pub mod profile;
 pub mod redact;

@@ -216,7 +216,7 @@ impl Settings {
         source.take(&ROUTER_ON, &mut settings.router_on, parse_switch);
         source.take(&STRATEGY, &mut settings.strategy, |text| {
             text.parse()
-                .map_err(|err: crate::pool::choose::UnknownStrategy| err.to_string())
+                .map_err(|err: crate::pool::UnknownStrategy| err.to_string())
         });
         source.take(&WEBSOCKET, &mut settings.websocket, parse_switch);
         source.take(&MODELS, &mut settings.models, ModelMap::parse);

@@ -1,49 +1,14 @@
 //! Which member serves a request, in which order the others follow, and why the rest is left out.
 
-use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Access, Lack, Member, Pool, RestCause, Trouble};
+use super::rank::{costs_money, ranked};
+use super::terms::ReservedWindow;
+use super::{Access, Draw, Lack, Member, Pool, RestCause, Score, Strategy, Trouble};
+use crate::pattern::Pattern;
 use crate::profile::ProfileName;
-
-/// How the router picks. A new one is an arm in `rank`, one in `reason` and, where it narrows the field, one in `excluded`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Strategy {
-    /// Only the profile that the Codex CLI uses.
-    Active,
-    /// The profile with the most percent left.
-    #[default]
-    LeastUsed,
-}
-
-impl Strategy {
-    pub const ALL: [Self; 2] = [Self::Active, Self::LeastUsed];
-
-    /// As it stands in settings.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::LeastUsed => "least_used",
-        }
-    }
-}
-
-impl std::str::FromStr for Strategy {
-    type Err = UnknownStrategy;
-
-    fn from_str(text: &str) -> Result<Self, UnknownStrategy> {
-        Self::ALL
-            .into_iter()
-            .find(|strategy| strategy.as_str() == text)
-            .ok_or_else(|| UnknownStrategy(text.to_owned()))
-    }
-}
-
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown strategy {0:?}: use \"least_used\" or \"active\"")]
-pub struct UnknownStrategy(String);
 
 /// What a request needs of whoever serves it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,11 +17,18 @@ pub struct Need<'a> {
     pub model: &'a str,
     /// Whether only the API will do, which ChatGPT accounts do not open.
     pub is_api_only: bool,
+    /// Instead of the pool's own.
+    pub strategy: Option<Strategy>,
+    /// The names or groups of the profiles that may serve it; none: all may.
+    pub allowed: Option<&'a [Pattern]>,
+    pub draw: Draw,
 }
 
 /// The order to try, and everybody who is not in it.
 #[derive(Debug, Default)]
 pub struct Choice {
+    /// The one that was used.
+    pub strategy: Strategy,
     pub candidates: Vec<Candidate>,
     pub left_out: Vec<LeftOut>,
 }
@@ -65,14 +37,23 @@ pub struct Choice {
 pub struct Candidate {
     pub member: Arc<Member>,
     pub reason: Reason,
+    /// What the strategy counted, whatever has moved the member since.
+    pub score: Score,
 }
 
 /// Why this member comes at this place; worded for the request log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     InUse,
+    InOrder,
+    RoundRobin,
     MostLeft,
-    /// It answered before on the same socket.
+    ResetsSoonest,
+    Priority,
+    Fastest,
+    /// It served this conversation before, and the strategy is to stay.
+    Sticky,
+    /// It served this conversation before.
     Kept,
 }
 
@@ -80,7 +61,13 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::InUse => "in use",
+            Self::InOrder => "in order",
+            Self::RoundRobin => "round robin",
             Self::MostLeft => "most left",
+            Self::ResetsSoonest => "resets soonest",
+            Self::Priority => "priority",
+            Self::Fastest => "fastest",
+            Self::Sticky => "sticky",
             Self::Kept => "same session",
         })
     }
@@ -110,12 +97,29 @@ pub enum WhyNot {
     NoKey,
     /// It was refused this model a while ago, or the user has said what it has and this is not among it.
     LacksModel,
+    /// The user means it for other models.
+    OtherModels,
+    /// Whoever asks may not use it.
+    NotAllowed,
+    /// Of this window only the reserve is left.
+    Reserve(ReservedWindow),
 }
 
 impl WhyNot {
     /// Whether waiting helps. The others need the user.
     pub fn ends_by_itself(self) -> bool {
-        matches!(self, Self::Empty | Self::Throttled | Self::Failing)
+        match self {
+            Self::Empty | Self::Throttled | Self::Failing | Self::Reserve(_) => true,
+            Self::Disabled
+            | Self::SignInAgain
+            | Self::Unreadable
+            | Self::NotRoutable
+            | Self::NotInUse
+            | Self::NoKey
+            | Self::LacksModel
+            | Self::OtherModels
+            | Self::NotAllowed => false,
+        }
     }
 }
 
@@ -132,6 +136,9 @@ impl fmt::Display for WhyNot {
             Self::NotInUse => "not in use",
             Self::NoKey => "has no API key",
             Self::LacksModel => "does not have this model",
+            Self::OtherModels => "is for other models",
+            Self::NotAllowed => "not allowed for this key",
+            Self::Reserve(window) => return write!(f, "reserve {window}"),
         })
     }
 }
@@ -146,7 +153,7 @@ pub fn choose(pool: &Pool, now: SystemTime) -> Choice {
 /// A member that lacks the model is passed over only as long as another may have it: when nobody is left, asking again costs
 /// nothing, and the answer is the upstream's own.
 pub fn choose_for(pool: &Pool, need: Need<'_>, now: SystemTime) -> Choice {
-    let choice = sorted(pool, need, now);
+    let choice = sorted(pool, need, Memory::Counts, now);
     let is_without_hope =
         choice.candidates.is_empty() && !choice.left_out.iter().any(|out| out.why.ends_by_itself());
     if is_without_hope
@@ -155,41 +162,46 @@ pub fn choose_for(pool: &Pool, need: Need<'_>, now: SystemTime) -> Choice {
             .iter()
             .any(|out| out.why == WhyNot::LacksModel)
     {
-        return sorted(pool, Need { model: "", ..need }, now);
+        return sorted(pool, need, Memory::Ignored, now);
     }
     choice
 }
 
-fn sorted(pool: &Pool, need: Need<'_>, now: SystemTime) -> Choice {
-    let mut choice = Choice::default();
+/// Whether it counts who was seen to lack the model.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    Counts,
+    Ignored,
+}
+
+fn sorted(pool: &Pool, need: Need<'_>, memory: Memory, now: SystemTime) -> Choice {
+    let strategy = need.strategy.unwrap_or(pool.strategy);
+    let mut usable = Vec::new();
+    let mut left_out = Vec::new();
     for member in &pool.members {
-        match excluded(pool, member, need, now) {
-            Some((why, until)) => choice.left_out.push(LeftOut {
+        match excluded(pool, member, strategy, need, memory, now) {
+            Some((why, until)) => left_out.push(LeftOut {
                 name: member.name.clone(),
                 why,
                 until,
             }),
-            None => choice.candidates.push(Candidate {
-                member: member.clone(),
-                reason: reason(pool.strategy),
-            }),
+            None => usable.push(member.clone()),
         }
     }
-    choice
-        .left_out
-        .extend(pool.unusable.iter().map(|unusable| LeftOut {
-            name: unusable.name.clone(),
-            why: match unusable.trouble {
-                Trouble::SignInAgain => WhyNot::SignInAgain,
-                Trouble::Unreadable => WhyNot::Unreadable,
-                Trouble::NotRoutable => WhyNot::NotRoutable,
-            },
-            until: None,
-        }));
-    choice
-        .candidates
-        .sort_by(|a, b| rank(pool, &a.member, &b.member, now));
-    choice
+    left_out.extend(pool.unusable.iter().map(|unusable| LeftOut {
+        name: unusable.name.clone(),
+        why: match unusable.trouble {
+            Trouble::SignInAgain => WhyNot::SignInAgain,
+            Trouble::Unreadable => WhyNot::Unreadable,
+            Trouble::NotRoutable => WhyNot::NotRoutable,
+        },
+        until: None,
+    }));
+    Choice {
+        strategy,
+        candidates: ranked(strategy, usable, need.draw, now),
+        left_out,
+    }
 }
 
 impl Choice {
@@ -209,7 +221,10 @@ impl Choice {
             self.candidates.insert(place, kept);
             return;
         }
-        kept.reason = Reason::Kept;
+        kept.reason = match self.strategy {
+            Strategy::Sticky => Reason::Sticky,
+            _ => Reason::Kept,
+        };
         self.candidates.insert(0, kept);
     }
 
@@ -226,26 +241,30 @@ impl Choice {
 fn excluded(
     pool: &Pool,
     member: &Member,
+    strategy: Strategy,
     need: Need<'_>,
+    memory: Memory,
     now: SystemTime,
 ) -> Option<(WhyNot, Option<SystemTime>)> {
-    if pool.strategy == Strategy::Active && pool.active.as_ref() != Some(&member.name) {
+    if strategy == Strategy::Active && pool.active.as_ref() != Some(&member.name) {
         return Some((WhyNot::NotInUse, None));
     }
-    if !member.is_enabled {
+    if !member.terms.is_enabled {
         return Some((WhyNot::Disabled, None));
+    }
+    if need
+        .allowed
+        .is_some_and(|allowed| !is_allowed(member, allowed))
+    {
+        return Some((WhyNot::NotAllowed, None));
     }
     if need.is_api_only && !costs_money(member) {
         return Some((WhyNot::NoKey, None));
     }
-    if let Access::Endpoint(endpoint) = &member.access
-        && !need.model.is_empty()
-        && !endpoint.may_have(need.model)
-    {
-        return Some((WhyNot::LacksModel, None));
+    if !member.terms.takes_model(need.model) {
+        return Some((WhyNot::OtherModels, None));
     }
-    let is_lacked = |lack: &Lack| lack.until > now && lack.model == need.model;
-    if member.lacks.iter().any(is_lacked) {
+    if memory == Memory::Counts && lacks(member, need.model, now) {
         return Some((WhyNot::LacksModel, None));
     }
     if let Some(rest) = member.rest.as_ref().filter(|rest| rest.until > now) {
@@ -256,322 +275,31 @@ fn excluded(
         };
         return Some((why, Some(rest.until)));
     }
-    let until = member.usage.as_ref()?.blocked_until(now)?;
-    Some((WhyNot::Empty, until))
-}
-
-fn reason(strategy: Strategy) -> Reason {
-    match strategy {
-        Strategy::Active => Reason::InUse,
-        Strategy::LeastUsed => Reason::MostLeft,
+    let usage = member.usage.as_ref()?;
+    if let Some(until) = usage.blocked_until(now) {
+        return Some((WhyNot::Empty, until));
     }
+    let (window, until) = member.terms.reserve.reached(usage, now)?;
+    Some((WhyNot::Reserve(window), until))
 }
 
-/// Who comes first. API keys and endpoints cost money where a ChatGPT allowance would only expire, so they come last; among
-/// equals the one with fewer requests under way, then the name, so that the order is stable.
-fn rank(pool: &Pool, a: &Member, b: &Member, now: SystemTime) -> Ordering {
-    let by_use = match pool.strategy {
-        Strategy::Active => Ordering::Equal,
-        Strategy::LeastUsed => costs_money(a)
-            .cmp(&costs_money(b))
-            .then_with(|| used_steps(a, now).cmp(&used_steps(b, now))),
+/// Whether it was refused this model, or the user's list of what it has does not name it.
+fn lacks(member: &Member, model: &str, now: SystemTime) -> bool {
+    let is_lacked = |lack: &Lack| lack.until > now && lack.model == model;
+    let is_listed = match &member.access {
+        Access::Endpoint(endpoint) => model.is_empty() || endpoint.may_have(model),
+        Access::ChatGpt { .. } | Access::ApiKey { .. } => true,
     };
-    by_use
-        .then_with(|| a.in_flight.count().cmp(&b.in_flight.count()))
-        .then_with(|| a.name.cmp(&b.name))
+    !is_listed || member.lacks.iter().any(is_lacked)
 }
 
-/// These are also the ones that open the whole API.
-fn costs_money(member: &Member) -> bool {
-    match member.access {
-        Access::ApiKey { .. } | Access::Endpoint(_) => true,
-        Access::ChatGpt { .. } => false,
-    }
-}
-
-/// Percent used of the binding window in whole points; what is not known yet counts as half used.
-fn used_steps(member: &Member, now: SystemTime) -> u8 {
-    let left = member
-        .usage
-        .as_ref()
-        .and_then(|usage| usage.binding(now))
-        .map_or(50.0, |window| window.left_percent(now));
-    // Between 0 and 100 by construction of a window.
-    (100.0 - left).round() as u8
+/// A key names profiles, or groups of them.
+fn is_allowed(member: &Member, allowed: &[Pattern]) -> bool {
+    let group = member.terms.group.as_deref();
+    allowed
+        .iter()
+        .any(|it| it.fits(member.name.as_str()) || group.is_some_and(|group| it.fits(group)))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::pool::{InFlight, Lease, Rest, Unusable};
-    use crate::profile::Secret;
-    use crate::usage::{Usage, Window};
-
-    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
-
-    fn name(text: &str) -> ProfileName {
-        ProfileName::parse(text).unwrap()
-    }
-
-    fn in_secs(secs: u64) -> SystemTime {
-        NOW + Duration::from_secs(secs)
-    }
-
-    fn member(text: &str, used_percent: Option<f64>) -> Member {
-        Member {
-            name: name(text),
-            access: Access::ChatGpt {
-                access_token: Secret::new("fake"),
-                account_id: None,
-                is_fedramp: false,
-                expires_at: None,
-            },
-            is_enabled: true,
-            usage: used_percent.map(|used_percent| {
-                Arc::new(Usage {
-                    plan: None,
-                    windows: vec![Window {
-                        length: Duration::from_secs(18_000),
-                        used_percent,
-                        resets_at: Some(in_secs(900)),
-                    }],
-                    extra: vec![],
-                    is_limit_reached: false,
-                    credits: None,
-                    reset_credits: None,
-                    fetched_at: NOW,
-                })
-            }),
-            rest: None,
-            lacks: vec![],
-            in_flight: InFlight::default(),
-        }
-    }
-
-    fn pool(strategy: Strategy, members: Vec<Member>) -> Pool {
-        Pool {
-            members: members.into_iter().map(Arc::new).collect(),
-            unusable: Vec::new(),
-            active: Some(name("work")),
-            strategy,
-        }
-    }
-
-    fn order(pool: &Pool, now: SystemTime) -> Vec<String> {
-        choose(pool, now)
-            .candidates
-            .iter()
-            .map(|c| c.member.name.to_string())
-            .collect()
-    }
-
-    #[test]
-    fn least_used_puts_the_most_left_first_and_keys_last() {
-        let mut key = member("key", None);
-        key.access = Access::ApiKey {
-            key: Secret::new("sk-fake"),
-        };
-        let pool = pool(
-            Strategy::LeastUsed,
-            vec![
-                key,
-                member("work", Some(80.0)),
-                member("new", None),
-                member("spare", Some(6.0)),
-            ],
-        );
-        assert_eq!(order(&pool, NOW), ["spare", "new", "work", "key"]);
-    }
-
-    #[test]
-    fn among_equals_the_less_busy_one_comes_first() {
-        let pool = pool(
-            Strategy::LeastUsed,
-            vec![member("a", Some(5.0)), member("b", Some(5.2))],
-        );
-        let lease = Lease::take(pool.members[0].clone());
-        assert_eq!(order(&pool, NOW), ["b", "a"]);
-        drop(lease);
-        assert_eq!(order(&pool, NOW), ["a", "b"]);
-    }
-
-    #[test]
-    fn active_uses_only_the_profile_in_use() {
-        let pool = pool(
-            Strategy::Active,
-            vec![member("work", Some(80.0)), member("spare", Some(6.0))],
-        );
-        let choice = choose(&pool, NOW);
-        assert_eq!(order(&pool, NOW), ["work"]);
-        assert_eq!(
-            choice.left_out,
-            [LeftOut {
-                name: name("spare"),
-                why: WhyNot::NotInUse,
-                until: None
-            }]
-        );
-        assert_eq!(choice.earliest_return(), None);
-    }
-
-    #[test]
-    fn whoever_is_left_out_carries_its_reason_and_the_earliest_return_is_known() {
-        let mut resting = member("resting", Some(1.0));
-        resting.rest = Some(Rest {
-            until: in_secs(60),
-            cause: RestCause::Throttled,
-        });
-        let mut off = member("off", Some(1.0));
-        off.is_enabled = false;
-        let mut pool = pool(
-            Strategy::LeastUsed,
-            vec![resting, off, member("empty", Some(100.0))],
-        );
-        pool.unusable = vec![Unusable {
-            name: name("dead"),
-            trouble: Trouble::SignInAgain,
-        }];
-        let choice = choose(&pool, NOW);
-        let reasons: Vec<_> = choice
-            .left_out
-            .iter()
-            .map(|out| (out.why, out.until))
-            .collect();
-        assert_eq!(
-            reasons,
-            [
-                (WhyNot::Throttled, Some(in_secs(60))),
-                (WhyNot::Disabled, None),
-                (WhyNot::Empty, Some(in_secs(900))),
-                (WhyNot::SignInAgain, None),
-            ]
-        );
-        assert_eq!(choice.earliest_return(), Some(in_secs(60)));
-    }
-
-    #[test]
-    fn a_member_is_back_the_moment_its_window_resets_or_its_rest_ends() {
-        let mut resting = member("resting", Some(1.0));
-        resting.rest = Some(Rest {
-            until: in_secs(60),
-            cause: RestCause::Failing,
-        });
-        let pool = pool(
-            Strategy::LeastUsed,
-            vec![resting, member("empty", Some(100.0))],
-        );
-        assert_eq!(order(&pool, in_secs(60)), ["resting"]);
-        assert_eq!(order(&pool, in_secs(900)), ["empty", "resting"]);
-    }
-
-    fn with_key(mut member: Member) -> Member {
-        member.access = Access::ApiKey {
-            key: Secret::new("sk-fake"),
-        };
-        member
-    }
-
-    #[test]
-    fn what_only_the_api_offers_goes_to_keys_alone() {
-        let pool = pool(
-            Strategy::LeastUsed,
-            vec![member("work", None), with_key(member("key", None))],
-        );
-        let need = Need {
-            is_api_only: true,
-            ..Need::default()
-        };
-        let choice = choose_for(&pool, need, NOW);
-        let names: Vec<_> = choice
-            .candidates
-            .iter()
-            .map(|c| c.member.name.as_str())
-            .collect();
-        assert_eq!(names, ["key"]);
-        assert_eq!(choice.left_out[0].why, WhyNot::NoKey);
-    }
-
-    #[test]
-    fn a_member_that_was_refused_a_model_is_passed_over_for_it_until_that_is_old() {
-        let mut work = member("work", Some(1.0));
-        work.lacks = vec![Lack {
-            model: "gpt-x".into(),
-            until: in_secs(60),
-        }];
-        let pool = pool(Strategy::LeastUsed, vec![work, member("home", Some(90.0))]);
-        let first = |model: &str, now| {
-            let need = Need {
-                model,
-                ..Need::default()
-            };
-            let choice = choose_for(&pool, need, now);
-            choice.candidates[0].member.name.to_string()
-        };
-        assert_eq!(first("gpt-x", NOW), "home");
-        assert_eq!(first("gpt-y", NOW), "work");
-        assert_eq!(first("gpt-x", in_secs(60)), "work");
-    }
-
-    #[test]
-    fn when_nobody_else_can_have_the_model_the_memory_counts_for_nothing() {
-        let lacking = |text: &str| {
-            let mut member = member(text, None);
-            member.lacks = vec![Lack {
-                model: "gpt-x".into(),
-                until: in_secs(60),
-            }];
-            member
-        };
-        let need = Need {
-            model: "gpt-x",
-            ..Need::default()
-        };
-        let mut off = member("off", None);
-        off.is_enabled = false;
-        let alone = pool(Strategy::LeastUsed, vec![lacking("work"), off]);
-        assert_eq!(choose_for(&alone, need, NOW).candidates.len(), 1);
-        let one_waits = pool(
-            Strategy::LeastUsed,
-            vec![lacking("work"), member("empty", Some(100.0))],
-        );
-        let choice = choose_for(&one_waits, need, NOW);
-        assert!(choice.candidates.is_empty());
-        assert_eq!(choice.earliest_return(), Some(in_secs(900)));
-    }
-
-    #[test]
-    fn a_strategy_is_read_by_its_setting_name() {
-        assert_eq!("active".parse(), Ok(Strategy::Active));
-        assert!(
-            "most"
-                .parse::<Strategy>()
-                .unwrap_err()
-                .to_string()
-                .contains("least_used")
-        );
-    }
-
-    #[test]
-    fn the_one_that_answered_before_comes_first_unless_it_alone_costs_money() {
-        let mut key = member("key", None);
-        key.access = Access::ApiKey {
-            key: Secret::new("fake"),
-        };
-        let members = vec![member("work", Some(5.0)), member("home", Some(50.0)), key];
-        let pool = pool(Strategy::LeastUsed, members);
-        let keeping_to = |kept: &str| {
-            let mut choice = choose(&pool, NOW);
-            choice.keep_to(&name(kept));
-            let first = &choice.candidates[0];
-            assert_eq!(choice.candidates.len(), 3);
-            (first.member.name.to_string(), first.reason)
-        };
-        let most_left = ("work".to_owned(), Reason::MostLeft);
-        assert_eq!(keeping_to("home"), ("home".to_owned(), Reason::Kept));
-        assert_eq!(keeping_to("work"), most_left);
-        assert_eq!(keeping_to("key"), most_left);
-        assert_eq!(keeping_to("gone"), most_left);
-    }
-}
+mod tests;

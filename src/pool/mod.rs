@@ -1,7 +1,7 @@
 //! The profiles that the router may draw from, and the choice among them.
 //!
 //! Values only: `worker` makes a new [`Pool`] whenever the truth changes, `router` reads it. Choosing is a pure function of the
-//! pool, what was already tried, and the time. A member that is left out always carries its reason.
+//! pool, what is needed, what was drawn, and the time. A member that is left out always carries its reason.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +11,16 @@ use crate::profile::{Endpoint, ProfileName, Secret};
 use crate::usage::Usage;
 
 pub mod choose;
+pub mod rank;
+pub mod speed;
+pub mod strategy;
+pub mod terms;
 
-pub use choose::{Candidate, Choice, LeftOut, Need, Reason, Strategy, WhyNot, choose, choose_for};
+pub use choose::{Candidate, Choice, LeftOut, Need, Reason, WhyNot, choose, choose_for};
+pub use rank::{Draw, Score};
+pub use speed::Speed;
+pub use strategy::{Strategy, UnknownStrategy};
+pub use terms::{Terms, Tier};
 
 /// Everything the router needs to know to pick a profile and speak for it. Holds secrets; never reaches a face.
 #[derive(Clone, Debug, Default)]
@@ -29,14 +37,30 @@ pub struct Pool {
 pub struct Member {
     pub name: ProfileName,
     pub access: Access,
-    /// Not drawn from by the user's wish.
-    pub is_enabled: bool,
+    pub terms: Arc<Terms>,
     pub usage: Option<Arc<Usage>>,
     /// Set aside for a while after a refusal.
     pub rest: Option<Rest>,
     /// Models that it was refused.
     pub lacks: Vec<Lack>,
     pub in_flight: InFlight,
+    pub speed: Speed,
+}
+
+impl Member {
+    /// One of which nothing else is known yet.
+    pub fn new(name: ProfileName, access: Access) -> Self {
+        Self {
+            name,
+            access,
+            terms: Arc::default(),
+            usage: None,
+            rest: None,
+            lacks: Vec::new(),
+            in_flight: InFlight::default(),
+            speed: Speed::default(),
+        }
+    }
 }
 
 /// What speaks for the profile upstream.

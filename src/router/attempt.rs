@@ -1,7 +1,7 @@
 //! One try with one profile: send, look at the beginning, and once more where the profile itself can mend what was refused.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -45,6 +45,8 @@ pub(super) struct Attempt {
     pub(super) house: Arc<House>,
     lease: Lease,
     pub(super) usage: Option<Usage>,
+    /// Since when its first token is waited for; none once it is there.
+    waiting: Option<Instant>,
     is_told: bool,
 }
 
@@ -54,6 +56,7 @@ impl Attempt {
             house,
             lease,
             usage: None,
+            waiting: Some(Instant::now()),
             is_told: false,
         }
     }
@@ -73,6 +76,15 @@ impl Attempt {
             result,
             usage: self.usage.take(),
         }));
+    }
+
+    /// A piece of a streamed answer is here; the first one tells how fast the profile is.
+    pub(super) fn note_token(&mut self, record: &mut Record) {
+        if let Some(since) = self.waiting.take() {
+            record.note_first_token();
+            let speed = &self.lease.member().speed;
+            speed.note(since.elapsed(), SystemTime::now());
+        }
     }
 
     /// Nothing was sent, so there is nothing to tell.
@@ -177,9 +189,7 @@ impl Attempt {
                     record.note(|done| done.retries += 1);
                 }
                 Err(Setback::ClientFault(said)) if place == Place::Compact && said.lacks_path() => {
-                    self.house
-                        .lacking_compact
-                        .note(kind, std::time::Instant::now());
+                    self.house.lacking_compact.note(kind, Instant::now());
                     ask.prepare_again();
                     record.note(|done| done.retries += 1);
                 }

@@ -70,7 +70,7 @@ impl Exhausted {
             .map(|out| Cause {
                 profile: out.name.clone(),
                 kind: match out.why {
-                    WhyNot::Empty => Kind::Quota,
+                    WhyNot::Empty | WhyNot::Reserve(_) => Kind::Quota,
                     WhyNot::Throttled => Kind::Throttle,
                     WhyNot::Failing => Kind::Trouble,
                     WhyNot::Disabled
@@ -79,7 +79,9 @@ impl Exhausted {
                     | WhyNot::NotRoutable
                     | WhyNot::NotInUse
                     | WhyNot::NoKey
-                    | WhyNot::LacksModel => Kind::User,
+                    | WhyNot::LacksModel
+                    | WhyNot::OtherModels
+                    | WhyNot::NotAllowed => Kind::User,
                 },
                 words: out.why.to_string(),
                 until: out.until,
@@ -270,6 +272,7 @@ mod tests {
         let choice = Choice {
             candidates: vec![],
             left_out,
+            ..Choice::default()
         };
         Exhausted::new(&choice, &Pool::default(), tried, NOW)
     }

@@ -10,6 +10,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -117,6 +118,8 @@ struct House {
     /// Room for what sockets remember.
     histories: Arc<Semaphore>,
     retries: retries::Retries,
+    /// Counts requests, for strategies that take turns.
+    turns: AtomicU64,
     wires: wires::Wires,
     catalogue: models::Catalogue,
     offers: offers::Offers,
@@ -163,6 +166,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         bodies: body::budget(&limits),
         histories: body::room_for(limits.all_histories_bytes),
         retries: retries::Retries::new(Instant::now()),
+        turns: AtomicU64::new(0),
         wires: wires::Wires::default(),
         catalogue: models::Catalogue::default(),
         offers: offers::Offers::new(deps.offers),

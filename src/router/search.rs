@@ -3,6 +3,7 @@
 //! Nothing is retried once a byte of an answer has gone to the client; the loop ends before the first one can.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use http::HeaderMap;
@@ -18,7 +19,7 @@ use super::headers::Client;
 use super::reply::{Refusal, UpstreamRefusal};
 use super::report::Record;
 use super::setback::{NextStep, Said, Setback};
-use crate::pool::{Choice, Lease, Need, choose_for};
+use crate::pool::{Choice, Draw, Lease, Need, choose_for};
 use crate::profile::ProfileName;
 
 /// Asks profiles until one answers.
@@ -103,6 +104,8 @@ struct Search<'h> {
     house: &'h Arc<House>,
     end: Instant,
     tried: Vec<(ProfileName, Setback)>,
+    /// The same for all attempts of one request, so that they follow one order.
+    draw: Draw,
     /// The last one.
     choice: Choice,
     now: SystemTime,
@@ -115,6 +118,10 @@ impl<'h> Search<'h> {
             house,
             end: Instant::now() + house.limits.first_byte,
             tried: Vec::new(),
+            draw: Draw {
+                turn: house.turns.fetch_add(1, Ordering::Relaxed),
+                seed: rand::random(),
+            },
             choice: Choice::default(),
             now: SystemTime::now(),
         }
@@ -127,6 +134,8 @@ impl<'h> Search<'h> {
         let need = Need {
             model: asker.model,
             is_api_only: asker.api_only.is_some(),
+            draw: self.draw,
+            ..Need::default()
         };
         self.now = SystemTime::now();
         self.choice = choose_for(&pool, need, self.now);

@@ -121,7 +121,7 @@ impl EventBody {
                 Poll::Ready(Ok(frame)) => {
                     let kind = EventKind::of_frame(&frame);
                     if frame.has_data() && !kind.is_handshake() {
-                        self.record.note_first_token();
+                        self.attempt.note_token(&mut self.record);
                     }
                     if kind == EventKind::CodexRateLimits {
                         super::rate_limits::note(&frame.data, &mut self.attempt.usage);

@@ -50,7 +50,7 @@ pub(super) async fn collect(
             super::rate_limits::note(&frame.data, &mut attempt.usage);
         }
         if !kind.is_handshake() {
-            record.note_first_token();
+            attempt.note_token(record);
         }
         match take(kind, &frame.data) {
             Ok(Progress::Finished) => {

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use super::schedule;
 use crate::pool::{
-    Access, GUESSED_THROTTLE_REST, InFlight, Lack, Member, Rest, RestCause, Trouble, Unusable,
+    Access, GUESSED_THROTTLE_REST, InFlight, Lack, Member, Rest, RestCause, Speed, Terms, Trouble,
+    Unusable,
 };
 use crate::profile::{AuthFile, Credentials, Fingerprint, Health, Profile, Secret, Unreadable};
 use crate::translate::models::Model;
@@ -26,6 +27,7 @@ pub struct Kept {
     pub models: Option<Arc<[Model]>>,
     breaker: Breaker,
     pub in_flight: InFlight,
+    speed: Speed,
 }
 
 #[derive(Debug)]
@@ -135,6 +137,7 @@ impl Kept {
             models: None,
             breaker: Breaker::default(),
             in_flight: InFlight::default(),
+            speed: Speed::default(),
         };
         kept.plan(first_poll_at);
         kept
@@ -163,6 +166,7 @@ impl Kept {
             self.lacks.clear();
             self.models = None;
             self.breaker = Breaker::default();
+            self.speed = Speed::default();
             self.poll.failures = 0;
         }
         if !is_same_login {
@@ -259,14 +263,18 @@ impl Kept {
         let Some(access) = self.access() else {
             return unusable(Trouble::NotRoutable);
         };
-        Ok(Member {
-            name: self.profile.name.clone(),
-            access,
+        let terms = Terms {
             is_enabled: self.profile.side.is_enabled(),
+            ..Terms::default()
+        };
+        Ok(Member {
+            terms: Arc::new(terms),
             usage: self.usage.clone(),
             rest: self.rest.clone(),
             lacks: self.lacks.clone(),
             in_flight: self.in_flight.clone(),
+            speed: self.speed.clone(),
+            ..Member::new(self.profile.name.clone(), access)
         })
     }
 

@@ -27,6 +27,7 @@ fn exhausted(left_out: &[(WhyNot, Option<u64>)], tried: Vec<Setback>) -> Refusal
     let choice = Choice {
         candidates: vec![],
         left_out: left_out.collect(),
+        ..Choice::default()
     };
     let tried: Vec<_> = tried
         .into_iter()

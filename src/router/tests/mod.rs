@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
 use super::*;
-use crate::pool::{Access, InFlight, Member, Strategy};
+use crate::pool::{Access, Member, Pool, Strategy};
 use crate::profile::{Claims, Fingerprint, ProfileName, Secret};
 use crate::simulator::{Account, Asked, Simulator};
 use crate::upstream::Endpoints;
@@ -330,13 +330,8 @@ fn member(name: &str, access: Access, place: usize) -> Member {
         fetched_at: now,
     };
     Member {
-        name: ProfileName::parse(name).unwrap(),
-        access,
-        is_enabled: true,
         usage: Some(Arc::new(usage)),
-        rest: None,
-        lacks: vec![],
-        in_flight: InFlight::default(),
+        ..Member::new(ProfileName::parse(name).unwrap(), access)
     }
 }
 

@@ -248,7 +248,7 @@ async fn a_refusal_that_is_hours_old_and_an_account_that_is_switched_off_count_f
         until: SystemTime::now() - Duration::from_secs(1),
     }];
     let mut home = member("home", access(&sim.auth_json("home")), 1);
-    home.is_enabled = false;
+    Arc::make_mut(&mut home.terms).is_enabled = false;
     let rig = Rig::start(sim, vec![work, home], Limits::default()).await;
     let (_, _, body) = get(&rig, "/v1/models").await;
     assert_eq!(ids(&body), ["gpt-x"]);

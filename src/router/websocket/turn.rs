@@ -219,7 +219,7 @@ impl Answer<'_> {
             };
             let kind = EventKind::of_frame(&frame);
             if !kind.is_handshake() {
-                record.note_first_token();
+                self.attempt.note_token(record);
             }
             if kind == EventKind::CodexRateLimits {
                 rate_limits::note(&frame.data, &mut self.attempt.usage);
