@@ -149,6 +149,16 @@ fn translate(criterion: &mut Criterion) {
         });
     });
 
+    // What the others are measured against: the same events taken apart, and nothing done with them.
+    group.bench_function("1000 text deltas to values", |bencher| {
+        bencher.iter(|| {
+            for delta in &deltas {
+                let value: Value = serde_json::from_slice(black_box(delta)).unwrap();
+                black_box(value);
+            }
+        });
+    });
+
     let mut stream = Vec::new();
     for delta in &deltas {
         codex_router::translate::sse::write_frame(

@@ -90,18 +90,36 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawObject<'a> {
     }
 }
 
+/// One whole JSON value as the text that it came in.
+pub(crate) trait Json {
+    fn json(&self) -> &str;
+}
+
+impl Json for RawValue {
+    fn json(&self) -> &str {
+        self.get()
+    }
+}
+
+/// Cut out of a document that was found to be JSON.
+impl Json for str {
+    fn json(&self) -> &str {
+        self
+    }
+}
+
 /// What stands between the quotes of a JSON string, escapes untouched; nothing for any other value.
-pub(crate) fn inner(json: &RawValue) -> Option<&str> {
-    json.get().strip_prefix('"')?.strip_suffix('"')
+pub(crate) fn inner(json: &(impl Json + ?Sized)) -> Option<&str> {
+    json.json().strip_prefix('"')?.strip_suffix('"')
 }
 
 /// The text of a JSON string; nothing for any other value.
-pub(crate) fn text(json: Option<&RawValue>) -> Option<Cow<'_, str>> {
+pub(crate) fn text(json: Option<&(impl Json + ?Sized)>) -> Option<Cow<'_, str>> {
     inner(json?).map(decode)
 }
 
 /// Like [`text`], but an empty string counts as absent: upstreams leave ids blank.
-pub(crate) fn filled_text(json: Option<&RawValue>) -> Option<Cow<'_, str>> {
+pub(crate) fn filled_text(json: Option<&(impl Json + ?Sized)>) -> Option<Cow<'_, str>> {
     text(json).filter(|text| !text.is_empty())
 }
 

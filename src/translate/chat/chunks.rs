@@ -1,7 +1,6 @@
 //! Writes the frames of a chat stream: what stands around every delta, and the few shapes that a delta has.
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use super::reply::{ChatReplyHead, ReplyForm, usage_value};
 use crate::translate::ErrorBody;
@@ -72,13 +71,7 @@ impl ChunkFrames {
     }
 
     /// A piece of text that is still escaped, under the name of its field.
-    pub fn text(
-        &mut self,
-        field: &str,
-        escaped: &str,
-        logprobs: Option<&RawValue>,
-        out: &mut Vec<u8>,
-    ) {
+    pub fn text(&mut self, field: &str, escaped: &str, logprobs: Option<&str>, out: &mut Vec<u8>) {
         if self.completion.is_some() {
             if field != REASONING {
                 self.open(out);
@@ -99,7 +92,7 @@ impl ChunkFrames {
             None => self.close(out),
             Some(logprobs) => {
                 out.put(",\"logprobs\":{\"content\":");
-                put_one_line(out, logprobs.get());
+                put_one_line(out, logprobs);
                 out.put(",\"refusal\":null},\"finish_reason\":null}]");
                 out.put(self.end);
             }

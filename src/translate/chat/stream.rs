@@ -147,7 +147,7 @@ impl PieceSink for Sink<'_> {
             frames.text(field, "\\n\\n", None, self.out);
         }
         if !piece.escaped.is_empty() {
-            let logprobs = piece.logprobs.filter(|json| json.get() != "[]");
+            let logprobs = piece.logprobs.filter(|json| *json != "[]");
             let logprobs = logprobs.filter(|_| self.chat.head.logprobs);
             frames.text(field, piece.escaped, logprobs, self.out);
         }

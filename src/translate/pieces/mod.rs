@@ -63,7 +63,8 @@ pub(in crate::translate) struct TextPiece<'e> {
     pub begins: Begins,
     /// Still escaped. Empty when a stop sequence may be beginning: the text has begun, but not a letter of it may be told.
     pub escaped: &'e str,
-    pub logprobs: Option<&'e RawValue>,
+    /// JSON, as it came.
+    pub logprobs: Option<&'e str>,
 }
 
 /// A call that the client has not heard of.

@@ -194,7 +194,7 @@ impl PieceReader {
         data: &[u8],
         sink: &mut impl PieceSink,
     ) -> Result<(), Box<Failure>> {
-        if let Some(event) = read_event::<DeltaEvent<'_>>(data)?
+        if let Some(event) = DeltaEvent::read(data)?
             && let Some(escaped) = event.piece()
         {
             let place = PartPlace::of_delta(family, &event);
@@ -220,7 +220,7 @@ impl PieceReader {
         data: &[u8],
         sink: &mut impl PieceSink,
     ) -> Result<(), Box<Failure>> {
-        if let Some(event) = read_event::<DeltaEvent<'_>>(data)? {
+        if let Some(event) = DeltaEvent::read(data)? {
             let whole = event.text.or(event.refusal);
             self.snapshot(family, PartPlace::of_delta(family, &event), whole, sink);
         }
@@ -257,7 +257,7 @@ impl PieceReader {
         &mut self,
         family: Family,
         place: PartPlace,
-        whole: Option<&RawValue>,
+        whole: Option<&(impl raw::Json + ?Sized)>,
         sink: &mut impl PieceSink,
     ) {
         let Some(whole) = raw::filled_text(whole) else {

@@ -171,42 +171,6 @@ fn type_in_front(data: &[u8]) -> Option<&[u8]> {
     rest.starts_with(b"\"").then_some(name)
 }
 
-/// Every `*.delta` and text-like `*.done` event. All fields are optional, so that a stray type loses one field only.
-#[derive(Debug, Deserialize)]
-pub(crate) struct DeltaEvent<'a> {
-    #[serde(borrow)]
-    pub delta: Option<&'a RawValue>,
-    /// `output_text.done` and the reasoning `.done` events.
-    #[serde(borrow)]
-    pub text: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub refusal: Option<&'a RawValue>,
-    /// `function_call_arguments.done`.
-    #[serde(borrow)]
-    pub arguments: Option<&'a RawValue>,
-    /// `custom_tool_call_input.done`.
-    #[serde(borrow)]
-    pub input: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub logprobs: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub item_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub call_id: Option<&'a RawValue>,
-    pub output_index: Option<u64>,
-    pub content_index: Option<u64>,
-    pub summary_index: Option<u64>,
-}
-
-impl<'a> DeltaEvent<'a> {
-    /// What the event adds, still escaped, if it adds anything.
-    pub fn piece(&self) -> Option<&'a str> {
-        self.delta
-            .and_then(raw::inner)
-            .filter(|piece| !piece.is_empty())
-    }
-}
-
 /// `output_item.added`, `output_item.done`, `content_part.done`, `annotation.added` and partial images.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ItemEvent<'a> {

@@ -7,6 +7,7 @@
 mod answer;
 mod compaction;
 mod create;
+mod delta;
 mod event;
 mod failure;
 mod owner;
@@ -25,5 +26,6 @@ pub use request::ResponsesRequest;
 pub use terminal::{Terminal, TerminalEvent, TokenUsage};
 
 pub(crate) use answer::output_items;
-pub(crate) use event::{DeltaEvent, Item, ItemEvent, elements, read_event};
+pub(crate) use delta::DeltaEvent;
+pub(crate) use event::{Item, ItemEvent, elements, read_event};
 pub(crate) use request::{LEAST_OUTPUT_TOKENS, not_an_object};

@@ -96,7 +96,7 @@ impl OutputRecord {
             | EventKind::ReasoningTextDelta
             | EventKind::FunctionArgumentsDelta
             | EventKind::CustomInputDelta => {
-                if let Some(event) = read_event::<DeltaEvent<'_>>(data)? {
+                if let Some(event) = DeltaEvent::read(data)? {
                     self.note_text(kind, &event, event.piece(), Adds::Piece);
                 }
             }
@@ -106,7 +106,7 @@ impl OutputRecord {
             | EventKind::ReasoningTextDone
             | EventKind::FunctionArgumentsDone
             | EventKind::CustomInputDone => {
-                if let Some(event) = read_event::<DeltaEvent<'_>>(data)? {
+                if let Some(event) = DeltaEvent::read(data)? {
                     let whole = event.text.or(event.refusal).or(event.arguments);
                     let whole = whole.or(event.input).and_then(inner);
                     self.note_text(kind, &event, whole, Adds::Whole);

@@ -5,7 +5,7 @@ use crate::translate::pieces::calls::CallKey;
 use crate::translate::pieces::sent::Missing;
 use crate::translate::pieces::{CallPiece, Closed, PieceSink};
 use crate::translate::raw::{self, escaped, inner};
-use crate::translate::responses::{DeltaEvent, Failure, Item, read_event};
+use crate::translate::responses::{DeltaEvent, Failure, Item};
 
 impl PieceReader {
     /// A call of which the upstream says that it begins.
@@ -28,7 +28,7 @@ impl PieceReader {
         data: &[u8],
         sink: &mut impl PieceSink,
     ) -> Result<(), Box<Failure>> {
-        if let Some(event) = read_event::<DeltaEvent<'_>>(data)?
+        if let Some(event) = DeltaEvent::read(data)?
             && let Some(piece) = event.piece()
         {
             self.flush_held(sink);
@@ -49,7 +49,7 @@ impl PieceReader {
         data: &[u8],
         sink: &mut impl PieceSink,
     ) -> Result<(), Box<Failure>> {
-        if let Some(event) = read_event::<DeltaEvent<'_>>(data)?
+        if let Some(event) = DeltaEvent::read(data)?
             && let Some(whole) = event.arguments.or(event.input).and_then(inner)
         {
             self.flush_held(sink);
