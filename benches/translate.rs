@@ -89,7 +89,7 @@ fn translate(criterion: &mut Criterion) {
     });
 
     let messages = long_messages();
-    let request = responses_from_messages(&messages, None).unwrap();
+    let request = responses_from_messages(&messages).unwrap();
     group.throughput(Throughput::Bytes(messages.len() as u64));
     group.bench_function("count_tokens, 100 messages", |bencher| {
         bencher.iter(|| count_tokens(black_box(&request)));

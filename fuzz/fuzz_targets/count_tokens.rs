@@ -5,7 +5,7 @@ use codex_router::translate::messages::{count_tokens, responses_from_messages};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    if let Ok(request) = responses_from_messages(data, None) {
+    if let Ok(request) = responses_from_messages(data) {
         count_tokens(&request);
     }
 });

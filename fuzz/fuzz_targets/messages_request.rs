@@ -6,7 +6,7 @@ use codex_router::translate::rules::{UpstreamKind, adapt};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let Ok(mut request) = responses_from_messages(data, Some("session")) else {
+    let Ok(mut request) = responses_from_messages(data) else {
         return;
     };
     request.reply_head("msg_1");

@@ -18,6 +18,8 @@ pub struct Settings {
     pub strategy: Strategy,
     /// Whether Codex may talk to the router over WebSockets.
     pub websocket: bool,
+    /// Whether a session stays at the profile that answered it before.
+    pub affinity: bool,
     /// What `POST /v1/messages` asks for.
     pub models: ModelMap,
     /// Requests go to `{base}/codex/responses`, usage to `{base}/wham/usage`.
@@ -95,6 +97,10 @@ const WEBSOCKET: Key = Key {
     toml: "router.websocket",
     env: &["CODEX_ROUTER_WEBSOCKET", "CODEX_ROUTER_ROUTER_WEBSOCKET"],
 };
+const AFFINITY: Key = Key {
+    toml: "router.affinity",
+    env: &["CODEX_ROUTER_AFFINITY", "CODEX_ROUTER_ROUTER_AFFINITY"],
+};
 const MODELS: Key = Key {
     toml: "models.map",
     env: &["CODEX_ROUTER_MODELS_MAP"],
@@ -166,6 +172,7 @@ impl Default for Settings {
             router_on: true,
             strategy: Strategy::default(),
             websocket: true,
+            affinity: true,
             models: ModelMap::default(),
             chatgpt_base_url: url("https://chatgpt.com/backend-api"),
             openai_base_url: url("https://api.openai.com/v1"),
@@ -219,6 +226,7 @@ impl Settings {
                 .map_err(|err: crate::pool::UnknownStrategy| err.to_string())
         });
         source.take(&WEBSOCKET, &mut settings.websocket, parse_switch);
+        source.take(&AFFINITY, &mut settings.affinity, parse_switch);
         source.take(&MODELS, &mut settings.models, ModelMap::parse);
         source.take(&CHATGPT, &mut settings.chatgpt_base_url, parse_base_url);
         source.take(&OPENAI, &mut settings.openai_base_url, parse_base_url);
@@ -531,6 +539,13 @@ mod tests {
         assert_eq!(settings.models.model_for("claude-opus"), "gpt-b");
         let (settings, bad) = read("[models]\nmap = 7", &[]);
         assert_eq!((settings.models, bad.len()), (ModelMap::default(), 1));
+    }
+
+    #[test]
+    fn sessions_stay_at_their_profile_unless_that_is_turned_off() {
+        assert!(read("", &[]).0.affinity);
+        assert!(!read("[router]\naffinity = false", &[]).0.affinity);
+        assert!(!read("", &[("CODEX_ROUTER_AFFINITY", "off")]).0.affinity);
     }
 
     #[test]

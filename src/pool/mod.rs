@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use crate::profile::{Endpoint, ProfileName, Secret};
 use crate::usage::Usage;
 
+pub mod affinity;
 pub mod choose;
 pub mod rank;
 pub mod speed;

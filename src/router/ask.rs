@@ -11,6 +11,7 @@ use super::access::{Form, Wire};
 use super::body::Held;
 use super::headers::Client;
 use super::search::{ApiOnly, Asker};
+use super::session::{Session, Told};
 use super::websocket::Line;
 use crate::translate::UpstreamKind;
 use crate::translate::chat::ChatRequest;
@@ -26,8 +27,7 @@ pub(super) struct Ask {
     pub(super) is_stream: bool,
     /// Whether the answer may take minutes to begin.
     pub(super) is_long: bool,
-    /// The same for every turn of a conversation.
-    pub(super) session_hint: Option<String>,
+    pub(super) session: Session,
     /// The upstream's end of the socket on which the client asks, if it does.
     pub(super) line: Option<Line>,
     shape: Shape,
@@ -69,12 +69,17 @@ impl Ask {
         held: Held,
     ) -> Self {
         request.for_model(&model);
+        let session = client.named.session(Told {
+            cache_key: request.cache_key.as_deref(),
+            opening: Some(&request.opening),
+            ..Told::default()
+        });
         Self {
             model,
             client,
             is_stream: request.stream,
             is_long: wants_much_reasoning(&request.body),
-            session_hint: Some(request.session_hint.clone()),
+            session,
             line: None,
             shape: Shape::Translated(std::mem::take(&mut request.body)),
             dropped: std::mem::take(&mut request.dropped),
@@ -95,12 +100,17 @@ impl Ask {
         held: Held,
     ) -> Self {
         request.for_model(&model);
+        let session = client.named.session(Told {
+            by_user_id: request.session.as_deref(),
+            opening: Some(&request.opening),
+            ..Told::default()
+        });
         Self {
             model,
             client,
             is_stream: request.stream,
             is_long: wants_much_reasoning(&request.body),
-            session_hint: Some(request.session_hint.clone()),
+            session,
             line: None,
             shape: Shape::Translated(std::mem::take(&mut request.body)),
             dropped: std::mem::take(&mut request.dropped),
@@ -126,7 +136,7 @@ impl Ask {
             client,
             is_stream: request.stream,
             is_long: true,
-            session_hint: None,
+            session: Session::default(),
             line: None,
             shape: Shape::Translated(request.body.clone()),
             dropped,
@@ -148,12 +158,18 @@ impl Ask {
         // What Codex sends is between it and its backend.
         let api_only = request.leans_on.filter(|_| !client.is_codex);
         let api_only = api_only.map(ApiOnly::Kept);
+        let session = client.named.session(Told {
+            cache_key: request.prompt_cache_key.as_deref(),
+            conversation: request.conversation.as_deref(),
+            opening: request.opening.as_deref(),
+            ..Told::default()
+        });
         Self {
             model: request.model,
             client,
             is_stream: request.stream,
             is_long: asks_for_much_reasoning(&body),
-            session_hint: request.prompt_cache_key,
+            session,
             line: None,
             shape: Shape::Own(body),
             dropped: Vec::new(),
@@ -189,12 +205,18 @@ impl Ask {
         client: Client,
         held: Held,
     ) -> Self {
+        let session = client.named.session(Told {
+            cache_key: create.prompt_cache_key.as_deref(),
+            conversation: create.conversation.as_deref(),
+            opening: create.opening.as_deref(),
+            ..Told::default()
+        });
         Self {
             model: create.model.clone(),
             client,
             is_stream: true,
             is_long: asks_for_much_reasoning(create.text()),
-            session_hint: create.prompt_cache_key.clone(),
+            session,
             line: Some(line),
             shape: Shape::Message { create, before },
             dropped: Vec::new(),
@@ -255,6 +277,8 @@ impl Ask {
             client: &self.client,
             model: &self.model,
             keeps_to: self.line.as_ref().and_then(Line::profile),
+            // What only the other end of the line knows can be answered nowhere else, wherever the session lives.
+            session: self.session.key.filter(|_| self.unknown_past().is_none()),
             is_responses: self.is_responses(),
             api_only: self.api_only,
         }

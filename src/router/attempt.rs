@@ -108,14 +108,15 @@ impl std::fmt::Debug for Attempt {
 }
 
 impl Attempt {
-    /// Sends to this profile, a second time if its access token was refused and there is a newer one.
+    /// Sends to this profile, a second time if its access token was refused and there is a newer one. `keeps_turn`: it made
+    /// the state of the client's turn, if there is one.
     ///
     /// The outer error is the request's own: it cannot be sent to this kind of upstream at all.
     pub(super) async fn run(
         &mut self,
         ask: &mut Ask,
         record: &mut Record,
-        is_first: bool,
+        keeps_turn: bool,
     ) -> Result<Result<(Content, HeaderMap, UpstreamKind), Setback>, Refusal> {
         let mut access = self.lease.member().access.clone();
         let mut may_refresh = matches!(access, Access::ChatGpt { .. });
@@ -130,9 +131,10 @@ impl Attempt {
         let mut wire = self.house.wires.of(&access);
         let mut is_second_wire = false;
         loop {
-            let mut headers =
-                ask.client
-                    .upstream_headers(kind, is_first, ask.session_hint.as_deref());
+            let session = ask.session.name();
+            let mut headers = ask
+                .client
+                .upstream_headers(kind, keeps_turn, session.as_deref());
             let mut place = Place::Turn;
             let opened = match websocket::call(self, ask, &access, &mut headers, record).await? {
                 Call::Answered(source, headers) => Ok((Content::Events(source), headers)),

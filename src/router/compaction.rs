@@ -3,9 +3,9 @@
 //! An upstream that has this endpoint gets the body as it came. One that has none, like the ChatGPT backend since August 2026,
 //! is asked by an ordinary request that ends with a trigger, and the item is folded back into the endpoint's own answer.
 //!
-//! What stands in the item is sealed for the account that made it, and for others of its workspace. The choice among profiles
-//! knows no conversations, so the next turn may reach another account, which refuses the item with 400
-//! `invalid_encrypted_content`: Codex shows that, and nothing is made up in its place.
+//! What stands in the item is sealed for the account that made it, and for others of its workspace. The session stays there; once
+//! another account has to answer, it refuses the item with 400 `invalid_encrypted_content`: Codex shows that, and nothing is made
+//! up in its place.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -126,6 +126,7 @@ impl Parcel {
             client: &self.client,
             model: &self.model,
             keeps_to: None,
+            session: None,
             is_responses: false,
             api_only: Some(ApiOnly::Offered(self.what)),
         }

@@ -6,6 +6,7 @@
 
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 
+use super::session::Named;
 use crate::translate::UpstreamKind;
 
 const ORIGINATOR: HeaderName = HeaderName::from_static("originator");
@@ -24,6 +25,8 @@ pub(super) struct Client {
     pub(super) is_codex: bool,
     /// As it asks for models: without a suffix.
     codex_version: Option<String>,
+    /// What it calls its session.
+    pub(super) named: Named,
     /// What passes on to the upstream.
     headers: HeaderMap,
 }
@@ -47,6 +50,7 @@ impl Client {
         Self {
             is_codex,
             codex_version: codex_version(head).filter(|_| is_codex),
+            named: Named::of(head),
             headers,
         }
     }
@@ -66,6 +70,7 @@ impl Client {
         Self {
             is_codex: false,
             codex_version: None,
+            named: Named::of(head),
             headers,
         }
     }
@@ -76,13 +81,13 @@ impl Client {
         self.headers.remove(TURN_METADATA);
     }
 
-    /// The headers for one attempt. `cache_key` names the conversation of a client that sends no session header: without one
-    /// the backend caches nothing.
+    /// The headers for one attempt. `keeps_turn`: it is asked whoever made the state of the turn. `session` names the
+    /// conversation of a client that sends no session header: without one the backend caches nothing.
     pub(super) fn upstream_headers(
         &self,
         kind: UpstreamKind,
-        is_first: bool,
-        cache_key: Option<&str>,
+        keeps_turn: bool,
+        session: Option<&str>,
     ) -> HeaderMap {
         match kind {
             UpstreamKind::ChatGpt | UpstreamKind::OpenAi => {}
@@ -92,14 +97,14 @@ impl Client {
             }
         }
         let mut headers = self.headers.clone();
-        if !is_first {
+        if !keeps_turn {
             headers.remove(TURN_STATE);
         }
         if kind == UpstreamKind::ChatGpt && !self.is_codex {
             // Features of the public API; the backend knows other ones by this header.
             headers.remove(OPENAI_BETA);
             let has_session = headers.keys().any(|name| names_session(name.as_str()));
-            let session = cache_key.filter(|key| !has_session && key.len() <= MAX_SESSION_BYTES);
+            let session = session.filter(|key| !has_session && key.len() <= MAX_SESSION_BYTES);
             // A key that no header can carry is left in the body, where it stands anyway.
             if let Some(value) = session.and_then(|key| HeaderValue::from_str(key).ok()) {
                 headers.insert(SESSION_ID, value);

@@ -22,8 +22,6 @@ use crate::translate::messages::{
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-/// The same for every turn of one conversation with Claude Code.
-const SESSION: HeaderName = HeaderName::from_static("x-claude-code-session-id");
 
 /// Whether a client expects the shapes of the Messages API: by the path, or where paths are shared by what it sends along.
 pub(super) fn is_spoken(path: &str, headers: &HeaderMap) -> bool {
@@ -43,7 +41,7 @@ pub(super) async fn answer(
     body: RequestBody,
     record: &mut Record,
 ) -> Result<Answered, Refusal> {
-    let mut request = responses_from_messages(&body.bytes, session_of(head))?;
+    let mut request = responses_from_messages(&body.bytes)?;
     record.note(|done| done.model.clone_from(&request.model));
     let reply_head = request.reply_head(format!("msg_{}", random_id()));
     let model = house.model_map.model_for(&request.model).to_owned();
@@ -59,12 +57,8 @@ pub(super) async fn answer(
 }
 
 /// Counts what a request would cost. No profile is asked, so an empty pool can count as well.
-pub(super) async fn count(
-    head: &HeaderMap,
-    body: RequestBody,
-    record: &mut Record,
-) -> Result<Answered, Refusal> {
-    let request = responses_from_messages(&body.bytes, session_of(head))?;
+pub(super) async fn count(body: RequestBody, record: &mut Record) -> Result<Answered, Refusal> {
+    let request = responses_from_messages(&body.bytes)?;
     record.note(|done| {
         done.model.clone_from(&request.model);
         done.dropped.clone_from(&request.dropped);
@@ -76,10 +70,6 @@ pub(super) async fn count(
     Ok(Answered::Whole(reply::json(format!(
         "{{\"input_tokens\":{tokens}}}"
     ))))
-}
-
-fn session_of(head: &HeaderMap) -> Option<&str> {
-    head.get(SESSION)?.to_str().ok() // a word that is no text names no session
 }
 
 #[cfg(test)]

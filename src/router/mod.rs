@@ -62,6 +62,8 @@ mod retries;
 mod routes;
 mod search;
 mod serve;
+mod session;
+mod sessions;
 mod setback;
 mod silence;
 mod source;
@@ -82,6 +84,7 @@ pub use listen::StartError;
 pub use offers::KnownOffers;
 pub use refused::RefusedParameter;
 pub use report::{AttemptOutcome, AttemptResult, Dialect, Report, RequestDone};
+pub use sessions::Sessions;
 
 #[derive(Clone, Debug)]
 pub struct RouterConfig {
@@ -90,6 +93,8 @@ pub struct RouterConfig {
     pub models: ModelMap,
     /// Whether `GET …/responses` may become a WebSocket.
     pub websocket: bool,
+    /// Whether a session stays at the profile that answered it before.
+    pub affinity: bool,
 }
 
 /// What the router is given to work with.
@@ -102,6 +107,8 @@ pub struct RouterDeps {
     pub offers: KnownOffers,
     /// Parameters that upstreams were seen to refuse.
     pub refused: Vec<RefusedParameter>,
+    /// Where sessions live; it outlives this router.
+    pub sessions: Sessions,
     /// Bounded; what does not fit is dropped and counted.
     pub reports: mpsc::Sender<Report>,
 }
@@ -126,6 +133,8 @@ struct House {
     refused: refused::Refused,
     lacking_compact: compaction::Lacking,
     model_map: ModelMap,
+    sessions: Sessions,
+    keeps_sessions: bool,
     /// `None` when WebSockets are turned off.
     sockets: Option<websocket::Refusals>,
     stage: watch::Receiver<Stage>,
@@ -153,6 +162,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         limits,
         models,
         websocket,
+        affinity,
     } = config;
     let listeners = listen::bind(listen).await?;
     let (stage, stage_of_house) = watch::channel(Stage::Serving);
@@ -173,6 +183,8 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         refused: refused::Refused::new(deps.refused),
         lacking_compact: compaction::Lacking::default(),
         model_map: models,
+        sessions: deps.sessions,
+        keeps_sessions: affinity,
         sockets: websocket.then(websocket::Refusals::default),
         stage: stage_of_house,
         limits,

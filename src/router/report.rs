@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::refused::RefusedParameter;
 use crate::pool::Reason;
+use crate::pool::affinity::{Binding, SessionKey};
 use crate::profile::ProfileName;
 use crate::translate::models::Model;
 use crate::translate::responses::TokenUsage;
@@ -27,6 +28,8 @@ pub enum Report {
         profile: ProfileName,
         models: Arc<[Model]>,
     },
+    /// Where a session lives, to be kept for the next run.
+    Bound(Binding),
     /// An upstream refused a parameter: all that are left out by now.
     Refused(Vec<RefusedParameter>),
 }
@@ -87,6 +90,8 @@ pub struct RequestDone {
     pub profile: Option<ProfileName>,
     /// Why that profile was chosen.
     pub reason: Option<Reason>,
+    /// A hash of what the client calls its session, or of how the conversation begins.
+    pub session: Option<SessionKey>,
     /// As the client saw it; 499 when it went away before the end.
     pub status: u16,
     /// Whether the answer ended as it should.
@@ -207,6 +212,7 @@ impl Record {
             asked_model: String::new(),
             profile: None,
             reason: None,
+            session: None,
             status: CLIENT_GONE,
             is_complete: false,
             took: Duration::ZERO,

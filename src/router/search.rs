@@ -17,9 +17,10 @@ use super::exhausted::Exhausted;
 use super::forward::{Forwarded, Parcel};
 use super::headers::Client;
 use super::reply::{Refusal, UpstreamRefusal};
-use super::report::Record;
+use super::report::{Record, Report};
 use super::setback::{NextStep, Said, Setback};
-use crate::pool::{Choice, Draw, Lease, Need, choose_for};
+use crate::pool::affinity::{SessionKey, Tie, Whereabouts};
+use crate::pool::{Choice, Draw, Lease, Need, Strategy, choose_for};
 use crate::profile::ProfileName;
 
 /// Asks profiles until one answers.
@@ -34,9 +35,11 @@ pub(super) async fn first_good(
     let mut search = Search::begin(house);
     loop {
         let mut attempt = search.next(ask.asker(), record)?;
-        let outcome = attempt.run(ask, record, search.tried.is_empty()).await;
+        let keeps_turn = search.keeps_turn(&attempt);
+        let outcome = attempt.run(ask, record, keeps_turn).await;
         match outcome.inspect_err(|_nothing_was_sent| attempt.forget())? {
             Ok((content, headers, kind)) => {
+                search.settle(&attempt, ask.session.key);
                 return Ok(Opening {
                     attempt,
                     headers,
@@ -93,6 +96,8 @@ pub(super) struct Asker<'a> {
     pub(super) model: &'a str,
     /// Who answered the client's last request on the same socket, and is asked first as long as it can be and costs no more.
     pub(super) keeps_to: Option<&'a ProfileName>,
+    /// Where the session lives comes before that.
+    pub(super) session: Option<SessionKey>,
     /// Whether the client speaks the upstreams' own dialect.
     pub(super) is_responses: bool,
     /// What is asked for, when only an API key opens it.
@@ -108,6 +113,9 @@ struct Search<'h> {
     draw: Draw,
     /// The last one.
     choice: Choice,
+    /// Where the session was answered before.
+    lives_at: Option<Whereabouts>,
+    tie: Tie,
     now: SystemTime,
 }
 
@@ -123,13 +131,15 @@ impl<'h> Search<'h> {
                 seed: rand::random(),
             },
             choice: Choice::default(),
+            lives_at: None,
+            tie: Tie::Loose,
             now: SystemTime::now(),
         }
     }
 
     /// An attempt with the next profile, not yet sent.
     fn next(&mut self, asker: Asker<'_>, record: &mut Record) -> Result<Attempt, Refusal> {
-        let (house, tried) = (self.house, &self.tried);
+        let house = self.house;
         let pool = house.pool.borrow().clone();
         let need = Need {
             model: asker.model,
@@ -142,6 +152,8 @@ impl<'h> Search<'h> {
         if let Some(name) = asker.keeps_to {
             self.choice.keep_to(name);
         }
+        self.keep_home(asker.session);
+        let tried = &self.tried;
         let may_try =
             tried.len() < house.limits.profiles && (tried.is_empty() || Instant::now() < self.end);
         let untried = || {
@@ -156,10 +168,48 @@ impl<'h> Search<'h> {
             done.profile = Some(candidate.member.name.clone());
             asker.model.clone_into(&mut done.asked_model);
             done.reason = Some(candidate.reason);
+            done.session = asker.session;
             done.retries += u32::from(!tried.is_empty());
         });
         let lease = Lease::take(candidate.member.clone());
         Ok(Attempt::new(house.clone(), lease))
+    }
+
+    /// Puts in front where the session lives, unless nobody keeps to that.
+    fn keep_home(&mut self, session: Option<SessionKey>) {
+        if self.lives_at.is_none() {
+            self.lives_at = session.and_then(|session| self.house.sessions.find(session));
+        }
+        let may_keep = match self.choice.strategy {
+            Strategy::Active => false,
+            Strategy::Sticky => true,
+            _ => self.house.keeps_sessions,
+        };
+        self.tie = match &self.lives_at {
+            _ if !may_keep => Tie::Loose,
+            Some(at) => self.choice.keep_home(at, self.now),
+            // Another request of the session may find it one meanwhile.
+            None => Tie::Holds,
+        };
+    }
+
+    /// Whether whoever made the state of the client's turn is asked now.
+    fn keeps_turn(&self, attempt: &Attempt) -> bool {
+        let name = &attempt.member().name;
+        let is_last = self.lives_at.as_ref().is_none_or(|at| at.last == *name);
+        self.tried.is_empty() && is_last
+    }
+
+    /// An answer has begun: the session lives where it was given, or the other account stands in.
+    fn settle(&self, attempt: &Attempt, session: Option<SessionKey>) {
+        let Some(session) = session else {
+            return;
+        };
+        let name = &attempt.member().name;
+        let sessions = &self.house.sessions;
+        if let Some(bound) = sessions.served(session, name, self.tie, SystemTime::now()) {
+            self.house.reports.tell(Report::Bound(bound));
+        }
     }
 
     /// Notes why an attempt gave nothing; an error when no other profile would mend it.

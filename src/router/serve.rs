@@ -254,7 +254,7 @@ async fn answered(
         Dialect::Chat => chat::answer(house, &head.headers, body, record).await?,
         Dialect::Compaction => compaction::answer(house, &head.headers, body, record).await?,
         Dialect::Completions => completions::answer(house, &head.headers, body, record).await?,
-        Dialect::CountTokens => messages::count(&head.headers, body, record).await?,
+        Dialect::CountTokens => messages::count(body, record).await?,
         Dialect::Messages => messages::answer(house, &head.headers, body, record).await?,
         Dialect::Responses => responses::answer(house, &head.headers, body, record).await?,
         Dialect::Images | Dialect::ImageEdits => {

@@ -18,7 +18,7 @@ use crate::pool::{Access, Pool};
 use crate::profile::{Fingerprint, ProfileName};
 use crate::router::{
     self, FreshTokens, KnownOffers, Limits, NoToken, RefusedParameter, Report, RouterConfig,
-    RouterDeps, Running,
+    RouterDeps, Running, Sessions,
 };
 use crate::store::models_cache::{self, KeptModel};
 use crate::store::refused_cache::{self, KeptRefusal};
@@ -42,6 +42,9 @@ pub struct Hands {
     waiters: HashMap<ProfileName, Vec<Waiter>>,
     models: ModelMap,
     websocket: bool,
+    affinity: bool,
+    /// Where sessions live; the router that is started next knows it, too.
+    sessions: Sessions,
     router: Option<Running>,
     /// Polls, looks and reads: may be dropped at the end.
     tasks: JoinSet<()>,
@@ -120,6 +123,8 @@ impl Hands {
             waiters: HashMap::new(),
             models: ModelMap::default(),
             websocket: true,
+            affinity: true,
+            sessions: Sessions::default(),
             router: None,
             tasks: JoinSet::new(),
             precious: JoinSet::new(),
@@ -135,6 +140,11 @@ impl Hands {
     /// Whether the router serves WebSockets.
     pub fn with_websocket(self, websocket: bool) -> Self {
         Self { websocket, ..self }
+    }
+
+    /// Whether sessions stay at the profile that answered them before.
+    pub fn with_affinity(self, affinity: bool) -> Self {
+        Self { affinity, ..self }
     }
 
     pub fn wait_for_token(&mut self, name: ProfileName, waiter: Waiter) {
@@ -312,6 +322,7 @@ impl Hands {
             tokens: Arc::new(tokens),
             offers,
             refused,
+            sessions: self.sessions.clone(),
             reports: self.reports.clone(),
         };
         match router::start(
@@ -320,6 +331,7 @@ impl Hands {
                 limits: Limits::default(),
                 models: self.models.clone(),
                 websocket: self.websocket,
+                affinity: self.affinity,
             },
             deps,
         )

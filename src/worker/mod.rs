@@ -140,7 +140,8 @@ async fn run(options: Options, back: DeskBack) {
         report_sender,
     )
     .with_models(options.settings.models.clone())
-    .with_websocket(options.settings.websocket);
+    .with_websocket(options.settings.websocket)
+    .with_affinity(options.settings.affinity);
     let state = AppState::new(Arc::new(options.settings), options.polls);
     let mut worker = Loop {
         state,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Ask, Shape};
 use crate::router::House;
@@ -129,7 +129,7 @@ impl Ask {
                 rules::adapt_bytes(form.kind, &with_compaction_trigger(body)?)?
             }
             Shape::Translated(map) => {
-                let mut map = map.clone();
+                let mut map = self.with_cache_key(form.kind, map);
                 let dropped = rules::adapt(form.kind, &mut map);
                 (Bytes::from(Value::Object(map).to_string()), dropped)
             }
@@ -158,7 +158,7 @@ impl Ask {
                 serde_json::from_slice(&whole_body(create, before.as_deref()))
                     .map_err(|error| not_an_object(&error))?
             }
-            Shape::Translated(map) => map.clone(),
+            Shape::Translated(map) => self.with_cache_key(form.kind, map),
         };
         let chat = chat_from_responses(form.kind, &form.name, map, &self.chat_only)?;
         // What no Responses body had a place for may have one here.
@@ -170,6 +170,15 @@ impl Ask {
             dropped: self.told(dropped, &chat.dropped),
             asked: Some(chat.asked),
         })
+    }
+
+    /// A translated body with a name for its prompt's place in a cache.
+    fn with_cache_key(&self, kind: UpstreamKind, body: &Map<String, Value>) -> Map<String, Value> {
+        let mut body = body.clone();
+        if let Some(key) = self.session.made_cache_key(kind) {
+            body.entry("prompt_cache_key").or_insert(Value::String(key));
+        }
+        body
     }
 
     /// What is lost, by the client's own words.

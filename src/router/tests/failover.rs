@@ -81,9 +81,7 @@ async fn the_reset_and_the_limits_are_told() {
         .reply_next("work", [Reply::usage_limit(Duration::from_secs(900))]);
     let before = SystemTime::now();
     rig.chat(chat_request("hi")).await;
-    let Some(Report::Attempt(outcome)) = rig.reports.recv().await else {
-        panic!("no attempt");
-    };
+    let outcome = rig.outcome().await;
     let AttemptResult::UsageLimit { resets_at } = outcome.result else {
         panic!("{outcome:?}");
     };

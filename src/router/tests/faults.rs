@@ -191,11 +191,12 @@ async fn the_only_account_is_asked_again_when_its_rest_is_over() {
 #[tokio::test]
 async fn an_account_that_stepped_in_once_does_not_keep_the_conversation() {
     let rig = Rig::over(["work", "home"]).await;
-    rig.sim.reply_next("work", [Reply::status(500, "oops")]);
+    let replies = [Reply::text("hello"), Reply::status(500, "oops")];
+    rig.sim.reply_next("work", replies);
     for _ in 0..3 {
         assert_eq!(rig.chat(chat_request("hi")).await.status(), 200);
     }
-    assert_eq!(rig.asked(), ["work", "home", "work", "work"]);
+    assert_eq!(rig.asked(), ["work", "work", "home", "work"]);
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use crate::simulator::{Account, Asked, Simulator};
 use crate::upstream::Endpoints;
 use crate::usage::{Usage, Window};
 
+mod affinity;
 mod azure;
 mod bodies;
 mod chat;
@@ -51,11 +52,14 @@ struct Rig {
     tokens: Arc<Tokens>,
 }
 
-/// What an earlier run has learned.
+/// What an earlier run has learned, and how it was set up.
 #[derive(Default)]
 struct Known {
     offers: KnownOffers,
     refused: Vec<RefusedParameter>,
+    sessions: Sessions,
+    /// Not learned, but wished.
+    keeps_no_session: bool,
 }
 
 impl Rig {
@@ -151,6 +155,7 @@ impl Rig {
             limits,
             models,
             websocket,
+            affinity: !known.keeps_no_session,
         };
         let deps = RouterDeps {
             pool: pool_of_router,
@@ -158,6 +163,7 @@ impl Rig {
             tokens: tokens.clone(),
             offers: known.offers,
             refused: known.refused,
+            sessions: known.sessions,
             reports: sender,
         };
         let router = start(config, deps).await.unwrap();
@@ -220,6 +226,25 @@ impl Rig {
             .collect()
     }
 
+    /// The next report that is not about where a session lives.
+    async fn report(&mut self) -> Report {
+        loop {
+            let report = tokio::time::timeout(PATIENCE, self.reports.recv());
+            match report.await.unwrap().unwrap() {
+                Report::Bound(_) => {}
+                report => return report,
+            }
+        }
+    }
+
+    /// The outcome of the attempt that is told next.
+    async fn outcome(&mut self) -> AttemptOutcome {
+        match self.report().await {
+            Report::Attempt(outcome) => outcome,
+            other => panic!("no attempt: {other:?}"),
+        }
+    }
+
     /// What was told up to the end of the next request: attempts, then the request.
     async fn told(&mut self) -> (Vec<(String, AttemptResult)>, RequestDone) {
         let mut attempts = Vec::new();
@@ -232,7 +257,7 @@ impl Rig {
                     attempts.push((outcome.profile.to_string(), outcome.result));
                 }
                 Report::Request(request) => done = Some(request),
-                Report::Models { .. } | Report::Refused(_) => {}
+                Report::Models { .. } | Report::Refused(_) | Report::Bound(_) => {}
             }
         }
         (attempts, done.unwrap())
@@ -246,9 +271,7 @@ impl Rig {
         tokio::time::timeout(PATIENCE, gone).await.unwrap();
         let (mut attempts, done) = self.told().await;
         if attempts.is_empty() {
-            let Some(Report::Attempt(outcome)) = self.reports.recv().await else {
-                panic!("no attempt");
-            };
+            let outcome = self.outcome().await;
             attempts.push((outcome.profile.to_string(), outcome.result));
         }
         assert_eq!(attempts, [(name.to_owned(), AttemptResult::Abandoned)]);

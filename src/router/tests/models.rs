@@ -137,8 +137,7 @@ async fn a_list_of_an_earlier_run_is_served_at_once_and_renewed_behind_it() {
     let mut rig = Rig::knowing(sim, endpoints, members, Limits::default(), known).await;
     let (_, _, body) = get(&rig, "/v1/models").await;
     assert_eq!(ids(&body), ["gpt-old"]);
-    let report = tokio::time::timeout(PATIENCE, rig.reports.recv()).await;
-    let Some(Report::Models { profile, models }) = report.unwrap() else {
+    let Report::Models { profile, models } = rig.report().await else {
         panic!("the list is news");
     };
     assert_eq!(

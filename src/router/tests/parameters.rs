@@ -217,7 +217,7 @@ async fn what_was_learned_is_told_and_counts_after_a_restart_until_it_is_old() {
     rig.sim
         .reply_next("work", [unsupported("service_tier"), Reply::text("a")]);
     rig.chat(request.clone()).await;
-    let Report::Refused(told) = rig.reports.recv().await.unwrap() else {
+    let Report::Refused(told) = rig.report().await else {
         panic!("the refusal is told first");
     };
     assert_eq!(told.len(), 1);

@@ -66,10 +66,7 @@ async fn codex_and_its_backend_see_each_others_bytes() {
     assert_eq!(asked.header("x-codex-turn-state"), Some("opaque"));
     assert!(!format!("{asked:?}").contains("client-canary"));
 
-    let report = rig.reports.recv().await.unwrap();
-    let Report::Attempt(outcome) = report else {
-        panic!("{report:?}");
-    };
+    let outcome = rig.outcome().await;
     assert_eq!(outcome.result, AttemptResult::Served);
     assert_eq!(
         outcome.usage.unwrap().windows[0].used_percent,

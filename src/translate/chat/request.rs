@@ -41,9 +41,10 @@ pub struct ChatRequest {
     /// Fields that only Chat has a word for, for an upstream that speaks it.
     pub chat_only: Map<String, Value>,
     pub own_names: OwnNames,
-    /// The same for every turn of one conversation: the client's `prompt_cache_key`, or a fingerprint of how the
-    /// conversation begins.
-    pub session_hint: String,
+    /// The client's word for the conversation's place in a prompt cache.
+    pub cache_key: Option<String>,
+    /// A fingerprint of how the conversation begins: the same for every turn of it.
+    pub opening: String,
 }
 
 impl ChatRequest {
@@ -111,7 +112,7 @@ pub(crate) fn responses_from_chat_value(value: Value) -> Result<ChatRequest, Req
     } else {
         own_items(&mut fields, &mut names)?
     };
-    let opening_hint = opening_fingerprint(&model, &input);
+    let opening = opening_fingerprint(&model, &input);
     made.insert("input".to_owned(), Value::Array(input));
 
     put_tools(
@@ -155,7 +156,8 @@ pub(crate) fn responses_from_chat_value(value: Value) -> Result<ChatRequest, Req
         dropped: once_each(dropped),
         chat_only,
         own_names,
-        session_hint: cache_key.unwrap_or(opening_hint),
+        cache_key,
+        opening,
     })
 }
 
@@ -576,9 +578,27 @@ pub(in crate::translate) fn opening_fingerprint(model: &str, input: &[Value]) ->
         .position(|item| item.get("role").and_then(Value::as_str) == Some("user"));
     let opening = input.iter().take(first_user.map_or(1, |at| at + 1));
     let mut hash = Sha256::new();
-    hash.update(model.as_bytes());
+    let mut add = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
+    add(model);
     for item in opening {
-        hash.update(item.to_string().as_bytes());
+        let text_of = |value: &Value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        };
+        add(&item.get("role").map_or_else(String::new, text_of));
+        match item.get("content") {
+            // Of a text its words alone: marks of a prompt cache wander from turn to turn.
+            Some(Value::Array(parts)) => {
+                for part in parts {
+                    add(&text_of(part.get("text").unwrap_or(part)));
+                }
+            }
+            content => add(&text_of(content.unwrap_or(item))),
+        }
     }
     hash.finalize()
         .iter()

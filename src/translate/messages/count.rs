@@ -102,7 +102,7 @@ mod tests {
     use crate::translate::messages::responses_from_messages;
 
     fn count(request: &Value) -> usize {
-        count_tokens(&responses_from_messages(request.to_string().as_bytes(), None).unwrap())
+        count_tokens(&responses_from_messages(request.to_string().as_bytes()).unwrap())
     }
 
     fn asking(content: &Value) -> Value {

@@ -1,7 +1,6 @@
 //! A Messages request to a Responses request.
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::error::THREAD_UNSUPPORTED;
 use super::history::items_of;
@@ -32,8 +31,10 @@ pub struct MessagesRequest {
     /// What the client sent and no upstream will see.
     pub dropped: Vec<String>,
     pub own_names: OwnNames,
-    /// The same for every turn of one conversation.
-    pub session_hint: String,
+    /// The client's own word for the conversation, from `metadata.user_id`.
+    pub session: Option<String>,
+    /// A fingerprint of how the conversation begins: the same for every turn of it.
+    pub opening: String,
 }
 
 impl MessagesRequest {
@@ -55,17 +56,14 @@ impl MessagesRequest {
     }
 }
 
-/// Reads a Messages request. `session` is the client's own word for the conversation, from a header if it has one.
+/// Reads a Messages request.
 ///
 /// `max_tokens` may be missing, because a request to count tokens has none.
 ///
 /// # Errors
 /// When it is no JSON object, when a field has the wrong type, or when it asks for what would silently become something else:
 /// a conversation or a file that lives with Anthropic, a tool that only Anthropic's models know, a role or block that does not exist.
-pub fn responses_from_messages(
-    body: &[u8],
-    session: Option<&str>,
-) -> Result<MessagesRequest, RequestError> {
+pub fn responses_from_messages(body: &[u8]) -> Result<MessagesRequest, RequestError> {
     let value: Value = serde_json::from_slice(body).map_err(|error| not_an_object(&error))?;
     if !value.is_object() {
         return Err(RequestError::new("the request body must be a JSON object"));
@@ -108,16 +106,7 @@ pub fn responses_from_messages(
     // Nothing is stored, so reasoning can only be replayed from what the answer carries.
     made.insert("include".to_owned(), json!(["reasoning.encrypted_content"]));
 
-    let by_user_id = session_of_metadata(&mut fields, &mut dropped)?;
-    let session = session.map(str::to_owned).or(by_user_id);
-    let session_hint = match session.filter(|session| !session.is_empty()) {
-        Some(session) => {
-            let hint = session_fingerprint(&session);
-            made.insert("prompt_cache_key".to_owned(), json!(hint));
-            hint
-        }
-        None => opening,
-    };
+    let session = session_of_metadata(&mut fields, &mut dropped)?;
     fields.drop_rest(&mut dropped);
     let mut own_names = OwnNames::default();
     own_names.note("max_output_tokens", "max_tokens");
@@ -131,7 +120,8 @@ pub fn responses_from_messages(
         names,
         dropped: once_each(dropped),
         own_names,
-        session_hint,
+        session: session.filter(|session| !session.is_empty()),
+        opening,
     })
 }
 
@@ -199,18 +189,6 @@ fn session_of_metadata(
         Some(session.to_owned())
     };
     Ok(by_json.or_else(by_name))
-}
-
-/// Upstreams need to know that it is the same conversation, not which.
-fn session_fingerprint(session: &str) -> String {
-    let mut hash = Sha256::new();
-    hash.update(b"messages session ");
-    hash.update(session.as_bytes());
-    let hash = hash.finalize();
-    hash.iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 #[cfg(test)]

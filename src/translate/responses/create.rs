@@ -31,6 +31,9 @@ pub struct Create {
     text: Bytes,
     pub model: String,
     pub prompt_cache_key: Option<String>,
+    pub conversation: Option<String>,
+    /// As [`ResponsesRequest::opening`].
+    pub opening: Option<String>,
     pub previous_response_id: Option<String>,
     /// `generate: false`: the upstream is to get ready, and nothing is to be said.
     pub is_warm_up: bool,
@@ -79,6 +82,8 @@ impl ClientMessage {
         Ok(Self::Create(Box::new(Create {
             model: request.model,
             prompt_cache_key: request.prompt_cache_key,
+            conversation: request.conversation,
+            opening: request.opening,
             previous_response_id: request.previous_response_id,
             is_warm_up,
             input: items_of(head.input),

@@ -10,6 +10,7 @@ mod create;
 mod delta;
 mod event;
 mod failure;
+mod opening;
 mod owner;
 mod record;
 mod request;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::opening::opening_of;
 use crate::translate::RequestError;
 use crate::translate::images::text_model;
 use crate::translate::models::checked_name;
@@ -18,6 +19,11 @@ pub struct ResponsesRequest {
     pub stream: bool,
     /// Ties a conversation to a profile, because the prompt cache lives there.
     pub prompt_cache_key: Option<String>,
+    /// The conversation that the API keeps, by its id.
+    pub conversation: Option<String>,
+    /// A fingerprint of how the conversation begins, the same for every turn of it; only of a request that has no
+    /// `prompt_cache_key` and brings the whole conversation.
+    pub opening: Option<String>,
     /// Only the account that created the named response knows it.
     pub previous_response_id: Option<String>,
     /// The field that names something kept with an earlier request, which only the API of a key does: without it the request
@@ -41,6 +47,8 @@ struct Wire<'a> {
     prompt: Option<&'a RawValue>,
     #[serde(borrow)]
     input: Option<&'a RawValue>,
+    #[serde(borrow)]
+    instructions: Option<&'a RawValue>,
     #[serde(borrow)]
     messages: Option<&'a RawValue>,
 }
@@ -81,10 +89,18 @@ impl ResponsesRequest {
         } else {
             None
         };
+        let prompt_cache_key = filled("prompt_cache_key", wire.prompt_cache_key)?;
+        let opening = if leans_on.is_none() && prompt_cache_key.is_none() {
+            opening_of(&model, wire.instructions, wire.input)
+        } else {
+            None
+        };
         Ok(Self {
             model,
             stream,
-            prompt_cache_key: filled("prompt_cache_key", wire.prompt_cache_key)?,
+            prompt_cache_key,
+            conversation: conversation_of(wire.conversation),
+            opening,
             previous_response_id,
             leans_on,
         })
@@ -121,6 +137,26 @@ pub(crate) fn not_an_object(error: &serde_json::Error) -> RequestError {
     RequestError::new(message)
 }
 
+/// A conversation is named by its id, or is an object that has one.
+fn conversation_of(json: Option<&RawValue>) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Conversation<'a> {
+        #[serde(borrow)]
+        id: Option<&'a RawValue>,
+    }
+    let json = json?;
+    let id = match raw::inner(json) {
+        Some(_) => Some(json),
+        // Whatever else it is names nothing.
+        None => {
+            serde_json::from_str::<Conversation<'_>>(json.get())
+                .ok()?
+                .id
+        }
+    };
+    raw::filled_text(id).map(Cow::into_owned)
+}
+
 fn filled(name: &str, json: Option<&RawValue>) -> Result<Option<String>, RequestError> {
     match json {
         None => Ok(None),
@@ -152,10 +188,32 @@ mod tests {
             model: "gpt-5.4".to_owned(),
             stream: true,
             prompt_cache_key: Some("k".to_owned()),
+            conversation: None,
+            opening: None,
             previous_response_id: None,
             leans_on: None,
         };
         assert_eq!(ResponsesRequest::read(body.as_bytes()), Ok(request));
+    }
+
+    #[test]
+    fn a_conversation_is_known_by_its_id_and_else_by_its_opening() {
+        let read = |rest: &str| {
+            let body = format!(r#"{{"model":"m","input":"hi"{rest}}}"#);
+            ResponsesRequest::read(body.as_bytes()).unwrap()
+        };
+        for form in [r#""conv_1""#, r#"{"id":"conv_1"}"#] {
+            let request = read(&format!(r#","conversation":{form}"#));
+            assert_eq!(request.conversation.as_deref(), Some("conv_1"));
+            assert_eq!(request.opening, None, "only the end of it is here");
+        }
+        for odd in ["7", "null", "{}", r#"{"id":7}"#] {
+            let request = read(&format!(r#","conversation":{odd}"#));
+            assert_eq!(request.conversation, None, "{odd}");
+        }
+        assert!(read("").opening.is_some());
+        assert_eq!(read(r#","prompt_cache_key":"k""#).opening, None);
+        assert_eq!(read(r#","previous_response_id":"resp_1""#).opening, None);
     }
 
     #[test]

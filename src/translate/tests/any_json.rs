@@ -246,7 +246,7 @@ fn read_request(body: &[u8]) {
     if let Ok(request) = responses_from_completion(body) {
         bodies.extend(request.chats.into_iter().map(|chat| chat.body));
     }
-    if let Ok(mut request) = responses_from_messages(body, Some("session")) {
+    if let Ok(mut request) = responses_from_messages(body) {
         count_tokens(&request);
         request.for_model("gpt-test");
         MessageWriter::new(request.reply_head("msg_1"));
@@ -372,7 +372,7 @@ proptest! {
 fn the_requests_that_are_damaged_are_whole_before() {
     responses_from_chat(REQUESTS[0].as_bytes()).unwrap();
     responses_from_completion(REQUESTS[1].as_bytes()).unwrap();
-    responses_from_messages(REQUESTS[2].as_bytes(), None).unwrap();
+    responses_from_messages(REQUESTS[2].as_bytes()).unwrap();
     ImageRequest::read(REQUESTS[3].as_bytes(), "m").unwrap();
     ResponsesRequest::read(REQUESTS[4].as_bytes()).unwrap();
 }

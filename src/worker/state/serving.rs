@@ -73,6 +73,7 @@ impl AppState {
                 }
                 None => Vec::new(),
             },
+            Report::Bound(_binding) => Vec::new(),
             Report::Refused(all) => {
                 self.refused.clone_from(&all);
                 vec![Effect::KeepRefused(all)]

@@ -1130,6 +1130,7 @@ fn a_refused_model_is_remembered_for_hours_and_forgotten_when_it_answers() {
         asked_model: "gpt-y".into(),
         profile: Some(name("work")),
         reason: None,
+        session: None,
         status: 502,
         is_complete: false,
         took: MINUTE,

@@ -13,6 +13,7 @@ mod clients;
 mod door;
 mod endings;
 mod history;
+mod sessions;
 mod upstreams;
 
 const CODEX: [(&str, &str); 2] = [

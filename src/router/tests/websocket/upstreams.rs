@@ -267,9 +267,7 @@ async fn the_limits_that_a_socket_tells_reach_the_worker() {
     let mut codex = rig.codex_socket().await;
     let answer = codex.ask(&create(json!([message("user", "hi")]))).await;
     assert_eq!(types(&answer)[0], "codex.rate_limits");
-    let Some(Report::Attempt(outcome)) = rig.reports.recv().await else {
-        panic!("no attempt");
-    };
+    let outcome = rig.outcome().await;
     assert_eq!(outcome.usage.unwrap().windows[0].used_percent, 40.0);
 }
 
@@ -370,9 +368,7 @@ async fn what_a_refusal_on_a_socket_says_beside_its_error_counts_as_by_post() {
     assert_eq!(headers["retry-after"], "9");
     assert_eq!(headers["x-codex-primary-used-percent"], "80");
     assert_eq!(headers.get("set-cookie"), None);
-    let Some(Report::Attempt(outcome)) = rig.reports.recv().await else {
-        panic!("no attempt");
-    };
+    let outcome = rig.outcome().await;
     assert_eq!(outcome.usage.unwrap().windows[0].used_percent, 80.0);
 }
 

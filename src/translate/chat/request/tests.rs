@@ -530,7 +530,7 @@ fn fields_with_one_name_in_both_dialects_get_through() {
     for (name, value) in same.as_object().unwrap() {
         assert_eq!(request.body.get(name), Some(value), "{name}");
     }
-    assert_eq!(request.session_hint, "k");
+    assert_eq!(request.cache_key.as_deref(), Some("k"));
     assert_eq!(request.dropped, Vec::<String>::new());
 }
 
@@ -797,20 +797,20 @@ fn a_body_that_is_no_object_gets_a_sentence() {
 }
 
 #[test]
-fn later_turns_of_one_conversation_share_a_hint() {
-    let hint = |messages: Value| read(&json!({"model": "m1", "messages": messages})).session_hint;
+fn later_turns_of_one_conversation_share_an_opening() {
+    let opening = |messages: Value| read(&json!({"model": "m1", "messages": messages})).opening;
     let (system, first) = (
         json!({"role": "system", "content": "s"}),
         json!({"role": "user", "content": "a"}),
     );
-    let short = hint(json!([system, first]));
-    let later = hint(
+    let short = opening(json!([system, first]));
+    let later = opening(
         json!([system, first, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]),
     );
     assert_eq!(short, later);
     assert_ne!(
         short,
-        hint(json!([system, {"role": "user", "content": "other"}]))
+        opening(json!([system, {"role": "user", "content": "other"}]))
     );
 }
 

@@ -5,11 +5,11 @@ use crate::translate::rules;
 use crate::translate::{UpstreamKind, messages::ids::signature_of};
 
 fn read(request: Value) -> MessagesRequest {
-    responses_from_messages(request.to_string().as_bytes(), None).unwrap()
+    responses_from_messages(request.to_string().as_bytes()).unwrap()
 }
 
 fn refused(request: Value) -> RequestError {
-    responses_from_messages(request.to_string().as_bytes(), None).unwrap_err()
+    responses_from_messages(request.to_string().as_bytes()).unwrap_err()
 }
 
 fn asking(messages: Value) -> Value {
@@ -119,7 +119,7 @@ fn the_billing_line_is_removed_so_that_two_builds_have_one_prefix() {
     };
     let (one, two) = (of_build("2.1.1"), of_build("2.1.2"));
     assert_eq!(one.body, two.body);
-    assert_eq!(one.session_hint, two.session_hint);
+    assert_eq!(one.opening, two.opening);
     assert_eq!(one.dropped, ["system[0]"]);
     assert_eq!(
         one.body["input"][0],
@@ -224,15 +224,15 @@ fn what_cannot_be_understood_is_refused_by_its_place() {
             "output_config.format.type",
         ),
     ] {
-        let read = responses_from_messages(request.to_string().as_bytes(), None);
+        let read = responses_from_messages(request.to_string().as_bytes());
         match read {
             Err(error) => assert_eq!(error.param.as_deref(), Some(place), "{request}"),
             // A choice among no tools means nothing.
             Ok(_) => assert_eq!(place, "", "{request}"),
         }
     }
-    assert!(responses_from_messages(b"[]", None).is_err());
-    assert!(responses_from_messages(b"{", None).is_err());
+    assert!(responses_from_messages(b"[]").is_err());
+    assert!(responses_from_messages(b"{").is_err());
 }
 
 #[test]
@@ -574,34 +574,25 @@ fn a_wrapped_id_goes_back_as_the_upstream_gave_it() {
 }
 
 #[test]
-fn the_session_is_known_by_the_header_by_the_metadata_or_by_the_opening() {
+fn the_session_stands_in_the_metadata_and_the_opening_is_the_same_for_every_turn() {
     let of_user = |user_id: &str| read(with("metadata", json!({ "user_id": user_id })));
-    let json_form = of_user(r#"{"device_id":"d","account_uuid":"a","session_id":"s-1"}"#);
-    let old_form = of_user("user_d_account_a_session_s-1");
-    assert_eq!(json_form.session_hint, old_form.session_hint);
-    assert_eq!(
-        json_form.body["prompt_cache_key"],
-        json!(json_form.session_hint)
-    );
-    assert!(!json_form.session_hint.contains("s-1"));
-    assert_eq!(json_form.dropped, ["metadata.user_id"]);
-
+    for user_id in [
+        r#"{"device_id":"d","account_uuid":"a","session_id":"s-1"}"#,
+        "user_d_account_a_session_s-1",
+    ] {
+        let request = of_user(user_id);
+        assert_eq!(request.session.as_deref(), Some("s-1"), "{user_id}");
+        assert_eq!(request.dropped, ["metadata.user_id"]);
+        assert!(!Value::Object(request.body).to_string().contains("s-1"));
+    }
     let stranger = of_user("ann@example.test");
-    assert!(!stranger.body.contains_key("prompt_cache_key"));
+    assert_eq!(stranger.session, None);
     let next_turn = read(asking(json!([
         {"role": "user", "content": "hi"},
         {"role": "assistant", "content": "hello"},
         {"role": "user", "content": "bye"},
     ])));
-    assert_eq!(stranger.session_hint, next_turn.session_hint);
-
-    let request = with(
-        "metadata",
-        json!({"user_id": "user_d_account_a_session_s-1"}),
-    )
-    .to_string();
-    let by_header = responses_from_messages(request.as_bytes(), Some("s-2")).unwrap();
-    assert_ne!(by_header.session_hint, old_form.session_hint);
+    assert_eq!(stranger.opening, next_turn.opening);
 }
 
 #[test]
@@ -693,12 +684,12 @@ proptest! {
     fn no_request_can_panic(value in any_json(), bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         let mut request = json!({"model": "m", "messages": [value.clone()]});
         for body in [value.clone(), request.clone()] {
-            drop(responses_from_messages(body.to_string().as_bytes(), None));
+            drop(responses_from_messages(body.to_string().as_bytes()));
         }
         request["messages"] = json!([{"role": "user", "content": value}]);
-        if let Ok(read) = responses_from_messages(request.to_string().as_bytes(), None) {
+        if let Ok(read) = responses_from_messages(request.to_string().as_bytes()) {
             crate::translate::messages::count_tokens(&read);
         }
-        drop(responses_from_messages(&bytes, None));
+        drop(responses_from_messages(&bytes));
     }
 }

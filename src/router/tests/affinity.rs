@@ -1,0 +1,305 @@
+//! Sessions stay at the account that answered them before.
+
+use crate::pool::{Rest, RestCause, Terms};
+use crate::simulator::Reply;
+
+use super::*;
+
+/// Two ChatGPT accounts; "work" is chosen first.
+async fn rig_with(known: Known) -> Rig {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    for name in ["work", "home"] {
+        sim.add(Account::chatgpt(name));
+    }
+    let members = ["work", "home"].iter().enumerate();
+    let members = members.map(|(place, name)| member(name, access(&sim.auth_json(name)), place));
+    let (endpoints, members) = (endpoints(&sim), members.collect());
+    Rig::knowing(sim, endpoints, members, Limits::default(), known).await
+}
+
+impl Rig {
+    /// From here on this member is the one with the most left.
+    fn prefer(&self, name: &str) {
+        self.change_members(|member| {
+            let place = usize::from(member.name.as_str() != name);
+            Member {
+                usage: super::member(member.name.as_str(), member.access.clone(), place).usage,
+                ..member
+            }
+        });
+    }
+
+    fn change_members(&self, change: impl Fn(Member) -> Member) {
+        self.pool.send_modify(|pool| {
+            let members = pool.members.iter();
+            let members = members.map(|member| Arc::new(change(Member::clone(member))));
+            *pool = Arc::new(Pool {
+                members: members.collect(),
+                ..Pool::clone(pool)
+            });
+        });
+    }
+
+    fn set_rest(&self, name: &str, rest: Option<(RestCause, u64)>) {
+        self.change_members(|member| {
+            let is_meant = member.name.as_str() == name;
+            let rest = rest.map(|(cause, secs)| Rest {
+                until: SystemTime::now() + Duration::from_secs(secs),
+                cause,
+            });
+            let rest = if is_meant { rest } else { member.rest.clone() };
+            Member { rest, ..member }
+        });
+    }
+
+    /// One turn of Codex in the session `id`: who answered it.
+    async fn turn(&self, id: &str) -> String {
+        let request = self.post("/v1/responses", &codex_request());
+        let request = request.header("originator", "codex_exec");
+        let reply = request.header("session-id", id).send().await.unwrap();
+        assert_eq!(reply.status(), 200);
+        reply.bytes().await.unwrap();
+        self.asked().pop().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn every_way_to_name_a_session_keeps_it_at_its_account() {
+    let user_id = json!({"user_id": r#"{"session_id":"s-1"}"#});
+    let chat = |more: Value| {
+        let mut body = chat_request("hi");
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        body
+    };
+    let message = |more: Value| {
+        let mut body = chat(more);
+        body["max_tokens"] = 64.into();
+        body["model"] = "claude-sonnet-4-5".into();
+        body
+    };
+    let codex = codex_request();
+    for (path, header, body) in [
+        (
+            "/v1/messages",
+            Some("x-claude-code-session-id"),
+            message(json!({})),
+        ),
+        ("/v1/messages", None, message(json!({"metadata": user_id}))),
+        ("/v1/messages", None, message(json!({"system": "s"}))),
+        ("/v1/responses", Some("session-id"), codex.clone()),
+        ("/v1/responses", Some("session_id"), codex.clone()),
+        ("/v1/responses", None, codex.clone()),
+        (
+            "/v1/chat/completions",
+            Some("x-session-id"),
+            chat(json!({})),
+        ),
+        (
+            "/v1/chat/completions",
+            Some("x-session-affinity"),
+            chat(json!({})),
+        ),
+        (
+            "/v1/chat/completions",
+            None,
+            chat(json!({"prompt_cache_key": "k"})),
+        ),
+        ("/v1/chat/completions", None, chat(json!({}))),
+        (
+            "/v1/completions",
+            None,
+            json!({"model": MODEL, "prompt": "hi"}),
+        ),
+    ] {
+        let rig = Rig::over(["work", "home"]).await;
+        for preferred in ["work", "home", "work"] {
+            rig.prefer(preferred);
+            let mut request = rig.post(path, &body);
+            if let Some(name) = header {
+                request = request.header(name, "s-1");
+            }
+            let reply = request.send().await.unwrap();
+            assert_eq!(reply.status(), 200, "{path} {header:?}");
+            reply.bytes().await.unwrap();
+        }
+        assert_eq!(
+            rig.asked(),
+            ["work", "work", "work"],
+            "{path} {header:?} {body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_told_by_its_hash_and_other_sessions_are_free() {
+    let mut rig = Rig::over(["work", "home"]).await;
+    assert_eq!(rig.turn("secret-1").await, "work");
+    let (_, done) = rig.told().await;
+    let session = done.session.unwrap();
+    assert!(!format!("{done:?}").contains("secret-1"));
+    rig.prefer("home");
+    assert_eq!(rig.turn("secret-2").await, "home");
+    assert_ne!(rig.told().await.1.session, Some(session));
+    assert_eq!(rig.turn("secret-1").await, "work");
+    let (_, done) = rig.told().await;
+    assert_eq!(done.session, Some(session));
+    assert_eq!(done.reason, Some(crate::pool::Reason::Kept));
+}
+
+#[tokio::test]
+async fn another_account_stands_in_for_a_while_and_the_session_comes_back() {
+    let rig = Rig::over(["work", "home"]).await;
+    assert_eq!(rig.turn("s").await, "work");
+    rig.sim.reply_next(
+        "work",
+        [
+            Reply::throttled(Duration::from_secs(1)),
+            Reply::status(500, "oops"),
+        ],
+    );
+    assert_eq!(rig.turn("s").await, "home");
+    assert_eq!(rig.turn("s").await, "home");
+    assert_eq!(rig.turn("s").await, "work");
+    for (cause, secs) in [
+        (RestCause::Throttled, 60),
+        (RestCause::Failing, 300),
+        (RestCause::UsageLimit, 60),
+    ] {
+        rig.set_rest("work", Some((cause, secs)));
+        assert_eq!(rig.turn("s").await, "home", "{cause:?}");
+        rig.set_rest("work", None);
+        assert_eq!(rig.turn("s").await, "work", "{cause:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_stood_in_once_stands_in_again() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    let names = ["work", "home", "spare"];
+    for name in names {
+        sim.add(Account::chatgpt(name));
+    }
+    let members = names.iter().enumerate();
+    let members = members.map(|(place, name)| member(name, access(&sim.auth_json(name)), place));
+    let members = members.collect();
+    let rig = Rig::start(sim, members, Limits::default()).await;
+    assert_eq!(rig.turn("s").await, "work");
+    rig.set_rest("work", Some((RestCause::Throttled, 60)));
+    assert_eq!(rig.turn("s").await, "home");
+    rig.prefer("spare");
+    assert_eq!(rig.turn("s").await, "home", "its cache is warm there");
+}
+
+#[tokio::test]
+async fn a_session_whose_account_is_gone_for_long_moves_and_stays_where_it_moved() {
+    let hours = Some((RestCause::UsageLimit, 7_200));
+    let rig = Rig::over(["work", "home"]).await;
+    assert_eq!(rig.turn("limited").await, "work");
+    rig.set_rest("work", hours);
+    assert_eq!(rig.turn("limited").await, "home");
+    rig.set_rest("work", None);
+    assert_eq!(rig.turn("limited").await, "home");
+    assert_eq!(rig.turn("new").await, "work");
+
+    let set_work = |is_enabled| {
+        rig.change_members(|member| Member {
+            terms: Arc::new(Terms {
+                is_enabled: is_enabled || member.name.as_str() != "work",
+                ..Terms::default()
+            }),
+            ..member
+        });
+    };
+    set_work(false);
+    assert_eq!(rig.turn("new").await, "home");
+    set_work(true);
+    assert_eq!(rig.turn("new").await, "home");
+}
+
+#[tokio::test]
+async fn a_session_that_was_begun_with_a_key_goes_on_with_an_account() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    sim.add(Account::chatgpt("work"));
+    sim.add(Account::api_key("key"));
+    let names = ["work", "key"];
+    let members = names.map(|name| member(name, access(&sim.auth_json(name)), 0));
+    let rig = Rig::start(sim, members.into(), Limits::default()).await;
+    rig.set_rest("work", Some((RestCause::UsageLimit, 7_200)));
+    assert_eq!(rig.turn("s").await, "key");
+    rig.set_rest("work", None);
+    assert_eq!(rig.turn("s").await, "work");
+    assert_eq!(rig.turn("s").await, "work");
+}
+
+#[tokio::test]
+async fn without_affinity_and_for_the_account_in_use_the_choice_is_free() {
+    let known = Known {
+        keeps_no_session: true,
+        ..Known::default()
+    };
+    let rig = rig_with(known).await;
+    assert_eq!(rig.turn("s").await, "work");
+    rig.prefer("home");
+    assert_eq!(rig.turn("s").await, "home");
+
+    rig.pool.send_modify(|pool| {
+        *pool = Arc::new(Pool {
+            strategy: Strategy::Sticky,
+            ..Pool::clone(pool)
+        });
+    });
+    rig.prefer("work");
+    assert_eq!(rig.turn("s").await, "home", "to stay is what it is for");
+
+    let rig = Rig::over(["work", "home"]).await;
+    for name in ["work", "home", "work"] {
+        rig.pool.send_modify(|pool| {
+            *pool = Arc::new(Pool {
+                active: Some(ProfileName::parse(name).unwrap()),
+                strategy: Strategy::Active,
+                ..Pool::clone(pool)
+            });
+        });
+        assert_eq!(rig.turn("s").await, name);
+    }
+}
+
+#[tokio::test]
+async fn the_next_run_knows_where_sessions_live() {
+    let mut rig = Rig::over(["work", "home"]).await;
+    assert_eq!(rig.turn("s").await, "work");
+    let mut kept = Vec::new();
+    while let Ok(report) = rig.reports.try_recv() {
+        if let Report::Bound(binding) = report {
+            kept.push(binding);
+        }
+    }
+    assert_eq!(kept.len(), 1);
+    let known = Known::default();
+    known.sessions.restore(kept);
+    let rig = rig_with(known).await;
+    rig.prefer("home");
+    assert_eq!(rig.turn("s").await, "work");
+    assert_eq!(rig.turn("other").await, "home");
+}
+
+#[tokio::test]
+async fn the_state_of_a_turn_goes_to_nobody_but_the_account_that_made_it() {
+    let rig = Rig::over(["work", "home"]).await;
+    let turn = async || {
+        let request = rig.post("/v1/responses", &codex_request());
+        let request = request
+            .header("originator", "codex_exec")
+            .header("session-id", "s");
+        let request = request.header("x-codex-turn-state", "of-work");
+        request.send().await.unwrap().bytes().await.unwrap();
+        let asked = rig.requests().pop().unwrap();
+        let has_state = asked.header("x-codex-turn-state").is_some();
+        (asked.account.unwrap(), has_state)
+    };
+    assert_eq!(turn().await, ("work".to_owned(), true));
+    rig.set_rest("work", Some((RestCause::Throttled, 60)));
+    assert_eq!(turn().await, ("home".to_owned(), false));
+}

@@ -1,0 +1,71 @@
+//! A session is the same one on a socket and by POST.
+
+use crate::pool::{Rest, RestCause};
+
+use super::*;
+
+impl Rig {
+    /// Lets "work" rest for so many seconds, or come back.
+    fn rest_work(&self, secs: Option<u64>) {
+        self.pool.send_modify(|pool| {
+            let members = pool.members.iter().map(|member| {
+                let mut member = Member::clone(member);
+                if member.name.as_str() == "work" {
+                    member.rest = secs.map(|secs| Rest {
+                        until: SystemTime::now() + Duration::from_secs(secs),
+                        cause: RestCause::UsageLimit,
+                    });
+                }
+                Arc::new(member)
+            });
+            *pool = Arc::new(Pool {
+                members: members.collect(),
+                ..Pool::clone(pool)
+            });
+        });
+    }
+
+    async fn post_in(&self, session: &str) -> String {
+        let request = self.post("/v1/responses", &codex_request());
+        let request = request.header("originator", "codex_exec");
+        let reply = request.header("session-id", session).send().await.unwrap();
+        assert_eq!(reply.status(), 200);
+        reply.bytes().await.unwrap();
+        self.asked().pop().unwrap()
+    }
+
+    async fn socket_in(&self, session: &str) -> Talker {
+        let headers = [CODEX[0], CODEX[1], ("session-id", session)];
+        self.try_socket("/v1/responses", &headers).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_moved_on_one_way_has_moved_on_the_other() {
+    let rig = Rig::over(["work", "home"]).await;
+    let mut codex = rig.socket_in("s").await;
+    let first = codex.ask(&create(json!([message("user", "hi")]))).await;
+    assert_eq!(rig.asked().last().unwrap(), "work");
+    rig.rest_work(Some(7_200));
+    assert_eq!(rig.post_in("s").await, "home");
+    rig.rest_work(None);
+    assert_eq!(rig.post_in("s").await, "home");
+    assert_eq!(rig.post_in("other").await, "work");
+    let next = json!([message("user", "and now?")]);
+    let answer = codex.ask(&after(&id_of(&first), next)).await;
+    assert_eq!(types(&answer).last().unwrap(), &"response.completed");
+    assert_eq!(rig.asked().last().unwrap(), "home");
+    let sent = rig.messages().pop().unwrap();
+    assert_eq!(sent["input"].as_array().unwrap().len(), 3, "all of it");
+}
+
+#[tokio::test]
+async fn a_socket_comes_back_to_the_account_that_had_to_wait() {
+    let rig = Rig::over(["work", "home"]).await;
+    let mut codex = rig.socket_in("s").await;
+    for (rest, name) in [(None, "work"), (Some(60), "home"), (None, "work")] {
+        rig.rest_work(rest);
+        codex.ask(&create(json!([message("user", "hi")]))).await;
+        assert_eq!(rig.asked().last().unwrap(), name);
+    }
+}
