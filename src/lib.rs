@@ -7,6 +7,7 @@
 //! - [`usage`]: usage windows classified by their length; pace and forecast
 //! - [`pattern`]: a name in which `*` stands for any letters
 //! - [`pool`]: the profiles that the router may draw from, and the choice among them
+//! - [`price`]: what models cost, and what a request is estimated to have cost
 //! - [`redact`]: blanks what looks like a secret
 //! - [`translate`]: wire types and conversions between the dialects of clients and upstreams; event-stream framing
 //!
@@ -15,6 +16,7 @@
 //!
 //! Floor 2, hands (each knows one outside thing):
 //! - [`store`]: profile directories, the active `auth.json`, locks, atomic replace, backups, watching, settings file
+//! - [`ledger`]: SQLite: requests and their attempts, usage over time, sessions, what was spent
 //! - [`upstream`]: HTTP and WebSockets to the ChatGPT backend, the OpenAI API and endpoints of the user's own; OAuth refresh, usage,
 //!   models
 //! - [`system`]: this computer: running Codex processes, and what keeps our own memory private
@@ -28,8 +30,10 @@
 //! - `window`, `tray` (feature `gui`) and [`cli`]
 
 pub mod desk;
+pub mod ledger;
 pub mod pattern;
 pub mod pool;
+pub mod price;
 pub mod profile;
 pub mod redact;
 pub mod router;

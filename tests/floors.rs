@@ -15,7 +15,7 @@ const ROOMS: &[Room] = &[
     Room { name: "usage", floor: 0, may: &[] },
     Room { name: "pattern", floor: 0, may: &[] },
     Room { name: "translate", floor: 0, may: &[] },
-    Room { name: "price", floor: 0, may: &[] },
+    Room { name: "price", floor: 0, may: &["pattern"] },
     Room { name: "redact", floor: 0, may: &[] },
     Room { name: "client_key", floor: 0, may: &["usage", "pattern"] },
     Room { name: "pool", floor: 0, may: &["profile", "usage", "pattern"] },

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 pub mod command;
 mod model_map;
+pub mod record;
 pub mod settings;
 pub mod snapshot;
 pub mod words;

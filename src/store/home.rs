@@ -206,6 +206,16 @@ impl Home {
         self.router_dir().join("parameters.json")
     }
 
+    /// The ledger. Its room opens it by itself.
+    pub fn ledger(&self) -> PathBuf {
+        self.router_dir().join("router.db")
+    }
+
+    /// The user's own prices.
+    pub fn prices(&self) -> PathBuf {
+        self.router_dir().join("prices.toml")
+    }
+
     /// Touched by a second instance that wants the first one's window.
     pub fn raise(&self) -> PathBuf {
         self.router_dir().join("raise")

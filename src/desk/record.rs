@@ -1,0 +1,153 @@
+//! What became of one request: who was asked and why, who was left out until when, what each attempt brought, what it used.
+//!
+//! The ledger keeps it, the snapshot carries the last few, the command line explains it. Never in it: bodies (but for a preview
+//! that the user asked for), keys, tokens, e-mails.
+
+use std::time::{Duration, SystemTime};
+
+use crate::price::{MicroDollars, Tokens};
+use crate::profile::ProfileName;
+
+mod told;
+
+pub use told::{decision, explain, outcome};
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct RequestRecord {
+    /// As the client finds it in `x-request-id`.
+    pub id: String,
+    pub at: SystemTime,
+    /// The id of the client's key.
+    pub key: Option<String>,
+    pub dialect: String,
+    /// As the client wrote it; empty when the request was refused before it was read.
+    pub model: String,
+    /// What an upstream was asked for; empty when nobody was asked.
+    pub asked_model: String,
+    /// Who served it, or was asked last.
+    pub profile: Option<ProfileName>,
+    /// Whether that profile is paid by the request, not by a plan.
+    pub is_paid: bool,
+    pub strategy: String,
+    /// Why that profile was chosen.
+    pub reason: Option<String>,
+    /// In the order in which they would have been asked at the last choice.
+    pub candidates: Vec<Considered>,
+    pub left_out: Vec<LeftOut>,
+    /// Profiles that were considered and do not stand here: the lists are bounded.
+    pub unlisted: u32,
+    pub attempts: Vec<AttemptRecord>,
+    /// As the client saw it; 499 when it went away before the end.
+    pub status: u16,
+    /// Whether the answer ended as it should; a cut stream has status 200 and is not complete.
+    pub is_complete: bool,
+    /// The code of the error that the client was told.
+    pub error: Option<String>,
+    pub tokens: Option<Tokens>,
+    /// An estimate by list prices; `None` when tokens or price are unknown.
+    pub cost: Option<MicroDollars>,
+    pub took: Duration,
+    pub first_token: Option<Duration>,
+    /// Attempts beyond the first.
+    pub retries: u32,
+    /// Fields of the request that had no place upstream.
+    pub dropped: Vec<String>,
+    /// A hash of the client's session.
+    pub session: Option<String>,
+    /// The beginning of the body, redacted, when the user wants that kept.
+    pub preview: Option<String>,
+}
+
+/// A profile that could have served.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Considered {
+    pub profile: ProfileName,
+    /// Larger is better; its meaning is the strategy's.
+    pub score: Option<f64>,
+    pub reason: String,
+}
+
+/// A profile that could not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    pub profile: ProfileName,
+    pub why: String,
+    /// When that may end by itself.
+    pub until: Option<SystemTime>,
+}
+
+/// One profile's turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptRecord {
+    pub profile: ProfileName,
+    pub at: SystemTime,
+    pub took: Duration,
+    pub result: AttemptClass,
+    /// More about it: `status 500`, a model's name.
+    pub what: Option<String>,
+    /// When the profile can be used again, if the upstream said so.
+    pub until: Option<SystemTime>,
+    /// What was mended on the way, so that the same profile was asked once more.
+    pub mended: Vec<String>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptClass {
+    Served,
+    UsageLimit,
+    Throttled,
+    Unauthorized,
+    Failing,
+    Unreachable,
+    ModelNotSupported,
+    ClientFault,
+    Cut,
+    Abandoned,
+    /// Nothing went out: there was no token, or this kind of upstream cannot answer such a request.
+    NotSent,
+}
+
+impl AttemptClass {
+    pub const ALL: [Self; 11] = [
+        Self::Served,
+        Self::UsageLimit,
+        Self::Throttled,
+        Self::Unauthorized,
+        Self::Failing,
+        Self::Unreachable,
+        Self::ModelNotSupported,
+        Self::ClientFault,
+        Self::Cut,
+        Self::Abandoned,
+        Self::NotSent,
+    ];
+
+    /// As it is kept and told to programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Served => "served",
+            Self::UsageLimit => "usage_limit",
+            Self::Throttled => "throttled",
+            Self::Unauthorized => "unauthorized",
+            Self::Failing => "failing",
+            Self::Unreachable => "unreachable",
+            Self::ModelNotSupported => "model_not_supported",
+            Self::ClientFault => "client_fault",
+            Self::Cut => "cut",
+            Self::Abandoned => "abandoned",
+            Self::NotSent => "not_sent",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == text)
+    }
+}
+
+impl RequestRecord {
+    /// Whether it went wrong, as the client sees it. A client that left is no error of ours.
+    pub fn is_error(&self) -> bool {
+        self.status != 499 && (self.status >= 400 || !self.is_complete)
+    }
+}

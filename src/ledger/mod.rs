@@ -1,0 +1,279 @@
+//! The ledger: what happened to every request, usage over time, sessions and what was spent, in one SQLite file.
+//!
+//! `HOME/router/router.db`, readable by its owner alone. One thread writes, through one connection, in batches; whoever notes
+//! something never waits: what does not fit into the channel is lost and counted. Trouble with the file costs rows, never
+//! requests: the ledger rests for half a minute, says so, and goes on; a file that is damaged is set aside and begun anew.
+//! [`Reader`]s open the file for themselves and may do so from another process.
+//!
+//! Never in it: bodies (but for a redacted preview that the user asked for), keys, tokens, e-mails. Never here: decisions about
+//! requests.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::desk::record::RequestRecord;
+use crate::profile::ProfileName;
+
+mod file;
+mod reader;
+mod rows;
+mod spend;
+mod stats;
+mod trim;
+mod writer;
+
+pub use reader::{Filter, Found, Reader, Status};
+pub use spend::{Spend, Spender, day_of};
+pub use stats::{Group, GroupBy};
+use writer::Writer;
+
+/// Something to keep.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Row {
+    Request(Arc<RequestRecord>),
+    Usage(UsageRow),
+    Binding(Binding),
+}
+
+/// How much of a window was used at a moment, for charts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsageRow {
+    pub at: SystemTime,
+    pub profile: ProfileName,
+    /// The window's length.
+    pub window: Duration,
+    pub used_percent: f64,
+    pub resets_at: Option<SystemTime>,
+}
+
+/// Which profile a session keeps to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// A hash; what a client calls its session may tell something about its user.
+    pub session: String,
+    pub profile: ProfileName,
+    pub used_at: SystemTime,
+}
+
+/// What is kept, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Whether requests, attempts and usage are recorded. Sessions and spending always are: budgets hang on them.
+    pub requests: bool,
+    pub days: u32,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self {
+            requests: true,
+            days: 30,
+        }
+    }
+}
+
+/// How the ledger is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerState {
+    /// Rows that were not kept since the start.
+    pub lost: u64,
+    /// Nothing is written at the moment.
+    pub trouble: Option<Trouble>,
+    /// The name under which a damaged file was set aside since the start.
+    pub set_aside: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    pub since: SystemTime,
+    /// A sentence without a full stop.
+    pub reason: String,
+}
+
+/// Why the ledger cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error("nothing is recorded yet")]
+    Missing,
+    #[error(
+        "the request log was written by another version of this program; start that one, or this one once"
+    )]
+    OtherVersion,
+    #[error("the request log cannot be used: {}", in_words(.0))]
+    Unusable(#[from] rusqlite::Error),
+    #[error("the request log cannot be used: {0}")]
+    File(#[from] std::io::Error),
+}
+
+/// More than all requests under way end in while one batch is written.
+const CHANNEL: usize = 4_096;
+const BATCH_ROWS: usize = 200;
+/// What a kill may cost.
+const BATCH_TIME: Duration = Duration::from_millis(250);
+/// How long the end of the program waits for what is still to be written.
+const LAST_WAIT: Duration = Duration::from_secs(3);
+
+/// The writing end. Dropping it without [`Ledger::close`] leaves the thread to write what it has and to end by itself.
+#[derive(Debug)]
+pub struct Ledger {
+    sender: SyncSender<Message>,
+    lost: Arc<AtomicU64>,
+    told: Arc<Mutex<LedgerState>>,
+}
+
+enum Message {
+    Row(Row),
+    /// Answered when everything before it is written.
+    Flush(SyncSender<()>),
+    /// The same, and the file is closed.
+    Close(SyncSender<()>),
+}
+
+impl Ledger {
+    /// Starts writing to the file at `path`, of which only the directory must exist. A file that is there is brought up to date
+    /// before this returns (milliseconds), so that a [`Reader`] that is opened next can read it. Trouble is no error: it stands
+    /// in [`Ledger::state`].
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn open(path: PathBuf, keep: Keep, now: SystemTime) -> std::io::Result<Self> {
+        let lost = Arc::new(AtomicU64::new(0));
+        let told = Arc::new(Mutex::new(LedgerState::default()));
+        let mut writer = Writer::new(path, keep, lost.clone(), told.clone());
+        writer.prepare(now);
+        let (sender, receiver) = sync_channel(CHANNEL);
+        std::thread::Builder::new()
+            .name("ledger".into())
+            .spawn(move || write_all(writer, &receiver))?;
+        Ok(Self { sender, lost, told })
+    }
+
+    /// Keeps a row, at the latest in a quarter of a second. Never waits; a row that does not fit is lost and counted.
+    pub fn note(&self, row: Row) {
+        match self.sender.try_send(Message::Row(row)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Keeps which profile this session keeps to.
+    pub fn bind(&self, session: String, profile: ProfileName, at: SystemTime) {
+        self.note(Row::Binding(Binding {
+            session,
+            profile,
+            used_at: at,
+        }));
+    }
+
+    pub fn state(&self) -> LedgerState {
+        let mut state = self
+            .told
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        state.lost = self.lost.load(Ordering::Relaxed);
+        state
+    }
+
+    /// Waits until everything noted so far is written, or could not be. Blocks.
+    pub fn flush(&self) {
+        self.wait_for(Message::Flush);
+    }
+
+    /// Writes what there is and closes the file; gives up on a disk that hangs. Blocks.
+    pub fn close(self) {
+        self.wait_for(Message::Close);
+    }
+
+    fn wait_for(&self, message: fn(SyncSender<()>) -> Message) {
+        let (sender, receiver) = sync_channel(1);
+        if self.sender.send(message(sender)).is_ok() {
+            // A writer that is gone has nothing left to write.
+            let _done = receiver.recv_timeout(LAST_WAIT);
+        }
+    }
+}
+
+fn write_all(mut writer: Writer, receiver: &Receiver<Message>) {
+    while let Ok(first) = receiver.recv() {
+        let (mut batch, mut waiting) = (Vec::new(), None);
+        let end = Instant::now() + BATCH_TIME;
+        let mut next = Some(first);
+        while let Some(message) = next.take() {
+            match message {
+                Message::Row(row) => batch.push(row),
+                Message::Flush(done) => waiting = Some((done, false)),
+                Message::Close(done) => waiting = Some((done, true)),
+            }
+            if batch.len() >= BATCH_ROWS || waiting.is_some() {
+                break;
+            }
+            let wait = end.saturating_duration_since(Instant::now());
+            next = match receiver.recv_timeout(wait) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+            };
+        }
+        writer.write(&batch, SystemTime::now());
+        let Some((done, is_last)) = waiting else {
+            continue;
+        };
+        if is_last {
+            drop(writer);
+            // Whoever asked may have given up.
+            let _gone = done.try_send(());
+            return;
+        }
+        let _gone = done.try_send(());
+    }
+}
+
+/// What went wrong, as a person understands it. SQLite's own sentences name no row and no value.
+fn in_words(err: &rusqlite::Error) -> String {
+    use rusqlite::ErrorCode;
+    let known = match err.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "no space is left on the disk",
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "it may not be written",
+        Some(ErrorCode::CannotOpen) => "it cannot be opened",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another program holds it",
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => "it is damaged",
+        Some(ErrorCode::SystemIoFailure) => "the disk failed",
+        _ => return format!("{err}"),
+    };
+    known.to_owned()
+}
+
+/// Milliseconds since 1970; a moment before that counts as 1970.
+fn millis_of(at: SystemTime) -> i64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
+}
+
+/// The moment of a number that [`millis_of`] made; one that it cannot have made counts as 1970.
+fn moment_of(millis: i64) -> SystemTime {
+    let since = Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+    SystemTime::UNIX_EPOCH
+        .checked_add(since)
+        .unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// A profile's name as it was noted; a file that others wrote to may hold anything.
+fn name_of(text: &str) -> Option<ProfileName> {
+    ProfileName::existing(text).ok()
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

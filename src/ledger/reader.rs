@@ -1,0 +1,253 @@
+//! Reading the ledger: by anybody, at any time, also while it is written and from another process.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params, params_from_iter};
+
+use super::rows::{REQUEST, attempts_of, request_of};
+use super::spend::{Spend, since};
+use super::stats::{Group, GroupBy, grouped};
+use super::{Binding, LedgerError, UsageRow, file, millis_of, moment_of, name_of};
+use crate::desk::record::RequestRecord;
+use crate::profile::ProfileName;
+
+/// An open ledger, for reading.
+#[derive(Debug)]
+pub struct Reader {
+    db: Connection,
+}
+
+/// Which requests are wanted. Everything that is set must be true of a request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    pub since: Option<SystemTime>,
+    pub profile: Option<ProfileName>,
+    pub status: Option<Status>,
+    /// As the client wrote it or as it was asked upstream; `*` stands for any text.
+    pub model: Option<String>,
+    /// The id of a client key.
+    pub key: Option<String>,
+    /// Only what came after this place, see [`Reader::requests`].
+    pub after: Option<i64>,
+}
+
+/// `429`, or `4xx`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    One(u16),
+    /// Its hundreds.
+    Class(u16),
+}
+
+/// What a part of an id led to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    Nothing,
+    One(Box<RequestRecord>),
+    /// So many begin like this.
+    Several(usize),
+}
+
+impl Reader {
+    /// # Errors
+    /// When there is no ledger yet, another version made it, or it cannot be read.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        Ok(Self {
+            db: file::open_to_read(path)?,
+        })
+    }
+
+    /// The request whose id begins like this; the `req_` in front may be missing.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn find(&self, prefix: &str) -> Result<Found, LedgerError> {
+        let prefix = prefix.strip_prefix("req_").unwrap_or(prefix);
+        let from = format!("req_{prefix}");
+        let to = format!("{from}\u{10ffff}");
+        let mut statement = self.db.prepare(&format!(
+            "SELECT {REQUEST} FROM requests WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 100"
+        ))?;
+        let mut found: Vec<_> = statement
+            .query_map(params![from, to], request_of)?
+            .collect::<Result<_, _>>()?;
+        // A whole id may be the beginning of another.
+        if let Some(place) = found.iter().position(|(_, record)| record.id == from) {
+            found = vec![found.swap_remove(place)];
+        }
+        match found.len() {
+            0 => Ok(Found::Nothing),
+            1 => self
+                .whole(found.remove(0))
+                .map(|it| Found::One(Box::new(it))),
+            several => Ok(Found::Several(several)),
+        }
+    }
+
+    /// The newest first, with the place of each, at most `limit`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn requests(
+        &self,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<(i64, RequestRecord)>, LedgerError> {
+        let (condition, mut values) = filter.condition();
+        values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
+        let mut statement = self.db.prepare(&format!(
+            "SELECT {REQUEST} FROM requests WHERE {condition} ORDER BY seq DESC LIMIT ?{}",
+            values.len()
+        ))?;
+        let found: Vec<_> = statement
+            .query_map(params_from_iter(values), request_of)?
+            .collect::<Result<_, _>>()?;
+        found
+            .into_iter()
+            .map(|found| Ok((found.0, self.whole(found)?)))
+            .collect()
+    }
+
+    /// Counts, sums and percentiles of the requests that the filter lets pass, the largest group first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn stats(&self, filter: &Filter, by: GroupBy) -> Result<Vec<Group>, LedgerError> {
+        let (condition, values) = filter.condition();
+        grouped(&self.db, &condition, values, by)
+    }
+
+    /// The sessions used last, the newest first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn bindings(&self, limit: usize) -> Result<Vec<Binding>, LedgerError> {
+        let mut statement = self.db.prepare(
+            "SELECT session, profile, used_at FROM bindings ORDER BY used_at DESC LIMIT ?1",
+        )?;
+        let mut rows = statement.query([i64::try_from(limit).unwrap_or(i64::MAX)])?;
+        let mut bindings = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (session, profile): (String, String) = (row.get(0)?, row.get(1)?);
+            let used_at = moment_of(row.get(2)?);
+            bindings.extend(name_of(&profile).map(|profile| Binding {
+                session,
+                profile,
+                used_at,
+            }));
+        }
+        Ok(bindings)
+    }
+
+    /// What client keys and paid profiles used on each day, from the day of this moment on (UTC), the oldest first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn spend_since(&self, from: SystemTime) -> Result<Vec<Spend>, LedgerError> {
+        since(&self.db, from)
+    }
+
+    /// How one window of a profile was used since then, the oldest first, at most `limit` of the newest.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn usage(
+        &self,
+        profile: &ProfileName,
+        window: Duration,
+        from: SystemTime,
+        limit: usize,
+    ) -> Result<Vec<UsageRow>, LedgerError> {
+        let mut statement = self.db.prepare(
+            "SELECT at, used_percent, resets_at FROM usage
+             WHERE profile = ?1 AND window = ?2 AND at >= ?3 ORDER BY at DESC LIMIT ?4",
+        )?;
+        let window_secs = i64::try_from(window.as_secs()).unwrap_or(i64::MAX);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows: Vec<_> = statement
+            .query_map(
+                params![profile.as_str(), window_secs, millis_of(from), limit],
+                |row| {
+                    Ok(UsageRow {
+                        at: moment_of(row.get(0)?),
+                        profile: profile.clone(),
+                        window,
+                        used_percent: row.get(1)?,
+                        resets_at: row.get::<_, Option<i64>>(2)?.map(moment_of),
+                    })
+                },
+            )?
+            .collect::<Result<_, _>>()?;
+        rows.reverse();
+        Ok(rows)
+    }
+
+    fn whole(&self, (seq, record): (i64, RequestRecord)) -> Result<RequestRecord, LedgerError> {
+        Ok(RequestRecord {
+            attempts: attempts_of(&self.db, seq)?,
+            ..record
+        })
+    }
+}
+
+impl Filter {
+    /// Only numbered places stand in the text; what the user wrote is bound to them.
+    fn condition(&self) -> (String, Vec<Value>) {
+        let mut parts = vec!["1".to_owned()];
+        let mut values = Vec::new();
+        let mut bind = |value: Value| {
+            values.push(value);
+            values.len()
+        };
+        if let Some(since) = self.since {
+            let place = bind(Value::Integer(millis_of(since)));
+            parts.push(format!("at >= ?{place}"));
+        }
+        if let Some(profile) = &self.profile {
+            let place = bind(Value::Text(profile.as_str().to_owned()));
+            parts.push(format!("profile = ?{place}"));
+        }
+        match self.status {
+            Some(Status::One(status)) => {
+                let place = bind(Value::Integer(status.into()));
+                parts.push(format!("status = ?{place}"));
+            }
+            Some(Status::Class(class)) => {
+                let place = bind(Value::Integer(class.into()));
+                parts.push(format!("status / 100 = ?{place}"));
+            }
+            None => {}
+        }
+        if let Some(model) = &self.model {
+            // Of GLOB only the star is meant.
+            let pattern = model.replace('[', "[[]").replace('?', "[?]");
+            let place = bind(Value::Text(pattern));
+            parts.push(format!(
+                "(model GLOB ?{place} OR asked_model GLOB ?{place})"
+            ));
+        }
+        if let Some(key) = &self.key {
+            let place = bind(Value::Text(key.clone()));
+            parts.push(format!("key = ?{place}"));
+        }
+        if let Some(after) = self.after {
+            let place = bind(Value::Integer(after));
+            parts.push(format!("seq > ?{place}"));
+        }
+        (parts.join(" AND "), values)
+    }
+}
+
+impl Status {
+    /// Reads `429` or `4xx`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(class) = text.strip_suffix("xx") {
+            let class = class.parse().ok()?;
+            return (1..=5).contains(&class).then_some(Self::Class(class));
+        }
+        let status = text.parse().ok()?;
+        (100..=599).contains(&status).then_some(Self::One(status))
+    }
+}
