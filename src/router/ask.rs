@@ -39,6 +39,8 @@ pub(super) struct Ask {
     chat_only: Map<String, Value>,
     /// What was made last.
     prepared: Option<(Form, Prepared)>,
+    /// The body of the message that was said last, when it was ours to make.
+    said: Option<Bytes>,
     /// How often it was sent again without a refused parameter.
     stripped: u32,
     api_only: Option<ApiOnly>,
@@ -86,6 +88,7 @@ impl Ask {
             own_names: std::mem::take(&mut request.own_names),
             chat_only: std::mem::take(&mut request.chat_only),
             prepared: None,
+            said: None,
             stripped: 0,
             api_only: None,
             held,
@@ -117,6 +120,7 @@ impl Ask {
             own_names: std::mem::take(&mut request.own_names),
             chat_only: Map::new(),
             prepared: None,
+            said: None,
             stripped: 0,
             api_only: None,
             held,
@@ -143,6 +147,7 @@ impl Ask {
             own_names: OwnNames::default(),
             chat_only: Map::new(),
             prepared: None,
+            said: None,
             stripped: 0,
             api_only: None,
             held,
@@ -176,6 +181,7 @@ impl Ask {
             own_names: OwnNames::default(),
             chat_only: Map::new(),
             prepared: None,
+            said: None,
             stripped: 0,
             api_only,
             held,
@@ -223,6 +229,7 @@ impl Ask {
             own_names: OwnNames::default(),
             chat_only: Map::new(),
             prepared: None,
+            said: None,
             stripped: 0,
             api_only: None,
             held,
@@ -239,6 +246,22 @@ impl Ask {
         match &self.shape {
             Shape::Message { create, .. } => create.previous_response_id.as_deref(),
             Shape::Translated(_) | Shape::Own(_) | Shape::Compaction(_) => None,
+        }
+    }
+
+    /// What the client says of its turn, by the words of the account that it thinks it talks to.
+    pub(super) fn turn_state(&self) -> Option<&str> {
+        match &self.shape {
+            Shape::Message { create, .. } => create.turn_state.as_deref(),
+            Shape::Translated(_) | Shape::Own(_) | Shape::Compaction(_) => None,
+        }
+    }
+
+    /// Makes it fit for another account than that.
+    pub(super) fn forget_turn_state(&mut self) {
+        if let Shape::Message { create, .. } = &mut self.shape {
+            create.forget_turn_state();
+            self.prepare_again();
         }
     }
 

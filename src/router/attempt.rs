@@ -136,7 +136,9 @@ impl Attempt {
                 .client
                 .upstream_headers(kind, keeps_turn, session.as_deref());
             let mut place = Place::Turn;
-            let opened = match websocket::call(self, ask, &access, &mut headers, record).await? {
+            let called =
+                websocket::call(self, ask, &access, keeps_turn, &mut headers, record).await?;
+            let opened = match called {
                 Call::Answered(source, headers) => Ok((Content::Events(source), headers)),
                 Call::Failed(setback) => Err(setback),
                 Call::ByPost => {
@@ -261,6 +263,9 @@ impl Attempt {
             self.usage = Usage::from_headers(&reply.headers, now);
         }
         let reply = arrival::good(reply, now).await?;
+        if let (UpstreamKind::ChatGpt, Some(sights)) = (form.kind, &self.house.sockets) {
+            sights.note_headers(&reply.headers);
+        }
         if is_whole {
             let whole = arrival::whole(reply.body, limits.event_idle).await?;
             return Ok((Content::Whole(whole), reply.headers));

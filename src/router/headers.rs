@@ -11,9 +11,11 @@ use crate::translate::UpstreamKind;
 
 const ORIGINATOR: HeaderName = HeaderName::from_static("originator");
 pub(super) const OPENAI_BETA: HeaderName = HeaderName::from_static("openai-beta");
+/// Which list of models Codex should have by now.
+pub(super) const MODELS_ETAG: HeaderName = HeaderName::from_static("x-models-etag");
 const SESSION_ID: HeaderName = HeaderName::from_static("session_id");
 /// Bound to the account that issued it.
-const TURN_STATE: HeaderName = HeaderName::from_static("x-codex-turn-state");
+pub(super) const TURN_STATE: HeaderName = HeaderName::from_static("x-codex-turn-state");
 
 /// What a turn says of itself, in the same words again on every request of it.
 const TURN_METADATA: HeaderName = HeaderName::from_static("x-codex-turn-metadata");

@@ -136,7 +136,7 @@ struct House {
     sessions: Sessions,
     keeps_sessions: bool,
     /// `None` when WebSockets are turned off.
-    sockets: Option<websocket::Refusals>,
+    sockets: Option<websocket::Sights>,
     stage: watch::Receiver<Stage>,
 }
 
@@ -185,7 +185,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         model_map: models,
         sessions: deps.sessions,
         keeps_sessions: affinity,
-        sockets: websocket.then(websocket::Refusals::default),
+        sockets: websocket.then(websocket::Sights::default),
         stage: stage_of_house,
         limits,
     });

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 
 use super::ask::Ask;
 use super::attempt::{Attempt, Content};
 use super::body::RequestBody;
-use super::headers::Client;
+use super::headers::{Client, MODELS_ETAG};
 use super::reply::Refusal;
 use super::report::{AttemptResult, Record};
 use super::serve::{Answered, Streamed, unix_secs};
@@ -22,8 +22,6 @@ use crate::translate::responses::{
     OutputRecord, ResponsesAnswer, ResponsesRequest, TokenUsage, without_owner,
 };
 use crate::translate::{AnswerCollector, UpstreamKind};
-
-const MODELS_ETAG: HeaderName = HeaderName::from_static("x-models-etag");
 
 pub(super) async fn answer(
     house: &Arc<House>,

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderName, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -43,6 +43,8 @@ enum Kind {
         requests: usize,
         end: End,
     },
+    /// It opens with these headers beside its own.
+    Says(Vec<(HeaderName, HeaderValue)>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +60,15 @@ impl Handshake {
     /// This status instead of 101.
     pub fn refused(status: u16) -> Self {
         Self(Kind::Refused(HttpReply::detail(status, "No socket here")))
+    }
+
+    /// The socket opens, and the reply has these headers.
+    pub fn saying<const N: usize>(headers: [(&'static str, &'static str); N]) -> Self {
+        let headers = headers.map(|(name, value)| {
+            let name = HeaderName::from_static(name);
+            (name, HeaderValue::from_static(value))
+        });
+        Self(Kind::Says(headers.into()))
     }
 
     /// After so many requests the hour is over: `websocket_connection_limit_reached`, and the socket closes.
@@ -130,14 +141,16 @@ pub(super) fn open(
     let script = shared
         .accounts()
         .with(&account, |entry| entry.handshakes.take());
-    let life = match script {
+    let (life, said) = match script {
         Some(Handshake(Kind::Refused(reply))) => return reply.into_response(),
-        Some(Handshake(Kind::Lives { requests, end })) => Some((requests, end)),
-        None => None,
+        Some(Handshake(Kind::Lives { requests, end })) => (Some((requests, end)), Vec::new()),
+        Some(Handshake(Kind::Says(headers))) => (None, headers),
+        None => (None, Vec::new()),
     };
     let mut response = Response::new(Body::whole(Bytes::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
+    headers.extend(said);
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     if let Ok(accept) = HeaderValue::try_from(derive_accept_key(key.as_bytes())) {
@@ -186,6 +199,10 @@ impl Talk {
             let Message::Text(text) = message else {
                 continue;
             };
+            if is_note(&text) {
+                note(&self.shared, &self.head, &text.into(), &Default::default());
+                continue;
+            }
             if self.answer(&mut socket, text.into()).await.is_err() {
                 return;
             }
@@ -338,6 +355,14 @@ impl Talk {
         conversation.extend(done.filter_map(|event| event.field("item").cloned()));
         self.known.push((id.to_owned(), conversation));
     }
+}
+
+/// `response.processed` is heard and never answered.
+fn is_note(text: &str) -> bool {
+    let message: Value = serde_json::from_str(text).unwrap_or_default();
+    message
+        .get("type")
+        .is_some_and(|kind| kind == "response.processed")
 }
 
 fn list(value: Option<&Value>) -> impl Iterator<Item = Value> {

@@ -40,7 +40,11 @@ impl Ask {
     ///
     /// # Errors
     /// When the request cannot be made fit for the backend.
-    pub(in crate::router) fn message(&self, leans: bool) -> Result<Option<Prepared>, RequestError> {
+    pub(in crate::router) fn message(
+        &mut self,
+        leans: bool,
+        house: &House,
+    ) -> Result<Option<Prepared>, RequestError> {
         let Shape::Message { create, before } = &self.shape else {
             return Ok(None);
         };
@@ -60,16 +64,30 @@ impl Ask {
             }));
         }
         let (body, adapted) = rules::adapt_bytes(UpstreamKind::ChatGpt, &create.body(before))?;
-        Ok(Some(Prepared {
+        let mut prepared = Prepared {
             place: Place::Turn,
-            body: create.message_of_body(&body, leans),
+            body,
             dropped: self.dropped.iter().cloned().chain(adapted).collect(),
             asked: None,
-        }))
+        };
+        self.leave_out_refused(&mut prepared, UpstreamKind::ChatGpt, house);
+        let message = create.message_of_body(&prepared.body, leans);
+        self.said = Some(std::mem::replace(&mut prepared.body, message));
+        Ok(Some(prepared))
+    }
+
+    /// Whether the message that was said last would be another one without this parameter, and is ours to change.
+    pub(in crate::router) fn has_said(&self, parameter: &Parameter) -> bool {
+        let said = self.said.as_ref();
+        said.is_some_and(|said| parameter.removed_from(said).is_some())
     }
 
     /// Takes a parameter out of what was prepared last. Whether it was in there, and may be taken out.
     pub(in crate::router) fn strip(&mut self, parameter: &Parameter) -> bool {
+        if let Some(said) = self.said.take() {
+            // The next message is made from the beginning.
+            return parameter.removed_from(&said).is_some();
+        }
         let Some((form, mut prepared)) = self.prepared.take() else {
             return false;
         };
@@ -89,6 +107,7 @@ impl Ask {
         form: &Form,
         house: &House,
     ) -> Result<Prepared, RequestError> {
+        self.said = None;
         if let Some((_, prepared)) = self.prepared.as_ref().filter(|(made, _)| made == form) {
             return Ok(prepared.clone());
         }
@@ -98,12 +117,17 @@ impl Ask {
         };
         // The endpoint that compacts knows other parameters, and its body goes as it came.
         if prepared.place == Place::Turn && !self.is_untouchable(form) {
-            for parameter in house.refused.of(form.kind, &self.model, SystemTime::now()) {
-                prepared.strip(&parameter, &self.own_names);
-            }
+            self.leave_out_refused(&mut prepared, form.kind, house);
         }
         self.prepared = Some((form.clone(), prepared.clone()));
         Ok(prepared)
+    }
+
+    /// Takes out what such upstreams were seen to refuse.
+    fn leave_out_refused(&self, prepared: &mut Prepared, kind: UpstreamKind, house: &House) {
+        for parameter in house.refused.of(kind, &self.model, SystemTime::now()) {
+            prepared.strip(&parameter, &self.own_names);
+        }
     }
 
     fn in_responses(&self, form: &Form, house: &House) -> Result<Prepared, RequestError> {

@@ -7,27 +7,29 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::debug;
 
 use super::error_message::ErrorMessage;
 use crate::pool::Access;
+use crate::profile::ProfileName;
 use crate::router::access::bearer_of;
 use crate::router::arrival;
 use crate::router::ask::Ask;
 use crate::router::attempt::{Attempt, says_reasoning_is_foreign};
 use crate::router::handshake::{Beginning, begin};
-use crate::router::headers::OPENAI_BETA;
+use crate::router::headers::{OPENAI_BETA, TURN_STATE};
+use crate::router::refused::refused_by;
 use crate::router::reply::Refusal;
 use crate::router::report::Record;
 use crate::router::serve::{random_id, unix_secs};
-use crate::router::setback::Setback;
+use crate::router::setback::{Said, Setback};
 use crate::router::source::{Broken, Source};
 use crate::router::stream::failure_of;
-use crate::translate::EventKind;
 use crate::translate::sse::write_frame;
+use crate::translate::{EventKind, UpstreamKind};
 use crate::upstream::SendError;
 use crate::upstream::socket::{Handshake, Pings, Socket};
 use crate::usage::Usage;
@@ -64,11 +66,18 @@ pub(in crate::router) async fn call(
     attempt: &mut Attempt,
     ask: &mut Ask,
     access: &Access,
+    keeps_turn: bool,
     headers: &mut HeaderMap,
     record: &mut Record,
 ) -> Result<Call, Refusal> {
     if ask.line.is_none() {
         return Ok(Call::ByPost);
+    }
+    address_turn(ask, &attempt.member().name, keeps_turn);
+    // By POST and in a handshake it is a header.
+    let state = ask.turn_state().map(HeaderValue::from_str);
+    if let Some(Ok(state)) = state.filter(|_| ask.client.is_codex) {
+        headers.insert(TURN_STATE, state);
     }
     let called = over_socket(attempt, ask, access, headers, record).await?;
     if !matches!(called, Call::ByPost) {
@@ -89,6 +98,17 @@ pub(in crate::router) async fn call(
     Ok(Call::ByPost)
 }
 
+/// The state of a turn belongs to one account. Any other is asked without it, as it is by POST.
+fn address_turn(ask: &mut Ask, profile: &ProfileName, keeps_turn: bool) {
+    let Some(state) = ask.turn_state().map(str::to_owned) else {
+        return;
+    };
+    let line = ask.line.as_mut();
+    if line.is_some_and(|line| !line.is_turn_of(profile, &state, keeps_turn)) {
+        ask.forget_turn_state();
+    }
+}
+
 /// What leans on a response that only the socket knew cannot go anywhere else: the client must send everything again.
 fn must_be_whole(ask: &Ask) -> Result<(), Refusal> {
     match ask.unknown_past() {
@@ -105,7 +125,7 @@ async fn over_socket(
     record: &mut Record,
 ) -> Result<Call, Refusal> {
     let house = attempt.house.clone();
-    let (Some(refusals), Some(line), Access::ChatGpt { .. }) =
+    let (Some(sights), Some(line), Access::ChatGpt { .. }) =
         (&house.sockets, &mut ask.line, access)
     else {
         return Ok(Call::ByPost);
@@ -121,7 +141,7 @@ async fn over_socket(
         record.note(|done| done.retries += 1);
     }
     must_be_whole(ask)?;
-    if refusals.is_refused(&profile) {
+    if sights.is_refused(&profile) {
         return Ok(Call::ByPost);
     }
     let limits = &house.limits;
@@ -145,7 +165,7 @@ async fn over_socket(
                 }
                 return Ok(Call::ByPost);
             }
-            refusals.note(&profile, limits.socket_refused);
+            sights.note(&profile, limits.socket_refused);
             return Ok(Call::ByPost);
         }
         Ok(Err(err @ SendError::NotSent { .. })) => {
@@ -153,15 +173,16 @@ async fn over_socket(
         }
         Ok(Err(err @ SendError::Lost { .. })) => {
             debug!(%profile, error = %err, "no socket");
-            refusals.note(&profile, trouble);
+            sights.note(&profile, trouble);
             return Ok(Call::ByPost);
         }
         Err(_elapsed) => {
             debug!(%profile, "no socket in time");
-            refusals.note(&profile, trouble);
+            sights.note(&profile, trouble);
             return Ok(Call::ByPost);
         }
     };
+    sights.note_headers(&of_reply);
     attempt.usage = Usage::from_headers(&of_reply, SystemTime::now());
     if let Some(line) = &mut ask.line {
         line.begin(&profile, access);
@@ -171,7 +192,7 @@ async fn over_socket(
         asked @ (Asked::NotTaken | Asked::Ended) => {
             // Whatever is in between lets sockets begin and does not let them live.
             debug!(%profile, "a socket ended before it said anything");
-            refusals.note(&profile, trouble);
+            sights.note(&profile, trouble);
             if has_ended && matches!(asked, Asked::Ended) {
                 return Ok(Call::Failed(Setback::Cut));
             }
@@ -200,15 +221,16 @@ fn with_headers(call: Call, headers: HeaderMap) -> Call {
 async fn over(
     mut socket: Box<Socket>,
     attempt: &mut Attempt,
-    ask: &Ask,
+    ask: &mut Ask,
     record: &mut Record,
 ) -> Result<Asked, Refusal> {
-    let limits = &attempt.house.limits;
+    let house = attempt.house.clone();
+    let limits = &house.limits;
     let leans = ask.previous_response_id().is_some_and(|id| {
         let line = ask.line.as_ref();
         line.is_some_and(|line| line.made(id))
     });
-    let Some(message) = ask.message(leans)? else {
+    let Some(message) = ask.message(leans, &house)? else {
         return Ok(Asked::Called(Call::ByPost));
     };
     record.note(|done| done.dropped.clone_from(&message.dropped));
@@ -269,13 +291,18 @@ async fn over(
     };
     Ok(match setback {
         // The client's own fault, told in the client's own dialect, unless there is something that we can mend.
-        Setback::ClientFault(said)
-            if leans || !says_reasoning_is_foreign(&said) || !ask.recalls_reasoning() =>
-        {
-            answered(source)
-        }
+        Setback::ClientFault(said) if !can_mend(&said, ask, leans, now) => answered(source),
         setback => Asked::Called(Call::Failed(setback)),
     })
+}
+
+/// Whether the same request may do without what was refused, told from the beginning on a socket that knows nothing yet.
+fn can_mend(said: &Said, ask: &Ask, leans: bool, now: SystemTime) -> bool {
+    if says_reasoning_is_foreign(said) {
+        return !leans && ask.recalls_reasoning();
+    }
+    let refused = refused_by(&said.failure, UpstreamKind::ChatGpt, &ask.model, now);
+    refused.is_some_and(|refused| ask.has_said(&refused.parameter)) && ask.unknown_past().is_none()
 }
 
 fn answered(source: Source) -> Asked {

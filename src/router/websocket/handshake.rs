@@ -12,11 +12,12 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{Handover, Session};
+use super::{Handover, REASONING_INCLUDED, Session};
 use crate::router::House;
 use crate::router::accept::Stage;
 use crate::router::answer::AnswerBody;
-use crate::router::headers::Client;
+use crate::router::headers::{Client, MODELS_ETAG};
+use crate::router::models;
 use crate::router::reply::Refusal;
 
 /// Answers the handshake; the session begins when the answer is out.
@@ -25,14 +26,16 @@ pub(in crate::router) fn open(
     request: Request<Incoming>,
     handover: &Handover,
 ) -> Result<Response<AnswerBody>, Refusal> {
-    if house.sockets.is_none() {
+    let Some(sights) = &house.sockets else {
         return Err(Refusal::NoWebSocket);
-    }
+    };
     if *house.stage.borrow() > Stage::Serving {
         return Err(Refusal::Stopping);
     }
     let accept = accept_key(request.headers())?;
     let client = Client::of(request.headers());
+    let etag = models::etag_for(house, &client);
+    let includes_reasoning = client.is_codex && sights.includes_reasoning();
     let upgrade = hyper::upgrade::on(request);
     handover.put(Session::new(house.clone(), client, upgrade));
     let mut reply = Response::new(AnswerBody::whole(Default::default()));
@@ -41,6 +44,12 @@ pub(in crate::router) fn open(
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    if includes_reasoning {
+        headers.insert(REASONING_INCLUDED, HeaderValue::from_static("true"));
+    }
+    if let Some(etag) = etag {
+        headers.insert(MODELS_ETAG, etag);
+    }
     Ok(reply)
 }
 

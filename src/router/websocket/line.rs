@@ -3,12 +3,15 @@
 use std::future::{pending, poll_fn};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Poll, ready};
+use std::time::Duration;
 
+use tokio::time::timeout;
 use tracing::debug;
 
 use crate::pool::Access;
 use crate::profile::{Claims, Fingerprint, ProfileName};
 use crate::translate::EventKind;
+use crate::translate::responses::Processed;
 use crate::upstream::socket::Socket;
 
 /// Responses that the other end may still know; it keeps the last one at least.
@@ -25,6 +28,8 @@ pub(in crate::router) struct Line {
     socket: Mutex<Option<Box<Socket>>>,
     /// The responses that were made on this socket.
     made: Vec<String>,
+    /// A turn's state that its account was left with: the client goes on saying it to the end of the turn.
+    left_state: Option<String>,
 }
 
 impl Line {
@@ -45,6 +50,42 @@ impl Line {
     /// Whether the other end of the socket made this response.
     pub(super) fn made(&self, response_id: &str) -> bool {
         self.made.iter().any(|made| made == response_id)
+    }
+
+    /// Whether what the client says of its turn is for this profile: it comes from whoever answered last, or from before this
+    /// socket. `keeps_turn`: it may be, by all that is known elsewhere. What is for nobody here any more is remembered as such.
+    pub(super) fn is_turn_of(
+        &mut self,
+        profile: &ProfileName,
+        state: &str,
+        keeps_turn: bool,
+    ) -> bool {
+        if self.left_state.as_deref() == Some(state) {
+            return false;
+        }
+        let is_its = match &self.profile {
+            Some(own) => own == profile,
+            None => keeps_turn,
+        };
+        if !is_its {
+            self.left_state = Some(state.to_owned());
+        }
+        is_its
+    }
+
+    /// Tells the other end of the socket that the client is done with a response, if it was made there. Nothing comes of it.
+    pub(super) async fn pass_on(&mut self, processed: Processed, patience: Duration) {
+        if !self.made(&processed.response_id) {
+            return;
+        }
+        let Some(socket) = self.socket() else {
+            return;
+        };
+        let sent = timeout(patience, socket.send(processed.text)).await;
+        if !matches!(sent, Ok(Ok(()))) {
+            debug!("an upstream's socket took no news");
+            self.hang_up();
+        }
     }
 
     /// From here on the client talks to this profile, over a socket that knows nothing yet.

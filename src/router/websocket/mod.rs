@@ -14,9 +14,11 @@
 //! Never enters: what is in a prompt. Items are cut out of JSON and put together again, not looked at.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderName};
 use tokio::time::Instant;
 
 use crate::profile::ProfileName;
@@ -49,20 +51,39 @@ impl Handover {
     }
 }
 
-/// Whose upstream would not have a WebSocket, and until when it is not asked for one again.
-#[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<HashMap<ProfileName, Instant>>);
+/// Whether the upstream counts the reasoning of earlier turns among the tokens that it tells. On a socket Codex reads it in the
+/// handshake and nowhere else (`openai/codex: codex-rs/codex-api/src/endpoint/responses_websocket.rs`).
+const REASONING_INCLUDED: HeaderName = HeaderName::from_static("x-reasoning-included");
 
-impl Refusals {
+/// What upstreams were seen to do, as far as it matters on sockets.
+#[derive(Debug, Default)]
+pub(super) struct Sights {
+    /// Whose upstream would not have a WebSocket, and until when it is not asked for one again.
+    refused: Mutex<HashMap<ProfileName, Instant>>,
+    /// As the ChatGPT backend said it last: a client's handshake is answered before anybody is asked.
+    includes_reasoning: AtomicBool,
+}
+
+impl Sights {
+    /// The headers with which the ChatGPT backend answered, by POST or to a handshake.
+    pub(super) fn note_headers(&self, headers: &HeaderMap) {
+        let includes = headers.contains_key(REASONING_INCLUDED);
+        self.includes_reasoning.store(includes, Ordering::Relaxed);
+    }
+
+    fn includes_reasoning(&self) -> bool {
+        self.includes_reasoning.load(Ordering::Relaxed)
+    }
+
     fn is_refused(&self, profile: &ProfileName) -> bool {
-        let refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused
             .get(profile)
             .is_some_and(|until| Instant::now() < *until)
     }
 
     fn note(&self, profile: &ProfileName, rest: Duration) {
-        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.insert(profile.clone(), Instant::now() + rest);
     }
 }

@@ -31,7 +31,7 @@ use crate::router::accept::Stage;
 use crate::router::body::{Held, hold};
 use crate::router::headers::Client;
 use crate::router::reply::Refusal;
-use crate::translate::responses::ClientMessage;
+use crate::translate::responses::{ClientMessage, Create, Processed};
 
 /// A handshake that was answered, and what begins then.
 pub(in crate::router) struct Session {
@@ -103,6 +103,8 @@ enum Heard {
 enum Next {
     Ask(Waiting),
     Refuse(Refusal),
+    /// For the upstream, if it is still on the line.
+    PassOn(Processed),
 }
 
 /// The client's end.
@@ -149,6 +151,11 @@ impl Wire {
                     went
                 }
                 Some(Next::Refuse(refusal)) => self.refuse(refusal).await,
+                Some(Next::PassOn(processed)) => {
+                    let patience = self.house.limits.write_stall;
+                    talk.line.pass_on(processed, patience).await;
+                    Ok(())
+                }
                 None => tokio::select! {
                     heard = self.hear() => self.take(heard).await,
                     () = talk.line.rest() => Ok(()),
@@ -266,24 +273,30 @@ impl Wire {
     }
 
     fn read(&mut self, text: Utf8Bytes, held: Held) -> Result<(), End> {
-        match self.waiting(text.into(), held) {
-            Ok(Some(waiting)) => self.queue_up(Next::Ask(waiting)),
-            Ok(None) => Ok(()),
-            Err(refusal) => self.queue_up(Next::Refuse(refusal)),
-        }
+        let next = match ClientMessage::read(text.into()) {
+            Ok(ClientMessage::Create(create)) => match self.waiting(create, held) {
+                Ok(waiting) => Next::Ask(waiting),
+                Err(refusal) => Next::Refuse(refusal),
+            },
+            // Nobody waits for what comes of it, so it gives way to requests.
+            Ok(ClientMessage::Processed(_)) if self.is_queue_full() => return Ok(()),
+            Ok(ClientMessage::Processed(processed)) => Next::PassOn(processed),
+            Ok(ClientMessage::Note) => return Ok(()),
+            Err(error) => Next::Refuse(error.into()),
+        };
+        self.queue_up(next)
     }
 
-    fn waiting(&self, text: Bytes, mut held: Held) -> Result<Option<Waiting>, Refusal> {
-        match ClientMessage::read(text)? {
-            ClientMessage::Note => Ok(None),
-            ClientMessage::Create(_) if self.queue.len() >= self.house.limits.socket_queue => {
-                Err(Refusal::Busy)
-            }
-            ClientMessage::Create(create) => {
-                held.grow_to(create.bytes())?;
-                Ok(Some(Waiting { create, held }))
-            }
+    fn waiting(&self, create: Box<Create>, mut held: Held) -> Result<Waiting, Refusal> {
+        if self.is_queue_full() {
+            return Err(Refusal::Busy);
         }
+        held.grow_to(create.bytes())?;
+        Ok(Waiting { create, held })
+    }
+
+    fn is_queue_full(&self) -> bool {
+        self.queue.len() >= self.house.limits.socket_queue
     }
 
     /// What was refused waits its turn as well; a client that is not stopped by that is not listened to any longer.
@@ -315,6 +328,7 @@ impl Wire {
             let refusal = match next {
                 Next::Ask(_) => Refusal::Stopping,
                 Next::Refuse(refusal) => refusal,
+                Next::PassOn(_) => continue,
             };
             if let Err(end) = self.refuse(refusal).await {
                 return end;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::HeaderMap;
-use serde_json::json;
+use http::{HeaderMap, HeaderName};
+use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tracing::debug;
@@ -18,7 +18,7 @@ use crate::router::accept::Stage;
 use crate::router::ask::Ask;
 use crate::router::attempt::{Attempt, Content};
 use crate::router::body::Held;
-use crate::router::headers::Client;
+use crate::router::headers::{Client, TURN_STATE};
 use crate::router::rate_limits;
 use crate::router::reply::Refusal;
 use crate::router::report::{AttemptResult, Dialect, Record};
@@ -31,6 +31,8 @@ use crate::router::voice::{Framing, Spoken, Voice};
 use crate::translate::responses::{Create, OutputRecord, finished_response};
 use crate::translate::sse::Frame;
 use crate::translate::{EventKind, Failure, UpstreamKind};
+
+const OPENAI_MODEL: HeaderName = HeaderName::from_static("openai-model");
 
 /// What lasts as long as a client's socket.
 pub(super) struct Talk {
@@ -127,8 +129,14 @@ async fn answered(
         Content::Whole(_) => return Err(Refusal::Failed(Box::new(Failure::unreadable_event()))),
     };
     talk.line.note(&opening.attempt.member().name);
-    if ask.client.is_codex && !source.is_socket() {
-        for event in events_of(&opening.headers) {
+    if ask.client.is_codex {
+        // The limits in the headers of a handshake come once more as events.
+        let limits = (!source.is_socket()).then(|| rate_limits::event_of(&opening.headers));
+        for event in limits
+            .flatten()
+            .into_iter()
+            .chain(metadata_of(&opening.headers))
+        {
             say_text(say, event.into()).await;
         }
     }
@@ -161,19 +169,15 @@ async fn answered(
     answer.play(source, talk, record, say).await
 }
 
-/// What Codex would have read in the headers of a POST, in the events by which it hears it on a socket
-/// (`openai/codex: codex-rs/codex-api/src/sse/responses.rs`). The state of a turn is not among it: it belongs to an account, and
-/// another one may answer next.
-fn events_of(headers: &HeaderMap) -> Vec<String> {
-    let model = headers.get("openai-model");
-    let metadata = model.and_then(|model| model.to_str().ok()).map(|model| {
-        let headers = json!({ "openai-model": model });
-        json!({ "type": "response.metadata", "headers": headers }).to_string()
+/// What Codex would have read in the headers of a POST or of its own handshake, in the event by which it hears it on a socket
+/// that is open already (`openai/codex: codex-rs/codex-api/src/sse/responses.rs`).
+fn metadata_of(headers: &HeaderMap) -> Option<String> {
+    let said = [OPENAI_MODEL, TURN_STATE].into_iter().filter_map(|name| {
+        let value = headers.get(&name)?.to_str().ok()?; // no text: nothing that Codex reads
+        Some((name.as_str().to_owned(), value.into()))
     });
-    rate_limits::event_of(headers)
-        .into_iter()
-        .chain(metadata)
-        .collect()
+    let said: Map<String, Value> = said.collect();
+    (!said.is_empty()).then(|| json!({ "type": "response.metadata", "headers": said }).to_string())
 }
 
 /// An answer that has begun.

@@ -20,8 +20,18 @@ use crate::translate::raw::{self, RawObject};
 #[derive(Debug)]
 pub enum ClientMessage {
     Create(Box<Create>),
-    /// `response.processed` and whatever else a client may tell us: nothing is asked for.
+    /// The client is done with a response; whoever made it may want to know.
+    Processed(Processed),
+    /// Whatever else a client may tell us: nothing is asked for.
     Note,
+}
+
+/// `response.processed`, which Codex says without waiting for an answer.
+#[derive(Debug)]
+pub struct Processed {
+    pub response_id: String,
+    /// As it came.
+    pub text: Bytes,
 }
 
 /// A request for a response.
@@ -35,6 +45,9 @@ pub struct Create {
     /// As [`ResponsesRequest::opening`].
     pub opening: Option<String>,
     pub previous_response_id: Option<String>,
+    /// What an account said at the beginning of the turn, and wants to hear again. Codex keeps it in its `client_metadata`
+    /// (`openai/codex: codex-rs/core/src/client.rs`).
+    pub turn_state: Option<String>,
     /// `generate: false`: the upstream is to get ready, and nothing is to be said.
     pub is_warm_up: bool,
     /// The items that this request brings.
@@ -43,6 +56,10 @@ pub struct Create {
 
 /// What only the socket knows; a POST has none of it.
 const OF_THE_SOCKET: [&str; 3] = ["type", "previous_response_id", "generate"];
+const METADATA: &str = "client_metadata";
+const TURN_STATE: &str = "x-codex-turn-state";
+/// Type and id are all that a `response.processed` has; anything much larger is something else.
+const MAX_PROCESSED_BYTES: usize = 1_024;
 
 impl ClientMessage {
     /// # Errors
@@ -56,10 +73,21 @@ impl ClientMessage {
             generate: Option<&'a RawValue>,
             #[serde(borrow)]
             input: Option<&'a RawValue>,
+            #[serde(borrow)]
+            client_metadata: Option<&'a RawValue>,
+            #[serde(borrow)]
+            response_id: Option<&'a RawValue>,
         }
         let head: Head<'_> = serde_json::from_slice(&text).map_err(|err| not_an_object(&err))?;
         match raw::text(head.kind).as_deref() {
             Some("response.create") => {}
+            Some("response.processed") if text.len() <= MAX_PROCESSED_BYTES => {
+                let id = raw::filled_text(head.response_id).map(Cow::into_owned);
+                return Ok(match id {
+                    Some(response_id) => Self::Processed(Processed { response_id, text }),
+                    None => Self::Note,
+                });
+            }
             Some(_) => return Ok(Self::Note),
             None => {
                 return Err(RequestError::at(
@@ -85,11 +113,17 @@ impl ClientMessage {
             conversation: request.conversation,
             opening: request.opening,
             previous_response_id: request.previous_response_id,
+            turn_state: head.client_metadata.and_then(turn_state_in),
             is_warm_up,
             input: items_of(head.input),
             text,
         })))
     }
+}
+
+fn turn_state_in(metadata: &RawValue) -> Option<String> {
+    let metadata = RawObject::parse(metadata.get().as_bytes()).ok()?; // no object: nothing in it
+    serde_json::from_str(metadata.get(TURN_STATE)?).ok() // no text: none that we know of
 }
 
 /// The items of an `input`; a lone text is what a user says.
@@ -124,6 +158,26 @@ impl Create {
     /// What this request brings; nothing of what was before it.
     pub fn input(&self) -> &[Bytes] {
         &self.input
+    }
+
+    /// Takes out what only the account that said it can read. Everything else keeps its bytes.
+    pub fn forget_turn_state(&mut self) {
+        if self.turn_state.take().is_none() {
+            return;
+        }
+        let Ok(mut object) = RawObject::parse(&self.text) else {
+            return;
+        };
+        let Some(Ok(mut metadata)) = object
+            .get(METADATA)
+            .map(|json| RawObject::parse(json.as_bytes()))
+        else {
+            return;
+        };
+        metadata.fields.retain(|(name, _)| name != TURN_STATE);
+        let left = metadata.to_json();
+        object.set(METADATA, left);
+        self.text = Bytes::from(object.to_json());
     }
 
     /// The request as the body of a POST that streams, with the items `before` in front of its own.
@@ -251,7 +305,30 @@ mod tests {
     fn create(text: &str) -> Create {
         match ClientMessage::read(Bytes::copy_from_slice(text.as_bytes())).unwrap() {
             ClientMessage::Create(create) => *create,
-            ClientMessage::Note => panic!("no request: {text}"),
+            other => panic!("no request: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_the_state_of_the_turn_is_forgotten() {
+        let text = r#"{ "type":"response.create","model":"m","input":[ 1.50 ],"client_metadata":{"a":"\u0041","x-codex-turn-state":"s","b":"c"},"odd" : {"z":1} }"#;
+        let mut with = create(text);
+        assert_eq!(with.turn_state.as_deref(), Some("s"));
+        with.forget_turn_state();
+        assert_eq!(with.turn_state, None);
+        assert_eq!(
+            with.text(),
+            r#"{"type":"response.create","model":"m","input":[ 1.50 ],"client_metadata":{"a":"\u0041","b":"c"},"odd":{"z":1}}"#
+        );
+        for text in [
+            r#"{"type":"response.create", "model":"m"}"#,
+            r#"{"type":"response.create", "model":"m","client_metadata":null}"#,
+            r#"{"type":"response.create", "model":"m","client_metadata":{"a":"b"}}"#,
+            r#"{"type":"response.create", "model":"m","client_metadata":{"x-codex-turn-state":7}}"#,
+        ] {
+            let mut without = create(text);
+            without.forget_turn_state();
+            assert_eq!(without.text(), text, "not one byte");
         }
     }
 
@@ -336,8 +413,17 @@ mod tests {
     #[test]
     fn notes_are_no_requests_and_nonsense_is_refused() {
         let read = |text: &'static str| ClientMessage::read(Bytes::from_static(text.as_bytes()));
+        let done = r#"{ "type":"response.processed","response_id":"resp_1"}"#;
+        let Ok(ClientMessage::Processed(processed)) = read(done) else {
+            panic!("not understood");
+        };
+        assert_eq!(
+            (processed.response_id.as_str(), &processed.text[..]),
+            ("resp_1", done.as_bytes())
+        );
         for note in [
-            r#"{"type":"response.processed","response_id":"resp_1"}"#,
+            r#"{"type":"response.processed"}"#,
+            r#"{"type":"response.processed","response_id":""}"#,
             r#"{"type":"tomorrow"}"#,
         ] {
             assert!(matches!(read(note), Ok(ClientMessage::Note)), "{note}");

@@ -18,7 +18,9 @@ mod terminal;
 
 pub use answer::ResponsesAnswer;
 pub use compaction::{compaction_of_response, with_compaction_trigger};
-pub use create::{ClientMessage, Create, finished_item, finished_response, is_reasoning, item_id};
+pub use create::{
+    ClientMessage, Create, Processed, finished_item, finished_response, is_reasoning, item_id,
+};
 pub use event::EventKind;
 pub use failure::{ANSWER_TOO_LARGE, Failure};
 pub use owner::without_owner;

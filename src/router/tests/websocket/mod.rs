@@ -13,6 +13,8 @@ mod clients;
 mod door;
 mod endings;
 mod history;
+mod metadata;
+mod parameters;
 mod sessions;
 mod upstreams;
 
@@ -36,7 +38,10 @@ impl Rig {
         }
         let stream = TcpStream::connect(self.address()).await.unwrap();
         match client_async(request, stream).await {
-            Ok((socket, _)) => Ok(Talker { socket }),
+            Ok((socket, reply)) => Ok(Talker {
+                socket,
+                handshake: reply.headers().clone(),
+            }),
             Err(Error::Http(reply)) => {
                 let body = reply.body().clone().unwrap_or_default();
                 let body = serde_json::from_slice(&body).unwrap_or_default();
@@ -76,6 +81,8 @@ fn is_message(asked: &Asked) -> bool {
 /// A client's end of a socket.
 struct Talker {
     socket: WebSocketStream<TcpStream>,
+    /// The headers with which it was opened.
+    handshake: http::HeaderMap,
 }
 
 impl Talker {
