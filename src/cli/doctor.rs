@@ -1,18 +1,19 @@
 //! `doctor`: looks at everything that could be wrong on this computer. Every row says ok or what to do; nothing is changed.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
 use std::path::Path;
-
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use super::{CliError, say};
 use crate::desk::Settings;
 use crate::desk::settings::BadSetting;
-use crate::profile::Health;
+use crate::profile::{Credentials, Endpoint, EndpointKind, Health, Profile};
 use crate::store::live::{Live, credential_store, read_live};
 use crate::store::refused_cache::{self, KeptRefusal};
 use crate::store::watch::Watcher;
-use crate::store::{Environment, Home, InstanceLock, locks, profiles, settings};
+use crate::store::{Environment, Home, HomeError, InstanceLock, Loaded, locks, profiles, settings};
+use crate::worker::REFUSAL_LASTS;
 
 /// One thing that was looked at.
 struct Row {
@@ -27,37 +28,14 @@ enum Finding {
 }
 
 pub(super) fn doctor(environment: &Environment) -> Result<(), CliError> {
-    let home = match Home::find(environment) {
-        Ok(home) => home,
+    let looked = looked_at(environment);
+    let rows = match looked {
+        Ok(rows) => rows,
         Err(err) => {
-            print(&[Row {
-                what: "home",
-                finding: Finding::Look(err.to_string()),
-            }]);
+            print(&[row("home", Err(err.to_string()))]);
             return Err(anyhow::anyhow!("without a home nothing else can be looked at").into());
         }
     };
-    let (settings, bad) = settings(&home, environment);
-    let rows = vec![
-        row(
-            "home",
-            Ok::<_, String>(format!("{} can be read and written", home.root().display())),
-        ),
-        row("permissions", permissions(&home)),
-        row(
-            "locks",
-            locks::try_all(&home)
-                .map(|()| "no other program holds them".to_owned())
-                .map_err(|err| err.to_string()),
-        ),
-        row("credential store", store_mode(&home)),
-        row("live login", live(&home)),
-        row("accounts", accounts(&home)),
-        row("settings", spoken(&bad)),
-        row("port", port(&home, &settings)),
-        row("parameters", Ok(refused(&refused_cache::read(&home)))),
-        row("watcher", watcher(&home)),
-    ];
     #[cfg(feature = "gui")]
     let rows: Vec<_> = rows.into_iter().chain(desktop(environment)).collect();
     print(&rows);
@@ -71,6 +49,55 @@ pub(super) fn doctor(environment: &Environment) -> Result<(), CliError> {
         n => say(&format!("{n} things need a look.")),
     }
     Ok(())
+}
+
+/// Everything but the desktop.
+fn looked_at(environment: &Environment) -> Result<Vec<Row>, HomeError> {
+    let home = Home::look(environment)?;
+    let (settings, bad) = settings(&home, environment);
+    let mut rows = if home.root().is_dir() {
+        at_home(&home, environment)
+    } else {
+        let path = home.root().display();
+        vec![row(
+            "home",
+            Ok(format!("{path} is not there yet: the first start makes it")),
+        )]
+    };
+    rows.push(row("settings", spoken(&bad)));
+    rows.push(row("port", port(&home, &settings)));
+    rows.push(row("websocket", Ok(websocket(&settings))));
+    Ok(rows)
+}
+
+/// What there is to look at in a home that is there.
+fn at_home(home: &Home, environment: &Environment) -> Vec<Row> {
+    let loaded = profiles::load_all(home).map_err(|err| err.to_string());
+    let endpoints = loaded.as_ref().map(endpoints_of).unwrap_or_default();
+    let mut rows = vec![
+        row(
+            "home",
+            Ok(format!("{} can be read and written", home.root().display())),
+        ),
+        row("permissions", permissions(home)),
+        row(
+            "locks",
+            locks::look(home)
+                .map(|()| "no other program holds them".to_owned())
+                .map_err(|err| err.to_string()),
+        ),
+        row("credential store", store_mode(home)),
+        row("live login", live(home, &loaded)),
+        row("accounts", accounts(&loaded)),
+    ];
+    if !endpoints.is_empty() {
+        let spoken = endpoints_spoken(&endpoints, |endpoint| reach(endpoint, environment));
+        rows.push(row("endpoints", spoken));
+    }
+    let refusals = refused_cache::read(home);
+    rows.push(row("parameters", Ok(refused(&refusals, SystemTime::now()))));
+    rows.push(row("watcher", watcher(home)));
+    rows
 }
 
 fn row(what: &'static str, finding: Result<String, String>) -> Row {
@@ -142,12 +169,12 @@ fn store_mode(home: &Home) -> Result<String, String> {
     }
 }
 
-fn live(home: &Home) -> Result<String, String> {
+fn live(home: &Home, loaded: &Result<Loaded, String>) -> Result<String, String> {
     match read_live(home) {
         Live::Missing => Ok("Codex is signed out".into()),
         Live::Unreadable(reason) => Err(reason.to_string()),
         Live::Login(login) => {
-            let loaded = profiles::load_all(home).map_err(|err| err.to_string())?;
+            let loaded = loaded.as_ref().map_err(String::clone)?;
             match profiles::holder(&loaded.profiles, &login, None) {
                 Some(profile) => Ok(format!("it is the login of {}", profile.name)),
                 None => Err("Codex uses a login that is not saved here: keep it with `codex-router save NAME`".into()),
@@ -156,8 +183,8 @@ fn live(home: &Home) -> Result<String, String> {
     }
 }
 
-fn accounts(home: &Home) -> Result<String, String> {
-    let loaded = profiles::load_all(home).map_err(|err| err.to_string())?;
+fn accounts(loaded: &Result<Loaded, String>) -> Result<String, String> {
+    let loaded = loaded.as_ref().map_err(String::clone)?;
     let troubles = loaded
         .profiles
         .iter()
@@ -181,6 +208,107 @@ fn accounts(home: &Home) -> Result<String, String> {
     }
 }
 
+/// The endpoints among the accounts, with the names of their accounts.
+fn endpoints_of(loaded: &Loaded) -> Vec<(String, Arc<Endpoint>)> {
+    let endpoint = |profile: &Profile| match profile.login.as_ref().ok()?.credentials() {
+        Credentials::Endpoint(endpoint) => Some((profile.name.to_string(), endpoint.clone())),
+        Credentials::ChatGpt(_) | Credentials::ApiKey { .. } | Credentials::Other { .. } => None,
+    };
+    loaded.profiles.iter().filter_map(endpoint).collect()
+}
+
+/// Whether somebody listens where an endpoint is. Nothing is said to it, so its key is not tried.
+#[derive(Debug)]
+enum Reach {
+    Listens,
+    /// Why nobody could be asked from here.
+    NotAsked(&'static str),
+    Silent(String),
+}
+
+fn endpoints_spoken(
+    endpoints: &[(String, Arc<Endpoint>)],
+    reach: impl Fn(&Endpoint) -> Reach,
+) -> Result<String, String> {
+    let mut is_fine = true;
+    let mut told = Vec::new();
+    for (name, endpoint) in endpoints {
+        let host = endpoint.host();
+        let listens = match reach(endpoint) {
+            Reach::Listens => format!("{host} listens"),
+            Reach::NotAsked(why) => format!("{host} was not asked, {why}"),
+            Reach::Silent(why) => {
+                is_fine = false;
+                format!("{host} does not listen ({why}): start it or correct its address")
+            }
+        };
+        // Servers on this computer often want none.
+        let key = match (&endpoint.key, endpoint.kind) {
+            (Some(_), _) => "its key is there and was not tried",
+            (None, EndpointKind::Compatible) => "it has no key",
+            (None, EndpointKind::Azure) => {
+                is_fine = false;
+                "its key is missing: add it again with one"
+            }
+        };
+        told.push(format!("{name}: {listens}, {key}"));
+    }
+    let told = told.join("; ");
+    if is_fine { Ok(told) } else { Err(told) }
+}
+
+/// Opens a connection and closes it.
+fn reach(endpoint: &Endpoint, environment: &Environment) -> Reach {
+    let is_here = matches!(endpoint.host(), "localhost" | "127.0.0.1" | "[::1]");
+    if !is_here
+        && PROXIES
+            .iter()
+            .any(|name| environment.get(name).is_some_and(|it| !it.is_empty()))
+    {
+        return Reach::NotAsked("requests to it go through a proxy");
+    }
+    let (Some(host), Some(port)) = (
+        endpoint.base.host_str(),
+        endpoint.base.port_or_known_default(),
+    ) else {
+        return Reach::NotAsked("its address has no port");
+    };
+    // An IPv6 address stands in brackets in a URL and without them everywhere else.
+    let host = host.trim_matches(['[', ']']).to_owned();
+    let (answer, answered) = std::sync::mpsc::channel();
+    // Finding the address of a name has no time limit of its own.
+    let asking = std::thread::Builder::new()
+        .name("reach".into())
+        .spawn(move || {
+            // Nobody waits for it any more when this fails.
+            let _too_late = answer.send(connect(&host, port));
+        });
+    if let Err(err) = asking {
+        return Reach::Silent(err.to_string());
+    }
+    match answered.recv_timeout(2 * REACH) {
+        Ok(Ok(())) => Reach::Listens,
+        Ok(Err(err)) => Reach::Silent(err.to_string()),
+        Err(_elapsed) => Reach::Silent("no answer in time".to_owned()),
+    }
+}
+
+fn connect(host: &str, port: u16) -> std::io::Result<()> {
+    let mut last = std::io::Error::from(std::io::ErrorKind::NotFound);
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, REACH) {
+            Ok(_closed_again) => return Ok(()),
+            Err(err) => last = err,
+        }
+    }
+    Err(last)
+}
+
+/// By which programs are told of a proxy.
+const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+/// A doctor who keeps one waiting is asked no second time.
+const REACH: Duration = Duration::from_secs(1);
+
 fn spoken(bad: &[BadSetting]) -> Result<String, String> {
     if bad.is_empty() {
         return Ok("all can be used".into());
@@ -193,10 +321,9 @@ fn spoken(bad: &[BadSetting]) -> Result<String, String> {
 }
 
 fn port(home: &Home, settings: &Settings) -> Result<String, String> {
-    if InstanceLock::take(home)
-        .map_err(|err| err.to_string())?
-        .is_none()
-    {
+    let is_running =
+        home.root().is_dir() && InstanceLock::is_held(home).map_err(|err| err.to_string())?;
+    if is_running {
         let pid = InstanceLock::holder(home)
             .map(|pid| format!(" (pid {pid})"))
             .unwrap_or_default();
@@ -211,8 +338,25 @@ fn port(home: &Home, settings: &Settings) -> Result<String, String> {
     }
 }
 
+/// Whose upstream would have no socket is known to the running router alone.
+fn websocket(settings: &Settings) -> String {
+    if settings.websocket {
+        "Codex may use one; an account whose upstream refuses one is asked by POST for a while"
+            .into()
+    } else {
+        "turned off (router.websocket): Codex is told to use POST".into()
+    }
+}
+
 /// What the router leaves out of requests because it was refused, with the day of the refusal.
-fn refused(all: &[KeptRefusal]) -> String {
+fn refused(all: &[KeptRefusal], now: SystemTime) -> String {
+    // As the router believes them: a moment in the future is a clock that was wrong.
+    let is_believed = |refusal: &&KeptRefusal| {
+        let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(refusal.refused_at));
+        let age = at.and_then(|at| now.duration_since(at).ok());
+        age.is_some_and(|age| age < REFUSAL_LASTS)
+    };
+    let all: Vec<_> = all.iter().filter(is_believed).collect();
     if all.is_empty() {
         return "no upstream has refused one lately".to_owned();
     }
@@ -230,7 +374,7 @@ fn refused(all: &[KeptRefusal]) -> String {
             .map_or_else(|| "?".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
         format!("{} (refused by {by}{of} on {day})", refusal.parameter)
     };
-    let all: Vec<_> = all.iter().map(spoken).collect();
+    let all: Vec<_> = all.into_iter().map(spoken).collect();
     format!(
         "left out of requests for a week from that day: {}",
         all.join(", ")
@@ -238,11 +382,9 @@ fn refused(all: &[KeptRefusal]) -> String {
 }
 
 fn watcher(home: &Home) -> Result<String, String> {
-    let (sender, _receiver) = mpsc::channel(1);
-    let (_watcher, fell_back) = Watcher::start(home, sender);
-    match fell_back {
-        None => Ok("the system reports changes at once".into()),
-        Some(reason) => Err(format!(
+    match Watcher::could_start(home) {
+        Ok(()) => Ok("the system reports changes at once".into()),
+        Err(reason) => Err(format!(
             "{reason}; changes are noticed within a second by looking"
         )),
     }
@@ -275,6 +417,8 @@ fn tray_host() -> Result<String, String> {
 mod tests {
     use super::*;
 
+    const DAY: Duration = Duration::from_secs(86_400);
+
     #[test]
     fn refused_parameters_are_told_with_their_day() {
         let refusal = |upstream: &str, model: Option<&str>, parameter: &str| KeptRefusal {
@@ -283,15 +427,119 @@ mod tests {
             parameter: parameter.to_owned(),
             refused_at: 1_800_000_000,
         };
-        assert_eq!(refused(&[]), "no upstream has refused one lately");
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        assert_eq!(refused(&[], then), "no upstream has refused one lately");
         let all = [
             refusal("chatgpt", None, "text.verbosity"),
             refusal("openai", Some("gpt-5.5"), "temperature"),
         ];
         assert_eq!(
-            refused(&all),
+            refused(&all, then + DAY),
             "left out of requests for a week from that day: text.verbosity (refused by ChatGPT accounts on 2027-01-15), \
              temperature (refused by API keys for gpt-5.5 on 2027-01-15)"
         );
+    }
+
+    #[test]
+    fn a_refusal_that_is_no_longer_believed_is_no_longer_told() {
+        let refusal = KeptRefusal {
+            upstream: "chatgpt".to_owned(),
+            model: None,
+            parameter: "user".to_owned(),
+            refused_at: 1_800_000_000,
+        };
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let told = |now| refused(std::slice::from_ref(&refusal), now).contains("user");
+        assert!(told(then + 7 * DAY - Duration::from_secs(1)));
+        assert!(!told(then + 7 * DAY));
+        assert!(!told(then - DAY), "a clock that was wrong");
+        let never = KeptRefusal {
+            refused_at: u64::MAX,
+            ..refusal.clone()
+        };
+        assert!(!refused(&[never], then).contains("user"));
+    }
+
+    fn endpoint(kind: EndpointKind, url: &str, key: Option<&str>) -> (String, Arc<Endpoint>) {
+        let key = key.map(crate::profile::Secret::new);
+        (
+            "mine".to_owned(),
+            Arc::new(Endpoint::new(kind, url, key).unwrap()),
+        )
+    }
+
+    #[test]
+    fn an_endpoint_is_told_by_whether_it_listens_and_has_its_key() {
+        let azure = |key| endpoint(EndpointKind::Azure, "https://x.test", key);
+        let local = endpoint(EndpointKind::Compatible, "http://localhost:1/v1", None);
+        let listens = |_: &Endpoint| Reach::Listens;
+        assert_eq!(
+            endpoints_spoken(&[azure(Some("key-canary")), local.clone()], listens),
+            Ok("mine: x.test listens, its key is there and was not tried; mine: localhost listens, it has no key".into())
+        );
+        let without = endpoints_spoken(&[azure(None)], listens).unwrap_err();
+        assert!(
+            without.ends_with("its key is missing: add it again with one"),
+            "{without}"
+        );
+        let silent = endpoints_spoken(&[local], |_| Reach::Silent("refused".into()));
+        assert_eq!(
+            silent,
+            Err("mine: localhost does not listen (refused): start it or correct its address, it has no key".into())
+        );
+        let not_asked = |_: &Endpoint| Reach::NotAsked("requests to it go through a proxy");
+        assert_eq!(
+            endpoints_spoken(&[azure(Some("key-canary"))], not_asked),
+            Ok("mine: x.test was not asked, requests to it go through a proxy, its key is there and was not tried".into())
+        );
+    }
+
+    #[test]
+    fn an_endpoint_is_reached_without_a_word() {
+        use std::io::Read as _;
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let (_, here) = endpoint(EndpointKind::Compatible, &url, Some("key-canary"));
+        let environment = Environment::of([("HTTPS_PROXY", "http://127.0.0.1:1")], None);
+        assert!(
+            matches!(reach(&here, &environment), Reach::Listens),
+            "no proxy stands before this computer"
+        );
+        let (mut asked, _) = listener.accept().unwrap();
+        let mut said = Vec::new();
+        asked.read_to_end(&mut said).unwrap();
+        assert_eq!(said, b"");
+        drop(listener);
+        assert!(matches!(reach(&here, &environment), Reach::Silent(_)));
+        let (_, far) = endpoint(EndpointKind::Azure, "https://x.test", None);
+        assert!(matches!(reach(&far, &environment), Reach::NotAsked(_)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn looking_changes_nothing_in_a_home_and_makes_none() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().canonicalize().unwrap();
+        let path = root.join("codex");
+        let of = |path: &Path| {
+            Environment::of(
+                [
+                    ("CODEX_HOME", path),
+                    ("CODEX_ROUTER_ADDR", Path::new("localhost:0")),
+                ],
+                None,
+            )
+        };
+        let first = |rows: Vec<Row>| (rows[0].what, matches!(rows[0].finding, Finding::Fine(_)));
+        assert_eq!(first(looked_at(&of(&path)).unwrap()), ("home", true));
+        assert!(!path.exists());
+        std::fs::create_dir(&path).unwrap();
+        let rows = looked_at(&of(&path)).unwrap();
+        assert!(
+            rows.iter()
+                .any(|row| row.what == "locks" && matches!(row.finding, Finding::Fine(_)))
+        );
+        assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0);
     }
 }

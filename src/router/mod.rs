@@ -82,7 +82,7 @@ pub use fresh::{FreshTokens, NoToken};
 pub use limits::Limits;
 pub use listen::StartError;
 pub use offers::KnownOffers;
-pub use refused::RefusedParameter;
+pub use refused::{REFUSAL_LASTS, RefusedParameter};
 pub use report::{AttemptOutcome, AttemptResult, Dialect, Report, RequestDone};
 pub use sessions::Sessions;
 

@@ -145,6 +145,15 @@ impl Folder {
         sys::open_lock(&self.handle, name).map_err(StoreError::io("open the lock", self.show(name)))
     }
 
+    /// The same without making the file: `None` when nobody ever took the lock.
+    pub fn open_lock_if_there(&self, name: impl AsRef<OsStr>) -> Result<Option<File>, StoreError> {
+        let name = name.as_ref();
+        match self.kind_of(name)? {
+            None => Ok(None),
+            Some(_) => self.open_lock(name).map(Some),
+        }
+    }
+
     pub fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), StoreError> {
         sys::rename(&self.handle, from, to).map_err(StoreError::io("replace", self.show(to)))
     }

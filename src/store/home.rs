@@ -96,14 +96,32 @@ impl Home {
     /// # Errors
     /// When it cannot be made, is no directory, not ours, or not writable.
     pub fn find(environment: &Environment) -> Result<Self, HomeError> {
+        Self::at(&Self::path(environment)?)
+    }
+
+    /// The same directory, whether it is there or not: nothing is made, and nothing found wrong.
+    ///
+    /// # Errors
+    /// When nothing says where it would be, or it is there and cannot be used.
+    pub fn look(environment: &Environment) -> Result<Self, HomeError> {
+        let path = Self::path(environment)?;
+        if path.exists() {
+            return Self::at(&path);
+        }
+        Ok(Self {
+            root: path.into(),
+            pause: Arc::new(std::thread::sleep),
+        })
+    }
+
+    /// Where it is by the environment.
+    fn path(environment: &Environment) -> Result<PathBuf, HomeError> {
         match environment.path("CODEX_HOME") {
-            Some(path) => Self::at(path),
-            None => Self::at(
-                &environment
-                    .user_home()
-                    .ok_or(HomeError::Unknown)?
-                    .join(".codex"),
-            ),
+            Some(path) => Ok(path.to_owned()),
+            None => Ok(environment
+                .user_home()
+                .ok_or(HomeError::Unknown)?
+                .join(".codex")),
         }
     }
 
@@ -229,6 +247,11 @@ impl Home {
         self.folder()?.make(ROUTER)
     }
 
+    /// Our own folder, if there is one by now.
+    pub(super) fn router_folder_if_there(&self) -> Result<Option<Folder>, StoreError> {
+        self.folder()?.child(ROUTER)
+    }
+
     pub(super) fn pause(&self, time: Duration) {
         (self.pause)(time);
     }
@@ -313,6 +336,20 @@ mod tests {
         assert_eq!(mode_of(home.root()), 0o700);
         let none = Environment::of([("X", "y")], None);
         assert!(matches!(Home::find(&none), Err(HomeError::Unknown)));
+    }
+
+    #[test]
+    fn looking_for_the_home_makes_nothing() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().canonicalize().unwrap();
+        let path = root.join("not there");
+        let home = Home::look(&Environment::of([("CODEX_HOME", &path)], None)).unwrap();
+        assert_eq!(home.root(), path);
+        assert!(!path.exists());
+        let there = Home::look(&Environment::of([("CODEX_HOME", &root)], None)).unwrap();
+        assert_eq!(there.root(), root);
+        let none = Environment::of([("X", "y")], None);
+        assert!(matches!(Home::look(&none), Err(HomeError::Unknown)));
     }
 
     #[test]

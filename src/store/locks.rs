@@ -18,6 +18,10 @@ use crate::profile::{AuthFile, Fingerprint};
 const POLL: Duration = Duration::from_millis(20);
 /// Longer than a slow refresh (30 s), shorter than patience.
 const ACCOUNT_PATIENCE: Duration = Duration::from_secs(45);
+const SWITCH: &str = "switch.lock";
+const CLI_LOCK: &str = "auth.lock";
+const ANOTHER_SWITCH: &str = "another switch";
+const THE_LOGIN: &str = "the Codex login";
 /// The CLI holds its locks for a rename.
 const CLI_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -72,11 +76,8 @@ pub(super) struct SwitchLock {
 
 impl SwitchLock {
     pub fn take(home: &Home) -> Result<Self, StoreError> {
-        let file = home
-            .router_folder()?
-            .make(LOCKS)?
-            .open_lock("switch.lock")?;
-        wait(home, &file, ACCOUNT_PATIENCE, "another switch")?;
+        let file = home.router_folder()?.make(LOCKS)?.open_lock(SWITCH)?;
+        wait(home, &file, ACCOUNT_PATIENCE, ANOTHER_SWITCH)?;
         Ok(Self { _file: file })
     }
 }
@@ -92,11 +93,10 @@ pub(super) struct CliLocks {
 impl CliLocks {
     /// Waits up to 5 s for each.
     pub fn take(home: &Home, live: &Place) -> Result<Self, StoreError> {
-        const WHAT: &str = "the Codex login";
-        let first = home.folder()?.open_lock("auth.lock")?;
-        wait(home, &first, CLI_PATIENCE, WHAT)?;
+        let first = home.folder()?.open_lock(CLI_LOCK)?;
+        wait(home, &first, CLI_PATIENCE, THE_LOGIN)?;
         let second = live.folder.open_lock(live.lock_name())?;
-        wait(home, &second, CLI_PATIENCE, WHAT)?;
+        wait(home, &second, CLI_PATIENCE, THE_LOGIN)?;
         Ok(Self {
             _first: first,
             _second: second,
@@ -144,6 +144,20 @@ impl InstanceLock {
         Ok(Some(Self { _file: file }))
     }
 
+    /// Whether some process holds it. Makes no file.
+    ///
+    /// # Errors
+    /// As of [`Self::take`].
+    pub fn is_held(home: &Home) -> Result<bool, StoreError> {
+        let Some(router) = home.router_folder_if_there()? else {
+            return Ok(false);
+        };
+        match router.open_lock_if_there(INSTANCE_LOCK)? {
+            None => Ok(false),
+            Some(file) => Ok(!try_lock(&file)?),
+        }
+    }
+
     /// The process id that the last holder wrote down.
     pub fn holder(home: &Home) -> Option<u32> {
         let text = safe_file::read_text(&home.instance_lock()).ok()??; // for display; unknown is an answer, too
@@ -177,13 +191,39 @@ fn try_lock(file: &File) -> Result<bool, StoreError> {
     }
 }
 
-/// Takes the switch lock and the CLI's locks and gives them back: nobody hangs on them.
+/// Waits until nobody hangs on the switch lock or on one of the CLI's. Makes no lock that nobody ever took.
 ///
 /// # Errors
 /// [`StoreError::Busy`] when somebody holds one for longer than anybody should.
-pub fn try_all(home: &Home) -> Result<(), StoreError> {
-    let _switch = SwitchLock::take(home)?;
-    let _cli = CliLocks::take(home, &Place::find(home)?)?;
+pub fn look(home: &Home) -> Result<(), StoreError> {
+    let locks = match home.router_folder_if_there()? {
+        Some(router) => router.child(LOCKS)?,
+        None => None,
+    };
+    let live = Place::find(home)?;
+    let switch = locks
+        .map(|locks| locks.open_lock_if_there(SWITCH))
+        .transpose()?;
+    let all = [
+        (switch.flatten(), ACCOUNT_PATIENCE, ANOTHER_SWITCH),
+        (
+            home.folder()?.open_lock_if_there(CLI_LOCK)?,
+            CLI_PATIENCE,
+            THE_LOGIN,
+        ),
+        (
+            live.folder.open_lock_if_there(live.lock_name())?,
+            CLI_PATIENCE,
+            THE_LOGIN,
+        ),
+    ];
+    let mut held = Vec::new();
+    for (file, patience, what) in all {
+        if let Some(file) = file {
+            wait(home, &file, patience, what)?;
+            held.push(file);
+        }
+    }
     Ok(())
 }
 
@@ -210,6 +250,25 @@ mod tests {
         assert!(matches!(refused, StoreError::Busy(_)));
         assert_eq!(pauses.load(Ordering::Relaxed), 45_000 / 20);
         AccountLock::take(&other, &login("bob", 1)).unwrap();
+    }
+
+    #[test]
+    fn looking_at_the_locks_makes_none_and_sees_who_hangs_on_one() {
+        let temp = tempfile::tempdir().unwrap();
+        let home = Home::at(temp.path()).unwrap().with_pause(|_| {});
+        look(&home).unwrap();
+        assert!(!InstanceLock::is_held(&home).unwrap());
+        assert_eq!(std::fs::read_dir(temp.path()).unwrap().count(), 0);
+
+        let switch = SwitchLock::take(&home).unwrap();
+        assert!(matches!(look(&home), Err(StoreError::Busy(ANOTHER_SWITCH))));
+        drop(switch);
+        let cli = CliLocks::take(&home, &Place::find(&home).unwrap()).unwrap();
+        assert!(matches!(look(&home), Err(StoreError::Busy(THE_LOGIN))));
+        drop(cli);
+        look(&home).unwrap();
+        let _serving = InstanceLock::take(&home).unwrap().unwrap();
+        assert!(InstanceLock::is_held(&home).unwrap());
     }
 
     #[test]

@@ -78,6 +78,16 @@ impl Watcher {
         })
     }
 
+    /// Whether the system would watch the home, and why not. Nothing is made and nobody told.
+    ///
+    /// # Errors
+    /// The reason, in words.
+    pub fn could_start(home: &Home) -> Result<(), String> {
+        let watched = notify::recommended_watcher(|_ignored| {})
+            .and_then(|mut watcher| watcher.watch(home.root(), RecursiveMode::NonRecursive));
+        watched.map_err(|err| in_words(&err))
+    }
+
     fn start_with(
         home: &Home,
         changes: mpsc::Sender<Changed>,

@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 
 use crate::desk::{Command, Desk, DeskBack, Settings, Snapshot, desk};
 use crate::pool::Pool;
+pub use crate::router::REFUSAL_LASTS;
 use crate::router::Report;
 use crate::store::home::Home;
 use crate::store::usage_cache;
