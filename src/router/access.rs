@@ -32,6 +32,8 @@ pub(super) struct Form {
     pub(super) wire: Wire,
     /// What the upstream calls the model.
     pub(super) name: String,
+    /// How much the model can be told to think there; empty while nobody has told.
+    pub(super) efforts: Vec<String>,
 }
 
 impl Form {
@@ -40,6 +42,7 @@ impl Form {
             kind: kind_of(access),
             wire,
             name: name_for(access, model).to_owned(),
+            efforts: Vec::new(),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::websocket::Line;
 use crate::translate::UpstreamKind;
 use crate::translate::chat::ChatRequest;
 use crate::translate::dropped::OwnNames;
+use crate::translate::effort::EffortWish;
 use crate::translate::images::ImageRequest;
 use crate::translate::messages::MessagesRequest;
 use crate::translate::responses::{Create, ResponsesRequest, is_reasoning};
@@ -35,6 +36,8 @@ pub(super) struct Ask {
     dropped: Vec<String>,
     /// What the client calls the fields of a translated body.
     own_names: OwnNames,
+    /// What the client means by the effort of a translated body.
+    effort: EffortWish,
     /// What only Chat has a word for.
     chat_only: Map<String, Value>,
     /// What was made last.
@@ -86,6 +89,7 @@ impl Ask {
             shape: Shape::Translated(std::mem::take(&mut request.body)),
             dropped: std::mem::take(&mut request.dropped),
             own_names: std::mem::take(&mut request.own_names),
+            effort: request.effort,
             chat_only: std::mem::take(&mut request.chat_only),
             prepared: None,
             said: None,
@@ -118,6 +122,7 @@ impl Ask {
             shape: Shape::Translated(std::mem::take(&mut request.body)),
             dropped: std::mem::take(&mut request.dropped),
             own_names: std::mem::take(&mut request.own_names),
+            effort: request.effort,
             chat_only: Map::new(),
             prepared: None,
             said: None,
@@ -145,6 +150,7 @@ impl Ask {
             shape: Shape::Translated(request.body.clone()),
             dropped,
             own_names: OwnNames::default(),
+            effort: EffortWish::AsSaid,
             chat_only: Map::new(),
             prepared: None,
             said: None,
@@ -179,6 +185,7 @@ impl Ask {
             shape: Shape::Own(body),
             dropped: Vec::new(),
             own_names: OwnNames::default(),
+            effort: EffortWish::AsSaid,
             chat_only: Map::new(),
             prepared: None,
             said: None,
@@ -227,6 +234,7 @@ impl Ask {
             shape: Shape::Message { create, before },
             dropped: Vec::new(),
             own_names: OwnNames::default(),
+            effort: EffortWish::AsSaid,
             chat_only: Map::new(),
             prepared: None,
             said: None,

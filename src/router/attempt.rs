@@ -12,6 +12,7 @@ use super::access::{self, Form, Wire, fresh_access, has_run_out, kind_of};
 use super::arrival;
 use super::ask::{Ask, Place, Prepared};
 use super::handshake::{self, Beginning};
+use super::models;
 use super::refused::refused_by;
 use super::reply::Refusal;
 use super::report::{AttemptOutcome, AttemptResult, Record, Report};
@@ -142,7 +143,10 @@ impl Attempt {
                 Call::Answered(source, headers) => Ok((Content::Events(source), headers)),
                 Call::Failed(setback) => Err(setback),
                 Call::ByPost => {
-                    let form = Form::of(&access, wire, &ask.model);
+                    let mut form = Form::of(&access, wire, &ask.model);
+                    if !ask.is_responses() {
+                        form.efforts = models::efforts_of(&self.house, self.member(), &form);
+                    }
                     let prepared = match ask.prepare(&form, &self.house) {
                         Ok(prepared) => prepared,
                         // Another upstream may have a way.

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::House;
-use super::access::{self, fresh_access, has_run_out, kind_of};
+use super::access::{self, Form, fresh_access, has_run_out, kind_of};
 use super::answer::AnswerBody;
 use super::headers::Client;
 use super::offers;
@@ -264,7 +264,37 @@ pub(super) fn etag_for(house: &House, client: &Client) -> Option<HeaderValue> {
     listed.document.is_codex.then(|| listed.tag())
 }
 
+/// How much a model can be told to think at a profile, by the newest list that tells; empty while none does.
+pub(super) fn efforts_of(house: &House, member: &Member, form: &Form) -> Vec<String> {
+    // Only the backend's lists tell.
+    if form.kind != UpstreamKind::ChatGpt {
+        return Vec::new();
+    }
+    let own = house.offers.of(&member.name);
+    let own = own.and_then(|listed| efforts_in(&listed, &form.name));
+    own.or_else(|| house.catalogue.efforts_of(&form.name))
+        .unwrap_or_default()
+}
+
+fn efforts_in(listed: &Listed, model: &str) -> Option<Vec<String>> {
+    let mut models = listed.document.models.iter();
+    let found = models.find(|known| known.slug == model)?;
+    (!found.efforts.is_empty()).then(|| found.efforts.clone())
+}
+
 impl Catalogue {
+    /// What any account's list tells; the same model is the same everywhere.
+    fn efforts_of(&self, model: &str) -> Option<Vec<String>> {
+        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let documents = entries
+            .iter()
+            .rev()
+            .filter_map(|entry| entry.document.as_ref());
+        documents
+            .filter_map(|listed| efforts_in(listed, model))
+            .next()
+    }
+
     /// What is known without asking; the inner `None` means that nobody answered a moment ago.
     fn known(&self, client_version: &str, age: Duration) -> Option<Option<Arc<Listed>>> {
         let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);

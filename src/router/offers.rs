@@ -146,7 +146,7 @@ impl Offers {
         })
     }
 
-    fn of(&self, profile: &ProfileName) -> Option<Arc<Listed>> {
+    pub(super) fn of(&self, profile: &ProfileName) -> Option<Arc<Listed>> {
         self.with(profile, |offer| offer.listed.clone())
     }
 

@@ -14,6 +14,9 @@ pub struct KeptModel {
     /// Whether a list shows it.
     #[serde(default)]
     pub is_listed: bool,
+    /// How much it can be told to think.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub efforts: Vec<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -63,6 +66,7 @@ mod tests {
         let model = |id: &str, is_listed| KeptModel {
             id: id.to_owned(),
             is_listed,
+            efforts: vec!["low".to_owned()],
         };
         let name = |text: &str| ProfileName::parse(text).unwrap();
         let offers = vec![

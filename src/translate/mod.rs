@@ -36,7 +36,7 @@ pub mod responses;
 pub mod rules;
 pub mod sse;
 
-mod effort;
+pub mod effort;
 mod pieces;
 mod raw;
 

@@ -61,7 +61,13 @@ pub struct Model {
     pub is_listable: bool,
     /// What the Codex document says about use with an API key; an OpenAI list holds nothing else.
     pub is_supported_in_api: bool,
+    /// How much it can be told to think, in the upstream's words; empty where a list does not say.
+    pub efforts: Vec<String>,
 }
+
+/// More than any model has.
+const MAX_EFFORTS: usize = 16;
+const MAX_EFFORT_BYTES: usize = 32;
 
 #[derive(Deserialize)]
 struct WireDocument<'a> {
@@ -81,6 +87,8 @@ struct WireModel<'a> {
     visibility: Option<&'a RawValue>,
     #[serde(borrow)]
     supported_in_api: Option<&'a RawValue>,
+    #[serde(borrow)]
+    supported_reasoning_levels: Option<&'a RawValue>,
 }
 
 impl ModelDocument {
@@ -126,8 +134,26 @@ impl Model {
             is_supported_in_api: wire
                 .supported_in_api
                 .is_none_or(|json| json.get() != "false"),
+            efforts: wire
+                .supported_reasoning_levels
+                .map(efforts_in)
+                .unwrap_or_default(),
         })
     }
+}
+
+/// The efforts of `[{"effort": …}]`; what is no such list says nothing.
+fn efforts_in(levels: &RawValue) -> Vec<String> {
+    #[derive(Deserialize)]
+    struct Level {
+        effort: String,
+    }
+    let levels: Vec<Level> = serde_json::from_str(levels.get()).unwrap_or_default();
+    let efforts = levels.into_iter().map(|level| level.effort);
+    efforts
+        .filter(|effort| !effort.is_empty() && effort.len() <= MAX_EFFORT_BYTES)
+        .take(MAX_EFFORTS)
+        .collect()
 }
 
 /// The body of `GET /v1/models` for OpenAI clients: each name once, in the given order.
@@ -264,6 +290,26 @@ mod tests {
     fn slugs(document: &str) -> Vec<String> {
         let document = ModelDocument::read(Bytes::copy_from_slice(document.as_bytes())).unwrap();
         document.listable().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_model_has_the_efforts_that_its_list_tells() {
+        let efforts = |levels: &str| {
+            let document =
+                format!(r#"{{"models":[{{"slug":"m","supported_reasoning_levels":{levels}}}]}}"#);
+            ModelDocument::read(document.into())
+                .unwrap()
+                .models
+                .remove(0)
+                .efforts
+        };
+        assert_eq!(
+            efforts(r#"[{"effort":"none"},{"effort":"low","description":"d"},{"effort":""}]"#),
+            ["none", "low"]
+        );
+        for odd in ["null", "[]", "7", r#"["low"]"#, r#"[{"effort":7}]"#] {
+            assert_eq!(efforts(odd), [""; 0], "{odd}");
+        }
     }
 
     #[test]

@@ -374,6 +374,7 @@ pub fn read_offers(home: &Home) -> KnownOffers {
         slug: kept.id,
         is_listable: kept.is_listed,
         is_supported_in_api: true,
+        efforts: kept.efforts,
     };
     models_cache::read(home)
         .into_iter()
@@ -385,6 +386,7 @@ fn kept_offers(offers: KnownOffers) -> Vec<(ProfileName, Vec<KeptModel>)> {
     let kept = |model: &Model| KeptModel {
         id: model.slug.clone(),
         is_listed: model.is_listable,
+        efforts: model.efforts.clone(),
     };
     offers
         .into_iter()

@@ -11,6 +11,7 @@ use crate::router::House;
 use crate::router::access::{Form, Wire};
 use crate::translate::chat_upstream::{ChatAsked, chat_from_responses};
 use crate::translate::dropped::{OwnNames, once_each};
+use crate::translate::effort::fit_effort;
 use crate::translate::models::with_model;
 use crate::translate::responses::{Create, not_an_object, with_compaction_trigger};
 use crate::translate::{Parameter, RequestError, UpstreamKind, rules};
@@ -154,7 +155,9 @@ impl Ask {
             }
             Shape::Translated(map) => {
                 let mut map = self.with_cache_key(form.kind, map);
-                let dropped = rules::adapt(form.kind, &mut map);
+                let mut dropped = rules::adapt(form.kind, &mut map);
+                let lost = fit_effort(&mut map, self.effort, &form.efforts);
+                dropped.extend(lost.map(str::to_owned));
                 (Bytes::from(Value::Object(map).to_string()), dropped)
             }
         };
@@ -172,6 +175,7 @@ impl Ask {
     }
 
     fn in_chat(&self, form: &Form) -> Result<Prepared, RequestError> {
+        let mut lost = None;
         let map = match &self.shape {
             Shape::Own(body) => {
                 serde_json::from_slice(body).map_err(|error| not_an_object(&error))?
@@ -182,9 +186,14 @@ impl Ask {
                 serde_json::from_slice(&whole_body(create, before.as_deref()))
                     .map_err(|error| not_an_object(&error))?
             }
-            Shape::Translated(map) => self.with_cache_key(form.kind, map),
+            Shape::Translated(map) => {
+                let mut map = self.with_cache_key(form.kind, map);
+                lost = fit_effort(&mut map, self.effort, &form.efforts);
+                map
+            }
         };
-        let chat = chat_from_responses(form.kind, &form.name, map, &self.chat_only)?;
+        let mut chat = chat_from_responses(form.kind, &form.name, map, &self.chat_only)?;
+        chat.dropped.extend(lost.map(str::to_owned));
         // What no Responses body had a place for may have one here.
         let is_lost = |field: &&String| !self.chat_only.contains_key(*field);
         let dropped = self.dropped.iter().filter(is_lost).cloned();

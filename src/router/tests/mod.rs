@@ -23,6 +23,7 @@ mod codex;
 mod compaction;
 mod completions;
 mod dropped;
+mod efforts;
 mod endpoint;
 mod errors;
 mod failover;

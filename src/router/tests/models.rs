@@ -99,6 +99,7 @@ fn model(slug: &str) -> crate::translate::models::Model {
         slug: slug.into(),
         is_listable: true,
         is_supported_in_api: true,
+        efforts: Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::reply::{ChatReplyHead, ReplyForm};
 use super::tools::{tool_choice_from_chat, tools_from_chat, web_search_tool};
 use crate::translate::RequestError;
 use crate::translate::dropped::{OwnNames, once_each};
-use crate::translate::effort::{LEAST, effort_of_budget};
+use crate::translate::effort::{EffortWish, LEAST, effort_of_budget};
 use crate::translate::images::text_model;
 use crate::translate::models::checked_name;
 use crate::translate::names::{MAX_NAME_BYTES, ToolNames, is_name_byte};
@@ -41,6 +41,7 @@ pub struct ChatRequest {
     /// Fields that only Chat has a word for, for an upstream that speaks it.
     pub chat_only: Map<String, Value>,
     pub own_names: OwnNames,
+    pub effort: EffortWish,
     /// The client's word for the conversation's place in a prompt cache.
     pub cache_key: Option<String>,
     /// A fingerprint of how the conversation begins: the same for every turn of it.
@@ -127,7 +128,7 @@ pub(crate) fn responses_from_chat_value(value: Value) -> Result<ChatRequest, Req
     if is_chat {
         own_names.note("text.verbosity", "verbosity");
     }
-    put_reasoning(&mut fields, &mut made, &mut dropped)?;
+    let effort = put_reasoning(&mut fields, &mut made, &mut own_names, &mut dropped)?;
     put_text(&mut fields, &mut made, &mut dropped)?;
     let logprobs = put_sampling(&mut fields, &mut made, &mut own_names, &mut dropped)?;
     let stop = stop_of(&mut fields)?;
@@ -156,6 +157,7 @@ pub(crate) fn responses_from_chat_value(value: Value) -> Result<ChatRequest, Req
         dropped: once_each(dropped),
         chat_only,
         own_names,
+        effort,
         cache_key,
         opening,
     })
@@ -290,14 +292,24 @@ fn put_tools(
 fn put_reasoning(
     fields: &mut Fields<'_>,
     made: &mut Map<String, Value>,
+    own_names: &mut OwnNames,
     dropped: &mut Vec<String>,
-) -> Result<(), RequestError> {
+) -> Result<EffortWish, RequestError> {
+    const EFFORT: &str = "reasoning.effort";
     let mut reasoning = Map::new();
+    let mut wish = EffortWish::AsSaid;
     for (name, official_name, other_name) in [
         ("effort", "reasoning_effort", "reasoningEffort"),
         ("summary", "reasoning_summary", "reasoningSummary"),
     ] {
         let (word, other) = (fields.string(official_name)?, fields.string(other_name)?);
+        if name == "effort" {
+            match (&word, &other) {
+                (Some(_), _) => own_names.note(EFFORT, official_name),
+                (None, Some(_)) => own_names.note(EFFORT, other_name),
+                (None, None) => {}
+            }
+        }
         let word = official(word, other, other_name, dropped);
         reasoning.extend(word.map(|word| (name.to_owned(), Value::String(word))));
     }
@@ -306,26 +318,33 @@ fn put_reasoning(
             dropped.push(format!("reasoning.{name}"));
         }
     }
-    if let Some(effort) = other_houses_effort(fields)
+    if let Some((effort, meant, own_name)) = other_houses_effort(fields)
         && !reasoning.contains_key("effort")
     {
         reasoning.insert("effort".to_owned(), json!(effort));
+        wish = meant;
+        own_names.note(EFFORT, own_name);
     }
     if !reasoning.is_empty() {
         made.insert("reasoning".to_owned(), Value::Object(reasoning));
     }
-    Ok(())
+    Ok(wish)
 }
 
-/// How Anthropic's and Qwen's clients say how much to think. What they merely switch on is on by itself; what is not understood
+/// How Anthropic's and Qwen's clients say how much to think, with what they mean and by which name. What they merely switch on is on by itself; what is not understood
 /// stays where it is, and is named as dropped.
-fn other_houses_effort(fields: &mut Fields<'_>) -> Option<&'static str> {
+fn other_houses_effort(
+    fields: &mut Fields<'_>,
+) -> Option<(&'static str, EffortWish, &'static str)> {
     let thinking = fields.field("thinking").and_then(Value::as_object);
     let by_thinking = thinking.and_then(|thinking| {
         let budget = thinking.get("budget_tokens").and_then(Value::as_u64);
         match thinking.get("type").and_then(Value::as_str)? {
-            "disabled" => Some(Some(LEAST)),
-            "enabled" => Some(budget.map(effort_of_budget)),
+            "disabled" => Some(Some((LEAST, EffortWish::Off, "thinking"))),
+            "enabled" => Some(budget.map(|budget| {
+                let effort = effort_of_budget(budget);
+                (effort, EffortWish::AsSaid, "thinking.budget_tokens")
+            })),
             "adaptive" => Some(None),
             _ => None,
         }
@@ -337,7 +356,8 @@ fn other_houses_effort(fields: &mut Fields<'_>) -> Option<&'static str> {
     if is_enabled.is_some() {
         fields.take("enable_thinking");
     }
-    let by_switch = (is_enabled == Some(false)).then_some(LEAST);
+    let off = (LEAST, EffortWish::Off, "enable_thinking");
+    let by_switch = (is_enabled == Some(false)).then_some(off);
     by_thinking.flatten().or(by_switch)
 }
 

@@ -11,6 +11,7 @@ use crate::translate::RequestError;
 use crate::translate::chat::fields::{Fields, Place};
 use crate::translate::chat::request::opening_fingerprint;
 use crate::translate::dropped::{OwnNames, once_each};
+use crate::translate::effort::EffortWish;
 use crate::translate::names::ToolNames;
 use crate::translate::responses::{LEAST_OUTPUT_TOKENS, not_an_object};
 
@@ -31,6 +32,7 @@ pub struct MessagesRequest {
     /// What the client sent and no upstream will see.
     pub dropped: Vec<String>,
     pub own_names: OwnNames,
+    pub effort: EffortWish,
     /// The client's own word for the conversation, from `metadata.user_id`.
     pub session: Option<String>,
     /// A fingerprint of how the conversation begins: the same for every turn of it.
@@ -96,7 +98,8 @@ pub fn responses_from_messages(body: &[u8]) -> Result<MessagesRequest, RequestEr
     made.insert("input".to_owned(), Value::Array(input));
     made.extend(choices);
 
-    let thoughts = put_thinking(&mut fields, &mut made, &mut dropped)?;
+    let mut own_names = OwnNames::default();
+    let (thoughts, effort) = put_thinking(&mut fields, &mut made, &mut own_names, &mut dropped)?;
     put_sampling(&mut fields, &mut made)?;
     put_tier(&mut fields, &mut made)?;
     let stop = stop_of(&mut fields)?;
@@ -108,7 +111,6 @@ pub fn responses_from_messages(body: &[u8]) -> Result<MessagesRequest, RequestEr
 
     let session = session_of_metadata(&mut fields, &mut dropped)?;
     fields.drop_rest(&mut dropped);
-    let mut own_names = OwnNames::default();
     own_names.note("max_output_tokens", "max_tokens");
     own_names.note("input[].reasoning", "messages[].content[].thinking");
     Ok(MessagesRequest {
@@ -120,6 +122,7 @@ pub fn responses_from_messages(body: &[u8]) -> Result<MessagesRequest, RequestEr
         names,
         dropped: once_each(dropped),
         own_names,
+        effort,
         session: session.filter(|session| !session.is_empty()),
         opening,
     })

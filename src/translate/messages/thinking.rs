@@ -5,29 +5,42 @@ use serde_json::{Map, Value, json};
 use super::reply::Thoughts;
 use crate::translate::RequestError;
 use crate::translate::chat::fields::{Fields, Place};
-use crate::translate::effort::{LEAST, MOST, effort_of_budget};
+use crate::translate::dropped::OwnNames;
+use crate::translate::effort::{EffortWish, LEAST, MOST, effort_of_budget};
 
 /// Puts `reasoning` and `text.format` into the body, from `thinking`, `output_config` and `output_format`. Returns how much
-/// of the reasoning the client wants to see.
+/// of the reasoning the client wants to see, and what it means by its effort.
 ///
 /// # Errors
 /// When one of them cannot be understood.
 pub(super) fn put_thinking(
     fields: &mut Fields<'_>,
     made: &mut Map<String, Value>,
+    own_names: &mut OwnNames,
     dropped: &mut Vec<String>,
-) -> Result<Thoughts, RequestError> {
+) -> Result<(Thoughts, EffortWish), RequestError> {
     let (wish, thoughts) = thinking_of(fields, dropped)?;
     let (effort, format) = output_config_of(fields, dropped)?;
     let mut reasoning = Map::new();
-    let effort = match wish {
-        Wish::Off => Some(LEAST.to_owned()),
-        // An effort that is said beats one that is guessed from a budget.
-        Wish::Budget(tokens) => effort.or_else(|| Some(effort_of_budget(tokens).to_owned())),
-        Wish::Free => effort,
+    let said = |effort: String| match effort.as_str() {
+        "max" => (MOST.to_owned(), EffortWish::Most, "output_config.effort"),
+        _ => (effort, EffortWish::AsSaid, "output_config.effort"),
     };
-    if let Some(effort) = effort {
+    let effort = match (wish, effort) {
+        (Wish::Off, _) => Some((LEAST.to_owned(), EffortWish::Off, "thinking")),
+        // An effort that is said beats one that is guessed from a budget.
+        (_, Some(effort)) => Some(said(effort)),
+        (Wish::Budget(tokens), None) => {
+            let effort = effort_of_budget(tokens).to_owned();
+            Some((effort, EffortWish::AsSaid, "thinking.budget_tokens"))
+        }
+        (Wish::Free, None) => None,
+    };
+    let mut meant = EffortWish::default();
+    if let Some((effort, wish, own_name)) = effort {
         reasoning.insert("effort".to_owned(), Value::String(effort));
+        own_names.note("reasoning.effort", own_name);
+        meant = wish;
     }
     if thoughts == Thoughts::Shown {
         reasoning.insert("summary".to_owned(), json!("auto"));
@@ -38,7 +51,7 @@ pub(super) fn put_thinking(
     if let Some(format) = format {
         made.insert("text".to_owned(), json!({ "format": format }));
     }
-    Ok(thoughts)
+    Ok((thoughts, meant))
 }
 
 enum Wish {
@@ -85,12 +98,7 @@ fn output_config_of(
     let mut format = None;
     if let Some(config) = fields.take("output_config") {
         let mut config = Fields::new(config, &place)?;
-        effort = config
-            .string("effort")?
-            .map(|effort| match effort.as_str() {
-                "max" => MOST.to_owned(),
-                _ => effort,
-            });
+        effort = config.string("effort")?;
         format = config
             .take("format")
             .map(|format| text_format(format, &Place::Field(&place, "format"), dropped))

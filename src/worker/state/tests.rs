@@ -1167,6 +1167,7 @@ fn what_profiles_offer_is_kept_and_given_to_the_next_router() {
             slug: slug.into(),
             is_listable: true,
             is_supported_in_api: true,
+            efforts: Vec::new(),
         }]
         .into()
     };
