@@ -8,6 +8,7 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use codex_router::translate::chat::{ChatReplyHead, ChunkWriter, responses_from_chat};
+use codex_router::translate::chat_upstream::{EventsFromChunks, chat_from_responses};
 use codex_router::translate::messages::{
     MessageHead, MessageWriter, count_tokens, responses_from_messages,
 };
@@ -16,7 +17,7 @@ use codex_router::translate::rules::{UpstreamKind, adapt_bytes};
 use codex_router::translate::sse::Frames;
 use codex_router::translate::{EventKind, EventWriter};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// 200 messages of an agent at work, 30 tools.
 fn long_chat() -> Vec<u8> {
@@ -73,11 +74,26 @@ fn long_responses() -> Bytes {
     Bytes::from(body.to_string())
 }
 
+fn chunk(nth: usize) -> Vec<u8> {
+    let choice =
+        json!({"index": 0, "delta": {"content": format!(" word{nth}")}, "finish_reason": null});
+    json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": "m", "choices": [choice]})
+        .to_string()
+        .into_bytes()
+}
+
 fn text_delta(nth: usize) -> Vec<u8> {
     format!(
         r#"{{"type":"response.output_text.delta","sequence_number":{nth},"item_id":"msg_0123456789abcdef0123456789abcdef","output_index":0,"content_index":0,"delta":" word{nth}","logprobs":[],"obfuscation":"abcdefgh"}}"#
     )
     .into_bytes()
+}
+
+fn body_of_one() -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert("model".to_owned(), "gpt-5.4".into());
+    body.insert("input".to_owned(), "hi".into());
+    body
 }
 
 fn translate(criterion: &mut Criterion) {
@@ -87,6 +103,17 @@ fn translate(criterion: &mut Criterion) {
     group.bench_function("chat request, 200 messages, 30 tools", |bencher| {
         bencher.iter(|| responses_from_chat(black_box(&chat)).unwrap());
     });
+
+    let body = responses_from_chat(&chat).unwrap().body;
+    group.bench_function(
+        "the same for an upstream that knows only chats",
+        |bencher| {
+            bencher.iter(|| {
+                let kind = UpstreamKind::Compatible;
+                chat_from_responses(kind, "m", black_box(&body).clone(), &Map::new()).unwrap()
+            });
+        },
+    );
 
     let messages = long_messages();
     let request = responses_from_messages(&messages).unwrap();
@@ -135,6 +162,20 @@ fn translate(criterion: &mut Criterion) {
                 writer.push(black_box(delta), &mut out).unwrap();
             }
             out.len()
+        });
+    });
+
+    let chunks: Vec<Vec<u8>> = (0..1000).map(chunk).collect();
+    let asked = chat_from_responses(UpstreamKind::Compatible, "m", body_of_one(), &Map::new());
+    let asked = asked.unwrap().asked;
+    group.bench_function("1000 chunks of a chat to events", |bencher| {
+        bencher.iter(|| {
+            let mut reader = EventsFromChunks::new(asked.clone(), "1", 1_700_000_000);
+            let mut events = 0;
+            for chunk in &chunks {
+                events += reader.push(black_box(chunk)).len();
+            }
+            events
         });
     });
 

@@ -25,9 +25,9 @@ pub enum EffortWish {
     /// What stands in the body.
     #[default]
     AsSaid,
-    /// As much as there is. The body says [`MOST`] for models of which nothing is known.
+    /// As much as there is. Where nothing is known of a model, its body says what every model has.
     Most,
-    /// None at all. The body says [`LEAST`] for models of which nothing is known.
+    /// None at all. Where nothing is known of a model, its body says the least that every model has.
     Off,
 }
 

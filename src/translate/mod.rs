@@ -25,6 +25,7 @@ pub mod chat;
 pub mod chat_upstream;
 pub mod completions;
 pub mod dropped;
+pub mod effort;
 pub mod error;
 pub mod form;
 pub mod images;
@@ -36,7 +37,6 @@ pub mod responses;
 pub mod rules;
 pub mod sse;
 
-pub mod effort;
 mod pieces;
 mod raw;
 

@@ -668,6 +668,54 @@ async fn what_only_its_own_service_can_answer_is_refused_in_words_or_goes_to_one
 }
 
 #[tokio::test]
+async fn what_an_endpoint_keeps_is_asked_of_it_in_the_clients_own_words() {
+    let leaning = [
+        ("previous_response_id", json!("resp_1")),
+        ("conversation", json!("conv_1")),
+        ("prompt", json!({"id": "pmpt_1"})),
+    ];
+    for version in [None, Some("2025-04-01-preview")] {
+        let sim = Arc::new(Simulator::start().await.unwrap());
+        sim.add(Account::chatgpt("work"));
+        sim.add(Account::compatible("chats"));
+        sim.add(Account::azure("own"));
+        let azure = endpoint(&sim, "own", |own| own.api_version = version.map(Into::into));
+        let members = vec![
+            member("work", access(&sim.auth_json("work")), 0),
+            // First of those that are no ChatGPT account, and it keeps nothing.
+            member(
+                "chats",
+                endpoint(&sim, "chats", |own| own.api = Api::Chat),
+                1,
+            ),
+            member("own", azure, 2),
+        ];
+        let mut rig = Rig::start(sim, members, Limits::default()).await;
+        for (field, value) in &leaning {
+            let request = json!({"model": MODEL, "input": "hi", (*field): value});
+            text(rig.responses(request.clone()).await).await;
+            let asked = rig.requests().pop().unwrap();
+            assert!(asked.path.ends_with("/responses"), "{}", asked.path);
+            assert_eq!(asked.json(), request, "{field} of {version:?}");
+            let (attempts, _) = rig.told().await;
+            assert_eq!(attempts, [("own".to_owned(), AttemptResult::Served)]);
+        }
+        assert_eq!(rig.requests().len(), leaning.len(), "nobody else was asked");
+    }
+}
+
+#[tokio::test]
+async fn an_azure_that_is_too_old_for_responses_keeps_none() {
+    let old = |own: &mut Endpoint| own.api_version = Some("2024-10-21".into());
+    let rig = over(Account::azure("own"), old).await;
+    let earlier = json!({"model": MODEL, "input": "hi", "previous_response_id": "resp_1"});
+    let reply = rig.responses(earlier).await;
+    assert_eq!(reply.status(), 400);
+    assert_eq!(error_of(reply).await["code"], "previous_response_not_found");
+    assert_eq!(paths(&rig), [""; 0]);
+}
+
+#[tokio::test]
 async fn a_refused_key_a_throttle_and_a_quota_are_told_apart() {
     for (account, change) in [
         (Account::azure("own"), Api::Responses),

@@ -1,13 +1,14 @@
 //! Input items as the messages of a chat.
 //!
 //! A chat is stricter about its past: every call must be answered by a message directly behind the one that made it
-//! (`openai/codex#7051`), so outputs are looked up and put there, and calls that nobody answered are left out.
+//! (`openai/codex#7051`), so outputs are looked up and put there, and calls that nobody answered are left out. Tools answer with text
+//! alone; the pictures of their answers come behind all of them, in one message of the user.
 
 use std::collections::{HashMap, VecDeque};
 
 use serde_json::{Map, Value, json};
 
-use super::parts::{content_from, output_from, said_from};
+use super::parts::{Told, content_from, output_from, said_from};
 use super::tools::{INPUT, WireTools, kind_of, text_at};
 use crate::translate::RequestError;
 
@@ -63,7 +64,7 @@ struct Call {
     nth: usize,
     json: Value,
     id: String,
-    output: Option<String>,
+    output: Option<Told>,
 }
 
 impl History {
@@ -210,11 +211,21 @@ impl History {
             message.insert("tool_calls".to_owned(), Value::Array(calls));
         }
         self.messages.push(Value::Object(message));
-        self.messages.extend(
-            answered.into_iter().map(
-                |call| json!({"role": "tool", "tool_call_id": call.id, "content": call.output}),
-            ),
-        );
+        let mut shown = Vec::new();
+        for Call { id, output, .. } in answered {
+            let told = output.unwrap_or_default();
+            if !told.shown.is_empty() {
+                let whose = format!("From the result of the call {id}:");
+                shown.push(json!({"type": "text", "text": whose}));
+                shown.extend(told.shown);
+            }
+            self.messages
+                .push(json!({"role": "tool", "tool_call_id": id, "content": told.text}));
+        }
+        if !shown.is_empty() {
+            self.messages
+                .push(json!({"role": "user", "content": shown}));
+        }
     }
 
     /// Adds a message. Instructions at the very beginning become one: there are templates that take only one.
@@ -253,7 +264,7 @@ impl Outputs {
     }
 
     /// The first answer behind the call.
-    fn take(&mut self, id: &str, call: usize, dropped: &mut Vec<String>) -> Option<String> {
+    fn take(&mut self, id: &str, call: usize, dropped: &mut Vec<String>) -> Option<Told> {
         let of_call = self.0.get_mut(id)?;
         while let Some((nth, output)) = of_call.pop_front() {
             if nth > call {
@@ -274,6 +285,8 @@ impl Outputs {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn told(input: Value) -> (Value, Vec<String>) {
@@ -396,6 +409,94 @@ mod tests {
                 "tool a two"
             ]
         );
+    }
+
+    #[test]
+    fn pictures_of_results_come_in_one_message_behind_all_results_of_a_turn() {
+        let image = |url: &str| json!({"type": "input_image", "image_url": url});
+        let with = |id: &str, parts: Value| json!({"type": "function_call_output", "call_id": id, "output": parts});
+        let (messages, dropped) = told(json!([
+            {"role": "user", "content": "look"}, call("a"), call("b"), call("c"),
+            with("b", json!([image("data:,b")])),
+            with("a", json!([image("data:,a1"), {"type": "input_text", "text": "two"}, image("data:,a2")])),
+            output("c"),
+            {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Done."}]},
+        ]));
+        let word = "[an image: see the next message of the user]";
+        assert_eq!(
+            shape(&messages)[2..],
+            [
+                "assistant calls a+b+c".to_owned(),
+                format!("tool a {word}\ntwo\n{word}"),
+                format!("tool b {word}"),
+                "tool c of c".to_owned(),
+                "user ".to_owned(),
+                "assistant Done.".to_owned(),
+            ]
+        );
+        let shown = |url: &str| json!({"type": "image_url", "image_url": {"url": url}});
+        let from = |id: &str| json!({"type": "text", "text": format!("From the result of the call {id}:")});
+        assert_eq!(
+            messages[6]["content"],
+            json!([
+                from("a"),
+                shown("data:,a1"),
+                shown("data:,a2"),
+                from("b"),
+                shown("data:,b")
+            ])
+        );
+        assert!(dropped.is_empty(), "{dropped:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_of_any_results_is_lost_and_their_order_is_kept(
+            results in prop::collection::vec(prop::collection::vec(any::<bool>(), 0..6), 1..5),
+            same_turn in any::<bool>(),
+        ) {
+            let mut input = vec![json!({"role": "user", "content": "look"})];
+            let (mut texts, mut pictures) = (Vec::new(), Vec::new());
+            let mut outputs = Vec::new();
+            for (nth, result) in results.iter().enumerate() {
+                let parts = result.iter().enumerate().map(|(place, is_picture)| {
+                    let word = format!("<{nth}.{place}>");
+                    if *is_picture {
+                        pictures.push(format!("data:,{word}"));
+                        json!({"type": "input_image", "image_url": format!("data:,{word}")})
+                    } else {
+                        texts.push(word.clone());
+                        json!({"type": "input_text", "text": word})
+                    }
+                });
+                let parts: Vec<Value> = parts.collect();
+                let id = format!("call_{nth}");
+                input.push(call(&id));
+                let output = json!({"type": "function_call_output", "call_id": id, "output": parts});
+                if same_turn {
+                    outputs.push(output);
+                } else {
+                    input.push(output);
+                }
+            }
+            input.append(&mut outputs);
+            let (messages, dropped) = told(Value::Array(input));
+            prop_assert!(dropped.is_empty());
+            let messages = messages.as_array().unwrap();
+            let said: String = messages
+                .iter()
+                .filter(|message| message["role"] == "tool")
+                .map(|message| text_at(message, "content"))
+                .collect();
+            let words = said.split('<').skip(1);
+            let words: Vec<_> = words.map(|word| format!("<{}>", word.split('>').next().unwrap())).collect();
+            prop_assert_eq!(words, texts);
+            let parts = messages.iter().filter_map(|message| message["content"].as_array()).flatten();
+            let urls: Vec<&str> = parts.filter_map(|part| part["image_url"]["url"].as_str()).collect();
+            prop_assert_eq!(urls, pictures);
+            let tools = messages.iter().filter(|message| message["role"] == "tool").count();
+            prop_assert_eq!(tools, results.len(), "each call is answered");
+        }
     }
 
     #[test]

@@ -48,37 +48,63 @@ pub(super) fn said_from(content: &Value) -> (String, String) {
     }
 }
 
-/// The result of a tool. A chat takes only text there; the model reads what it does not get to see.
-pub(super) fn output_from(
-    output: Option<&Value>,
-    place: &str,
-    dropped: &mut Vec<String>,
-) -> String {
-    match output {
+/// The result of a tool, as a chat can tell it.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Told {
+    /// All that a chat takes from a tool.
+    pub text: String,
+    /// What is no text, for a message behind the results: only users show things.
+    pub shown: Vec<Value>,
+}
+
+/// The result of a tool: its text, with a word in the place of whatever else there is.
+pub(super) fn output_from(output: Option<&Value>, place: &str, dropped: &mut Vec<String>) -> Told {
+    let text = match output {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => {
-            let others = parts.iter().filter(|part| !is_text(part));
-            dropped.extend(others.map(|part| format!("{place}.output.{}", kind_of(part))));
-            let told: Vec<Cow<'_, str>> = parts.iter().map(told_of).collect();
-            told.join("\n")
-        }
+        Some(Value::Array(parts)) => return told_from(parts, place, dropped),
         Some(other) => other.to_string(),
+    };
+    Told {
+        text,
+        shown: Vec::new(),
     }
 }
 
-/// The text of a part, or in its place what is missing: without a word the model would take the result for an empty one.
-fn told_of(part: &Value) -> Cow<'_, str> {
-    let what = match kind_of(part) {
-        _ if is_text(part) => return Cow::Borrowed(text_at(part, "text")),
-        "input_image" => "an image",
-        "input_file" => "a file",
-        "input_audio" => "a sound",
-        _ => "a part",
-    };
-    Cow::Owned(format!(
-        "[{what} is not passed on: this upstream takes only text from tools]"
-    ))
+fn told_from(parts: &[Value], place: &str, dropped: &mut Vec<String>) -> Told {
+    let mut texts = Vec::with_capacity(parts.len());
+    let mut shown = Vec::new();
+    for part in parts {
+        if is_text(part) {
+            texts.push(Cow::Borrowed(text_at(part, "text")));
+            continue;
+        }
+        let kind = kind_of(part);
+        let what = match kind {
+            "input_image" => "an image",
+            "input_file" => "a file",
+            "input_audio" => "a sound",
+            _ => "a part",
+        };
+        // What another service keeps is told like what nobody knows: the result stands without it.
+        match part_from(part, place, &mut Vec::new()) {
+            Ok(Some(part)) => {
+                shown.push(part);
+                texts.push(Cow::Owned(format!(
+                    "[{what}: see the next message of the user]"
+                )));
+            }
+            Ok(None) | Err(_) => {
+                dropped.push(format!("{place}.output.{kind}"));
+                let told = format!("[{what} is not passed on: this upstream cannot read it]");
+                texts.push(Cow::Owned(told));
+            }
+        }
+    }
+    Told {
+        text: texts.join("\n"),
+        shown,
+    }
 }
 
 fn part_from(
@@ -193,19 +219,38 @@ mod tests {
     }
 
     #[test]
-    fn a_tools_result_is_text_and_what_is_none_is_told() {
+    fn a_tools_result_is_text_and_what_is_none_is_shown_behind_it() {
         let mut dropped = Vec::new();
-        let parts = json!([{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": "data:,"}, {"type": "input_text", "text": "b"}]);
+        let parts = json!([
+            {"type": "input_text", "text": "a"},
+            {"type": "input_image", "image_url": "data:,", "detail": "low"},
+            {"type": "input_text", "text": "b"},
+            {"type": "input_image", "file_id": "file-1"},
+            {"type": "of_tomorrow"},
+            {"type": "input_file", "filename": "a.pdf", "file_data": "data:,"},
+        ]);
+        let told = output_from(Some(&parts), "input[]", &mut dropped);
         assert_eq!(
-            output_from(Some(&parts), "input[]", &mut dropped),
-            "a\n[an image is not passed on: this upstream takes only text from tools]\nb"
+            told.text,
+            "a\n[an image: see the next message of the user]\nb\n\
+             [an image is not passed on: this upstream cannot read it]\n\
+             [a part is not passed on: this upstream cannot read it]\n\
+             [a file: see the next message of the user]"
         );
-        assert_eq!(dropped, ["input[].output.input_image"]);
+        assert_eq!(
+            told.shown,
+            [
+                json!({"type": "image_url", "image_url": {"url": "data:,", "detail": "low"}}),
+                json!({"type": "file", "file": {"filename": "a.pdf", "file_data": "data:,"}}),
+            ]
+        );
+        assert_eq!(
+            dropped,
+            ["input[].output.input_image", "input[].output.of_tomorrow"]
+        );
         let object = json!({"a": 1});
-        assert_eq!(
-            output_from(Some(&object), "input[]", &mut dropped),
-            r#"{"a":1}"#
-        );
-        assert_eq!(output_from(None, "input[]", &mut dropped), "");
+        let told = output_from(Some(&object), "input[]", &mut dropped);
+        assert_eq!((told.text.as_str(), told.shown.len()), (r#"{"a":1}"#, 0));
+        assert_eq!(output_from(None, "input[]", &mut dropped), Told::default());
     }
 }
