@@ -16,10 +16,12 @@ use crate::support::{Ended, Program, Rig, guest, node_module};
 mod anthropic_python;
 mod claude_code;
 mod codex;
+mod continue_cli;
 mod llm;
 mod old_python;
 mod openai_node;
 mod openai_python;
+mod opencode;
 mod python_frameworks;
 mod vercel_ai;
 
