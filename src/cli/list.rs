@@ -3,11 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::oneshot::{loaded, start, wait_for};
-use super::{CliError, say};
-use crate::desk::{Command, Desk, Live, LoginKind, ProfileView, Snapshot, words};
+use super::{CliError, say, warn};
+use crate::desk::{Command, Desk, Live, LoginKind, ProfileView, Snapshot, Term, words};
 use crate::profile::Health;
 use crate::store::Environment;
 use crate::usage::Window;
@@ -128,6 +128,11 @@ fn print(snapshot: &Snapshot, as_json: bool) {
             padded(email, widths[2])
         ));
     }
+    for profile in &snapshot.profiles {
+        for bad in &profile.bad_terms {
+            warn(&format!("router.json of {}: {bad}", profile.name));
+        }
+    }
     match &snapshot.live {
         Live::Unsaved { email, .. } => say(&format!(
             "Codex uses a login that is not saved here ({}). Keep it with `codex-router save NAME`.",
@@ -162,7 +167,10 @@ fn text_row(profile: &ProfileView, now: SystemTime) -> [String; 4] {
         format!("{mark} {}", profile.name),
         plan,
         email,
-        state_text(profile, now),
+        match words::terms(&profile.terms) {
+            Some(terms) => format!("{} ({terms})", state_text(profile, now)),
+            None => state_text(profile, now),
+        },
     ]
 }
 
@@ -255,6 +263,8 @@ fn json_row(profile: &ProfileView) -> Value {
             })
         })
         .collect();
+    let said = |term: Term| Some((term.key().to_owned(), profile.terms.json(term)?));
+    let terms: Map<_, _> = Term::ALL.into_iter().filter_map(said).collect();
     json!({
         "name": profile.name.as_str(),
         "active": profile.is_active,
@@ -264,6 +274,8 @@ fn json_row(profile: &ProfileView) -> Value {
         "health": health,
         "reason": reason.or_else(|| profile.usage_error.clone()),
         "windows": windows,
+        "terms": terms,
+        "bad_terms": profile.bad_terms,
         "usage_at": profile.usage.as_ref().and_then(|usage| secs(usage.fetched_at)),
     })
 }
@@ -286,6 +298,8 @@ mod tests {
             health: Health::Fine,
             is_active: false,
             is_in_pool: true,
+            terms: std::sync::Arc::default(),
+            bad_terms: vec![],
             rest: None,
             usage: None,
             usage_error: None,

@@ -19,6 +19,7 @@ mod list;
 mod logging;
 mod oneshot;
 mod serve;
+mod set;
 
 /// Switch, pool and route several Codex/ChatGPT accounts.
 ///
@@ -48,6 +49,8 @@ enum Verb {
     ///
     /// Its key is read from standard input, never from the command line.
     Add(Box<add::Wish>),
+    /// Say how the router may use an account; `default` takes a word back
+    Set(Box<set::Wish>),
     /// Get new tokens: of one account, or of all
     Refresh { name: Option<String> },
     /// Ask how much is left of each account
@@ -100,6 +103,7 @@ fn obey(verb: Option<Verb>, environment: &Environment) -> Result<(), CliError> {
         Some(Verb::Use { name }) => oneshot::use_profile(environment, parse(&name)?),
         Some(Verb::Save { name }) => oneshot::save(environment, created(&name)?),
         Some(Verb::Add(wish)) => add::add(environment, &wish),
+        Some(Verb::Set(wish)) => set::set(environment, &wish),
         Some(Verb::Refresh { name }) => {
             oneshot::refresh(environment, name.as_deref().map(parse).transpose()?)
         }

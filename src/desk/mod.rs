@@ -22,7 +22,7 @@ pub use snapshot::{
 };
 
 // A face may not look into `pool`; these three stand in the snapshot.
-pub use crate::pool::{Rest, RestCause, Strategy};
+pub use crate::pool::{BadTerm, Rest, RestCause, Strategy, Term, Terms};
 
 /// A face's end of the desk.
 #[derive(Clone, Debug)]

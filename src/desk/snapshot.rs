@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::pool::{Rest, Strategy};
+use crate::pool::{Rest, Strategy, Terms};
 use crate::profile::{EndpointKind, Health, ProfileName};
 use crate::usage::Usage;
 
@@ -45,6 +45,10 @@ pub struct ProfileView {
     pub is_active: bool,
     /// Whether the router may draw from it.
     pub is_in_pool: bool,
+    /// The user's words about it.
+    pub terms: Arc<Terms>,
+    /// What of them cannot be used: sentences.
+    pub bad_terms: Vec<String>,
     /// Set aside by the router for a while.
     pub rest: Option<Rest>,
     /// Carries its own age.

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::pool::{Term, Terms};
 use crate::profile::EndpointKind;
 use crate::usage::{Window, WindowKind};
 
@@ -172,6 +173,29 @@ fn capitalised(word: &str) -> String {
         .flat_map(char::to_uppercase)
         .chain(chars)
         .collect()
+}
+
+/// What the user has said of an account, where it is anything: `weight 3, reserve 20%`.
+pub fn terms(terms: &Terms) -> Option<String> {
+    let words = |(term, text): (Term, String)| match term {
+        Term::Enabled => "not in the pool".to_owned(),
+        Term::Reserve if !text.contains('=') => format!("reserve {text}%"),
+        Term::DailyCost | Term::MonthlyCost => format!("{} ${text}", spaced(term)),
+        Term::Weight
+        | Term::Priority
+        | Term::Order
+        | Term::Reserve
+        | Term::Models
+        | Term::Group
+        | Term::DailyTokens
+        | Term::MonthlyTokens => format!("{} {text}", spaced(term)),
+    };
+    let said: Vec<_> = terms.said().into_iter().map(words).collect();
+    (!said.is_empty()).then(|| said.join(", "))
+}
+
+fn spaced(term: Term) -> String {
+    term.key().replace('_', " ")
 }
 
 #[cfg(test)]
@@ -339,5 +363,25 @@ mod tests {
         fn a_truncated_name_is_never_longer_than_asked(text in "\\PC{0,80}", most in 0_usize..60) {
             prop_assert!(middle_truncate(&text, most).chars().count() <= most);
         }
+    }
+
+    #[test]
+    fn terms_are_told_where_there_is_something_to_tell() {
+        let mut said = Terms::default();
+        assert_eq!(terms(&said), None);
+        for (term, text) in [
+            (Term::Enabled, "no"),
+            (Term::Reserve, "20"),
+            (Term::DailyTokens, "2M"),
+            (Term::MonthlyCost, "20"),
+        ] {
+            said.say(term, text).unwrap();
+        }
+        assert_eq!(
+            terms(&said).unwrap(),
+            "not in the pool, reserve 20%, daily tokens 2000000, monthly cost $20"
+        );
+        said.say(Term::Reserve, "weekly=5").unwrap();
+        assert!(terms(&said).unwrap().contains("reserve weekly=5,"));
     }
 }

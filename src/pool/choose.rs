@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::rank::{costs_money, ranked};
-use super::terms::ReservedWindow;
+use super::terms::{Limit, ReservedWindow};
 use super::{Access, Draw, Lack, Member, Pool, RestCause, Score, Strategy, Trouble};
 use crate::pattern::Pattern;
 use crate::profile::ProfileName;
@@ -103,13 +103,17 @@ pub enum WhyNot {
     NotAllowed,
     /// Of this window only the reserve is left.
     Reserve(ReservedWindow),
+    /// It has spent what the user allows.
+    Limit(Limit),
 }
 
 impl WhyNot {
     /// Whether waiting helps. The others need the user.
     pub fn ends_by_itself(self) -> bool {
         match self {
-            Self::Empty | Self::Throttled | Self::Failing | Self::Reserve(_) => true,
+            Self::Empty | Self::Throttled | Self::Failing | Self::Reserve(_) | Self::Limit(_) => {
+                true
+            }
             Self::Disabled
             | Self::SignInAgain
             | Self::Unreadable
@@ -139,6 +143,7 @@ impl fmt::Display for WhyNot {
             Self::OtherModels => "is for other models",
             Self::NotAllowed => "not allowed for this key",
             Self::Reserve(window) => return write!(f, "reserve {window}"),
+            Self::Limit(limit) => return write!(f, "{limit}"),
         })
     }
 }
@@ -274,6 +279,9 @@ fn excluded(
             RestCause::Failing => WhyNot::Failing,
         };
         return Some((why, Some(rest.until)));
+    }
+    if let Some((limit, until)) = member.terms.budget.reached(&member.spend, now) {
+        return Some((WhyNot::Limit(limit), until));
     }
     let usage = member.usage.as_ref()?;
     if let Some(until) = usage.blocked_until(now) {

@@ -14,13 +14,17 @@ pub mod affinity;
 pub mod choose;
 pub mod rank;
 pub mod speed;
+pub mod spend;
 pub mod strategy;
+pub mod term;
 pub mod terms;
 
 pub use choose::{Candidate, Choice, LeftOut, Need, Reason, WhyNot, choose, choose_for};
 pub use rank::{Draw, Score};
 pub use speed::Speed;
+pub use spend::{Amount, Period, Spend};
 pub use strategy::{Strategy, UnknownStrategy};
+pub use term::{BadTerm, Term};
 pub use terms::{Terms, Tier};
 
 /// Everything the router needs to know to pick a profile and speak for it. Holds secrets; never reaches a face.
@@ -46,6 +50,7 @@ pub struct Member {
     pub lacks: Vec<Lack>,
     pub in_flight: InFlight,
     pub speed: Speed,
+    pub spend: Spend,
 }
 
 impl Member {
@@ -60,6 +65,7 @@ impl Member {
             lacks: Vec::new(),
             in_flight: InFlight::default(),
             speed: Speed::default(),
+            spend: Spend::default(),
         }
     }
 }

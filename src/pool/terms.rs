@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use super::spend::{Period, Spend};
 use crate::pattern::Pattern;
 use crate::usage::{Usage, Window, WindowKind};
 
@@ -23,6 +24,8 @@ pub struct Terms {
     pub models: Vec<Pattern>,
     /// By which a client key can mean several profiles at once.
     pub group: Option<String>,
+    /// What it may spend.
+    pub budget: Budget,
 }
 
 impl Default for Terms {
@@ -35,6 +38,7 @@ impl Default for Terms {
             reserve: Reserve::default(),
             models: Vec::new(),
             group: None,
+            budget: Budget::default(),
         }
     }
 }
@@ -45,6 +49,64 @@ impl Terms {
         self.models.is_empty()
             || model.is_empty()
             || self.models.iter().any(|pattern| pattern.fits(model))
+    }
+}
+
+/// Limits by the day and by the month. None of a number: no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    pub daily: Allowance,
+    pub monthly: Allowance,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allowance {
+    pub tokens: Option<u64>,
+    pub micro_dollars: Option<u64>,
+}
+
+impl Budget {
+    /// The limit that is reached at `now`, and when it is forgotten; of several the one that holds longest.
+    pub fn reached(&self, spend: &Spend, now: SystemTime) -> Option<(Limit, Option<SystemTime>)> {
+        [(Period::Month, self.monthly), (Period::Day, self.daily)]
+            .into_iter()
+            .filter(|(_, allowance)| *allowance != Allowance::default())
+            .find_map(|(period, allowance)| {
+                let spent = spend.of(period, now);
+                let is_reached =
+                    |limit: Option<u64>, spent| limit.is_some_and(|limit| spent >= limit);
+                let unit = if is_reached(allowance.tokens, spent.tokens) {
+                    Unit::Tokens
+                } else if is_reached(allowance.micro_dollars, spent.micro_dollars) {
+                    Unit::Money
+                } else {
+                    return None;
+                };
+                Some((Limit { unit, period }, period.end(now)))
+            })
+    }
+}
+
+/// A limit that the user has set. Its words: `limit of tokens for today`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    pub unit: Unit,
+    pub period: Period,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Tokens,
+    Money,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.unit {
+            Unit::Tokens => "tokens",
+            Unit::Money => "cost",
+        };
+        write!(f, "limit of {unit} for {}", self.period)
     }
 }
 

@@ -29,12 +29,21 @@ impl SideFile {
         format!("{:#}\n", Value::Object(self.json.clone())).into_bytes()
     }
 
-    /// Whether the router may draw from this profile.
-    pub fn is_enabled(&self) -> bool {
-        self.json
-            .get("enabled")
-            .and_then(Value::as_bool)
-            .unwrap_or(true)
+    /// One of the user's own words, such as `weight`; what they mean is read in `pool`.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.json.get(key)
+    }
+
+    /// Says something else under this key, or nothing.
+    pub fn set(&mut self, key: &str, value: Option<Value>) {
+        match value {
+            Some(value) => {
+                self.json.insert(key.to_owned(), value);
+            }
+            None => {
+                self.json.shift_remove(key);
+            }
+        }
     }
 
     /// The refresh that was under way when this file was last written. Found at start, it means "possibly spent".
@@ -66,17 +75,6 @@ impl SideFile {
     pub fn set_rejected(&mut self, token: Option<&Fingerprint>) {
         self.set("rejected_token", token.map(|token| json!(token.as_str())));
     }
-
-    fn set(&mut self, key: &str, value: Option<Value>) {
-        match value {
-            Some(value) => {
-                self.json.insert(key.to_owned(), value);
-            }
-            None => {
-                self.json.shift_remove(key);
-            }
-        }
-    }
 }
 
 /// Written before a refresh token is sent and removed after the answer was saved.
@@ -100,7 +98,7 @@ mod tests {
         side.set_intent(Some(&intent));
         let read = SideFile::parse(&side.to_bytes());
         assert_eq!(read.intent(), Some(intent));
-        assert!(!read.is_enabled());
+        assert_eq!(read.get("enabled"), Some(&json!(false)));
         assert!(
             String::from_utf8(read.to_bytes())
                 .unwrap()

@@ -70,7 +70,7 @@ impl Exhausted {
             .map(|out| Cause {
                 profile: out.name.clone(),
                 kind: match out.why {
-                    WhyNot::Empty | WhyNot::Reserve(_) => Kind::Quota,
+                    WhyNot::Empty | WhyNot::Reserve(_) | WhyNot::Limit(_) => Kind::Quota,
                     WhyNot::Throttled => Kind::Throttle,
                     WhyNot::Failing => Kind::Trouble,
                     WhyNot::Disabled

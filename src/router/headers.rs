@@ -7,8 +7,11 @@
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 
 use super::session::Named;
-use crate::translate::UpstreamKind;
+use crate::pool::Strategy;
+use crate::translate::{RequestError, UpstreamKind};
 
+/// For us, never for an upstream.
+const STRATEGY: HeaderName = HeaderName::from_static("x-codex-router-strategy");
 const ORIGINATOR: HeaderName = HeaderName::from_static("originator");
 pub(super) const OPENAI_BETA: HeaderName = HeaderName::from_static("openai-beta");
 /// Which list of models Codex should have by now.
@@ -25,6 +28,8 @@ const TURN_METADATA: HeaderName = HeaderName::from_static("x-codex-turn-metadata
 pub(super) struct Client {
     /// The Codex CLI, its extension or app: its own words pass in both directions.
     pub(super) is_codex: bool,
+    /// How it wants its account to be chosen, this time.
+    pub(super) strategy: Option<Strategy>,
     /// As it asks for models: without a suffix.
     codex_version: Option<String>,
     /// What it calls its session.
@@ -51,6 +56,7 @@ impl Client {
         }
         Self {
             is_codex,
+            strategy: strategy_of(head).unwrap_or_default(),
             codex_version: codex_version(head).filter(|_| is_codex),
             named: Named::of(head),
             headers,
@@ -71,6 +77,7 @@ impl Client {
         }
         Self {
             is_codex: false,
+            strategy: strategy_of(head).unwrap_or_default(),
             codex_version: None,
             named: Named::of(head),
             headers,
@@ -138,6 +145,21 @@ pub(super) fn content_type_of(head: &HeaderMap) -> &str {
     told.and_then(Result::ok).unwrap_or_default()
 }
 
+/// How a client wants its account to be chosen; the setting counts when it says nothing.
+///
+/// # Errors
+/// When there is no such strategy; the sentence lists all.
+pub(super) fn strategy_of(head: &HeaderMap) -> Result<Option<Strategy>, RequestError> {
+    let Some(value) = head.get(STRATEGY) else {
+        return Ok(None);
+    };
+    let text = String::from_utf8_lossy(value.as_bytes());
+    let strategy = text.trim().parse::<Strategy>();
+    strategy.map(Some).map_err(|unknown| {
+        RequestError::at(STRATEGY.as_str(), unknown.to_string()).with_code("unknown_strategy")
+    })
+}
+
 /// `0.169.0` in `codex_exec/0.169.0-beta.1 (Linux)`.
 fn codex_version(head: &HeaderMap) -> Option<String> {
     let (_, rest) = head.get(USER_AGENT)?.to_str().ok()?.split_once('/')?; // no text: no version
@@ -165,7 +187,9 @@ fn names_session(name: &str) -> bool {
 fn is_codex_own(name: &str) -> bool {
     // Which backend the account of the local login lives at; by its name, nobody says so.
     let is_of_account = name == "x-codex-routing-hint";
-    (name.starts_with("x-codex-") && !is_of_account)
+    // What is meant for us.
+    let is_ours = name.starts_with("x-codex-router-");
+    (name.starts_with("x-codex-") && !is_of_account && !is_ours)
         || matches!(
             name,
             "originator"

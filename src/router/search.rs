@@ -144,6 +144,7 @@ impl<'h> Search<'h> {
         let need = Need {
             model: asker.model,
             is_api_only: asker.api_only.is_some(),
+            strategy: asker.client.strategy,
             draw: self.draw,
             ..Need::default()
         };

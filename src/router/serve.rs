@@ -26,8 +26,8 @@ use super::stream::EventBody;
 use super::voice::Voice;
 use super::websocket::{self, Handover};
 use super::{
-    House, allowance, azure, body, chat, compaction, completions, forward, images, messages,
-    models, responses,
+    House, allowance, azure, body, chat, compaction, completions, forward, headers, images,
+    messages, models, responses,
 };
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -167,6 +167,11 @@ fn admit(guard: &Guard, head: &Parts) -> Result<Route, Refusal> {
             guard::check_json(&head.headers)?;
         }
         Route::Models | Route::Model(_) | Route::Usage | Route::Health | Route::Socket => {}
+    }
+    match route {
+        // Nobody is chosen.
+        Route::Models | Route::Model(_) | Route::Usage | Route::Health | Route::CountTokens => {}
+        _ => drop(headers::strategy_of(&head.headers)?),
     }
     guard::check_keys(&head.headers)?;
     Ok(route)

@@ -59,6 +59,8 @@ pub(super) fn chatgpt(of: &str, windows: impl IntoIterator<Item = Window>) -> Pr
         health: Health::Fine,
         is_active: false,
         is_in_pool: true,
+        terms: Arc::default(),
+        bad_terms: vec![],
         rest: None,
         usage,
         usage_error: None,

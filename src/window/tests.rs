@@ -38,6 +38,8 @@ fn profile(text: &str, left: f64) -> ProfileView {
         health: Health::Fine,
         is_active: text == "work",
         is_in_pool: true,
+        terms: std::sync::Arc::default(),
+        bad_terms: vec![],
         rest: None,
         usage: Some(Arc::new(Usage {
             plan: None,

@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tracing::warn;
+
 use super::schedule;
 use crate::pool::{
-    Access, GUESSED_THROTTLE_REST, InFlight, Lack, Member, Rest, RestCause, Speed, Terms, Trouble,
-    Unusable,
+    Access, BadTerm, GUESSED_THROTTLE_REST, InFlight, Lack, Member, Rest, RestCause, Speed, Spend,
+    Terms, Trouble, Unusable,
 };
 use crate::profile::{AuthFile, Credentials, Fingerprint, Health, Profile, Secret, Unreadable};
 use crate::translate::models::Model;
@@ -28,6 +30,11 @@ pub struct Kept {
     breaker: Breaker,
     pub in_flight: InFlight,
     speed: Speed,
+    pub spend: Spend,
+    /// The user's, as they stand in its `router.json`.
+    pub terms: Arc<Terms>,
+    /// What stands there and cannot be used: sentences.
+    pub bad_terms: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -138,7 +145,11 @@ impl Kept {
             breaker: Breaker::default(),
             in_flight: InFlight::default(),
             speed: Speed::default(),
+            spend: Spend::default(),
+            terms: Arc::default(),
+            bad_terms: Vec::new(),
         };
+        kept.read_terms();
         kept.plan(first_poll_at);
         kept
     }
@@ -159,6 +170,7 @@ impl Kept {
             _ => false,
         };
         self.profile = profile;
+        self.read_terms();
         if before.0.as_ref() != self.profile.identity() {
             self.usage = None;
             self.usage_error = None;
@@ -167,6 +179,7 @@ impl Kept {
             self.models = None;
             self.breaker = Breaker::default();
             self.speed = Speed::default();
+            self.spend = Spend::default();
             self.poll.failures = 0;
         }
         if !is_same_login {
@@ -176,6 +189,18 @@ impl Kept {
         } else if before.1 != self.profile.health() {
             self.plan(poll_at);
         }
+    }
+
+    fn read_terms(&mut self) {
+        let (terms, bad) = Terms::read(&self.profile.side);
+        let bad: Vec<_> = bad.iter().map(BadTerm::to_string).collect();
+        for sentence in bad.iter().filter(|it| !self.bad_terms.contains(it)) {
+            warn!(profile = %self.profile.name, "router.json: {sentence}");
+        }
+        if *self.terms != terms {
+            self.terms = Arc::new(terms);
+        }
+        self.bad_terms = bad;
     }
 
     /// Sets the next poll and refresh by what the login is.
@@ -263,17 +288,14 @@ impl Kept {
         let Some(access) = self.access() else {
             return unusable(Trouble::NotRoutable);
         };
-        let terms = Terms {
-            is_enabled: self.profile.side.is_enabled(),
-            ..Terms::default()
-        };
         Ok(Member {
-            terms: Arc::new(terms),
+            terms: self.terms.clone(),
             usage: self.usage.clone(),
             rest: self.rest.clone(),
             lacks: self.lacks.clone(),
             in_flight: self.in_flight.clone(),
             speed: self.speed.clone(),
+            spend: self.spend.clone(),
             ..Member::new(self.profile.name.clone(), access)
         })
     }

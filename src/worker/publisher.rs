@@ -63,7 +63,7 @@ pub fn pool(state: &AppState) -> Pool {
 }
 
 fn profile_view(kept: &Kept, is_active: bool, now: SystemTime) -> ProfileView {
-    let Profile { name, login, side } = &kept.profile;
+    let Profile { name, login, .. } = &kept.profile;
     let credentials = login.as_ref().ok().map(AuthFile::credentials);
     let (kind, claims, last_refresh_at) = match credentials {
         Some(Credentials::ChatGpt(login)) => {
@@ -94,7 +94,9 @@ fn profile_view(kept: &Kept, is_active: bool, now: SystemTime) -> ProfileView {
         workspace: claims.workspace_title,
         health: kept.profile.health(),
         is_active,
-        is_in_pool: side.is_enabled(),
+        is_in_pool: kept.terms.is_enabled,
+        terms: kept.terms.clone(),
+        bad_terms: kept.bad_terms.clone(),
         rest: kept.rest.clone().filter(|rest| rest.until > now),
         usage: kept.usage.clone(),
         usage_error: kept.usage_error.clone(),

@@ -20,6 +20,7 @@ mod clients;
 mod headless;
 mod refreshing;
 mod switching;
+mod terms;
 mod watching;
 mod websocket;
 

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::pool::terms::Reserve;
-use crate::pool::{Lease, Rest, Terms, Tier, Unusable};
+use crate::pool::terms::{Allowance, Budget, Reserve};
+use crate::pool::{Amount, Lease, Rest, Terms, Tier, Unusable};
 use crate::profile::Secret;
 use crate::usage::{Usage, Window};
 
@@ -505,6 +505,53 @@ fn a_reserve_is_left_alone_until_its_window_is_reset() {
     }
     let pool = pool(Strategy::LeastUsed, vec![reserving(80.0, five_hour)]);
     assert_eq!(order(&pool, in_secs(900)), ["a"]);
+}
+
+#[test]
+fn a_limit_holds_until_the_day_or_the_month_ends() {
+    let limited = |text: &str, budget: Budget| with_terms(key(text), |terms| terms.budget = budget);
+    let daily = Budget {
+        daily: Allowance {
+            tokens: Some(100),
+            micro_dollars: None,
+        },
+        ..Budget::default()
+    };
+    let monthly = Budget {
+        monthly: Allowance {
+            tokens: None,
+            micro_dollars: Some(5_000_000),
+        },
+        ..daily
+    };
+    let pool = pool(
+        Strategy::LeastUsed,
+        vec![limited("a", daily), limited("b", monthly)],
+    );
+    let spend = |at: usize, tokens, micro_dollars| {
+        let amount = Amount {
+            tokens,
+            micro_dollars,
+        };
+        pool.members[at].spend.add(amount, NOW);
+    };
+    spend(0, 99, 99_000_000);
+    spend(1, 99, 4_999_999);
+    assert_eq!(order(&pool, NOW), ["a", "b"]);
+    spend(0, 1, 0);
+    spend(1, 1, 1);
+    let told = |out: &LeftOut| (out.why.to_string(), out.until);
+    let left_out: Vec<_> = choose(&pool, NOW).left_out.iter().map(told).collect();
+    let (day, month) = (in_secs(86_400), in_secs(31 * 86_400));
+    assert_eq!(
+        left_out,
+        [
+            ("limit of tokens for today".to_owned(), Some(day)),
+            ("limit of cost for this month".to_owned(), Some(month)),
+        ]
+    );
+    assert_eq!(order(&pool, day), ["a"]);
+    assert_eq!(order(&pool, month), ["a", "b"]);
 }
 
 #[test]

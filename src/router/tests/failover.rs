@@ -395,3 +395,62 @@ async fn a_profile_that_lacks_the_model_is_passed_over_while_another_has_it() {
     );
     assert_eq!(rig.asked(), ["home", "work"]);
 }
+
+#[tokio::test]
+async fn a_request_can_bring_its_own_strategy_which_no_upstream_sees() {
+    let rig = Rig::over(["work", "home"]).await;
+    let pool = Pool {
+        active: Some(ProfileName::parse("home").unwrap()),
+        ..(**rig.pool.borrow()).clone()
+    };
+    rig.pool.send_replace(Arc::new(pool));
+    let asking = |strategy: &'static str| {
+        let request = rig.post("/v1/responses", &codex_request());
+        let request = request.header("user-agent", "codex_exec/0.169.0");
+        request.header("x-codex-router-strategy", strategy).send()
+    };
+    for (strategy, expected) in [("active", "home"), ("least_used", "work")] {
+        assert_eq!(asking(strategy).await.unwrap().status(), 200);
+        let asked = rig.sim.asked().pop().unwrap();
+        assert_eq!(asked.account.as_deref(), Some(expected), "{strategy}");
+        let ours = |name: &&String| name.starts_with("x-codex-router");
+        assert_eq!(asked.headers.keys().find(ours), None);
+    }
+    let before = rig.asked().len();
+    let refused = asking("best").await.unwrap();
+    assert_eq!(refused.status(), 400);
+    let error = error_of(refused).await;
+    assert_eq!(error["param"], "x-codex-router-strategy");
+    for strategy in Strategy::ALL {
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(strategy.as_str()), "{message}");
+    }
+    assert_eq!(rig.asked().len(), before);
+}
+
+#[tokio::test]
+async fn round_robin_gives_each_request_to_the_next() {
+    let rig = Rig::over(["a", "b", "c"]).await;
+    let pool = Pool {
+        strategy: Strategy::RoundRobin,
+        ..(**rig.pool.borrow()).clone()
+    };
+    rig.pool.send_replace(Arc::new(pool));
+    for _ in 0..6 {
+        assert_eq!(rig.chat(chat_request("hi")).await.status(), 200);
+    }
+    assert_eq!(rig.asked(), ["a", "b", "c", "a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn a_streamed_answer_tells_how_fast_its_profile_is() {
+    let rig = Rig::over(["work"]).await;
+    let speed = || {
+        rig.pool.borrow().members[0]
+            .speed
+            .first_token(SystemTime::now())
+    };
+    assert_eq!(speed(), None);
+    assert_eq!(rig.chat(chat_request("hi")).await.status(), 200);
+    assert!(speed().is_some());
+}

@@ -231,7 +231,7 @@ fn our_words_survive_an_edit_and_an_edit_without_effect_writes_nothing() {
     })
     .unwrap();
     let profile = home.read_profile("work");
-    assert!(!profile.side.is_enabled());
+    assert_eq!(profile.side.get("enabled"), Some(&false.into()));
     assert!(
         profile
             .side

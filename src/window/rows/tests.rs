@@ -74,6 +74,8 @@ fn profile(text: &str, windows: Vec<Window>) -> ProfileView {
         health: Health::Fine,
         is_active: false,
         is_in_pool: true,
+        terms: Arc::default(),
+        bad_terms: vec![],
         rest: None,
         usage: Some(Arc::new(usage(windows))),
         usage_error: None,

@@ -10,6 +10,7 @@ use super::super::schedule;
 use super::{AppState, KEEP_USAGE_AFTER};
 use crate::desk::settings::Listen;
 use crate::desk::{LastRequest, RouterState};
+use crate::pool::Amount;
 use crate::profile::ProfileName;
 use crate::router::{AttemptOutcome, AttemptResult, Report, RequestDone, StartError};
 
@@ -80,6 +81,7 @@ impl AppState {
             }
             Report::Request(done) => {
                 self.router.requests += 1;
+                self.note_spending(&done, now);
                 debug!(
                     id = %done.id,
                     dialect = done.dialect.as_str(),
@@ -99,6 +101,19 @@ impl AppState {
                 self.router.last_request = Some(last_request(done));
                 Vec::new()
             }
+        }
+    }
+
+    /// Counts for the limits of the user's terms what a request has used.
+    fn note_spending(&self, done: &RequestDone, now: SystemTime) {
+        if let Some(tokens) = &done.tokens
+            && let Some(kept) = done.profile.as_ref().and_then(|name| self.kept.get(name))
+        {
+            let amount = Amount {
+                tokens: tokens.total,
+                micro_dollars: 0,
+            };
+            kept.spend.add(amount, now);
         }
     }
 

@@ -72,6 +72,27 @@ fn numbered_reading(number: u64, profiles: Vec<Profile>, live: Live) -> Event {
     }))
 }
 
+/// Of `work`.
+fn failed_request() -> RequestDone {
+    RequestDone {
+        id: "req_1".into(),
+        dialect: crate::router::Dialect::Chat,
+        model: "claude-y".into(),
+        asked_model: "gpt-y".into(),
+        profile: Some(name("work")),
+        reason: None,
+        session: None,
+        status: 502,
+        is_complete: false,
+        took: MINUTE,
+        first_token: None,
+        tokens: None,
+        retries: 0,
+        dropped: vec![],
+        at: noon(),
+    }
+}
+
 /// A state that has read two fresh profiles, of which `work` is live.
 fn state() -> AppState {
     let mut state = AppState::new(Arc::new(Settings::default()), Polls::ByThemselves);
@@ -1123,23 +1144,7 @@ fn a_refused_model_is_remembered_for_hours_and_forgotten_when_it_answers() {
         "the first is six hours old"
     );
 
-    let mut done = RequestDone {
-        id: "req_1".into(),
-        dialect: crate::router::Dialect::Chat,
-        model: "claude-y".into(),
-        asked_model: "gpt-y".into(),
-        profile: Some(name("work")),
-        reason: None,
-        session: None,
-        status: 502,
-        is_complete: false,
-        took: MINUTE,
-        first_token: None,
-        tokens: None,
-        retries: 0,
-        dropped: vec![],
-        at: noon(),
-    };
+    let mut done = failed_request();
     state.note(Event::Reported(Report::Request(done.clone())), noon());
     assert_eq!(lacks(&state), ["gpt-y", "gpt-z"]);
     done.is_complete = true;
@@ -1245,3 +1250,5 @@ fn usage_numbers_are_kept_half_a_minute_after_they_came_and_once() {
     assert_eq!(keeps(&state.note(Event::TimePassed, due)), 1);
     assert_eq!(keeps(&state.note(Event::TimePassed, due)), 0);
 }
+
+mod terms;
