@@ -4,6 +4,7 @@
 //!
 //! Floor 0, values (no I/O, no async, no clock of their own):
 //! - [`profile`]: what a profile is: its name, identity, credentials or endpoint, health; `auth.json` as text
+//! - [`client_key`]: the keys that clients show: what each may do and has done
 //! - [`usage`]: usage windows classified by their length; pace and forecast
 //! - [`pattern`]: a name in which `*` stands for any letters
 //! - [`pool`]: the profiles that the router may draw from, and the choice among them
@@ -29,6 +30,7 @@
 //! Floor 4, faces:
 //! - `window`, `tray` (feature `gui`) and [`cli`]
 
+pub mod client_key;
 pub mod desk;
 pub mod ledger;
 pub mod pattern;

@@ -17,12 +17,12 @@ const ROOMS: &[Room] = &[
     Room { name: "translate", floor: 0, may: &[] },
     Room { name: "price", floor: 0, may: &["pattern"] },
     Room { name: "redact", floor: 0, may: &[] },
-    Room { name: "client_key", floor: 0, may: &["usage", "pattern"] },
+    Room { name: "client_key", floor: 0, may: &["profile", "pattern", "pool::Strategy"] },
     Room { name: "pool", floor: 0, may: &["profile", "usage", "pattern"] },
     // Floor 1: the language between the worker and its faces.
     Room { name: "desk", floor: 1, may: &["profile", "usage", "translate", "price", "client_key", "pool", "pattern"] },
     // Floor 2: hands.
-    Room { name: "store", floor: 2, may: &["profile", "usage", "desk::settings", "desk::Settings"] },
+    Room { name: "store", floor: 2, may: &["profile", "usage", "client_key", "desk::settings", "desk::Settings"] },
     Room { name: "ledger", floor: 2, may: &["client_key", "usage", "price", "profile", "redact", "desk::record"] },
     Room { name: "upstream", floor: 2, may: &["profile", "usage", "translate"] },
     Room { name: "login", floor: 2, may: &["profile", "upstream::oauth"] },
@@ -40,7 +40,7 @@ const ROOMS: &[Room] = &[
     Room { name: "window", floor: 4, may: &["desk", "profile", "usage", "pool::Rest", "pool::Strategy", "worker::start"] },
     Room { name: "tray", floor: 4, may: &["desk", "profile", "usage", "pool::Rest", "pool::Strategy", "worker::start"] },
     Room { name: "cli", floor: 4, may: &[
-        "desk", "profile", "usage", "pattern", "pool::Rest", "pool::Strategy", "price", "redact",
+        "desk", "profile", "usage", "client_key", "pattern", "pool::Rest", "pool::Strategy", "price", "redact",
         "store", "ledger", "login", "simulator", "system", "worker", "window", "tray",
     ] },
     Room { name: "main", floor: 5, may: &["cli"] },

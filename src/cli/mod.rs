@@ -15,6 +15,7 @@ mod demo;
 #[cfg(feature = "gui")]
 mod desktop;
 mod doctor;
+mod keys;
 mod list;
 mod logging;
 mod oneshot;
@@ -59,6 +60,9 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// The keys that clients of the router show, and what each may do
+    #[command(subcommand)]
+    Keys(keys::KeysVerb),
     /// Try everything with made-up accounts against a simulator; no account needed
     Demo,
     /// Check this computer: what is fine, what needs attention, and what to do
@@ -108,6 +112,7 @@ fn obey(verb: Option<Verb>, environment: &Environment) -> Result<(), CliError> {
             oneshot::refresh(environment, name.as_deref().map(parse).transpose()?)
         }
         Some(Verb::Usage { json }) => list::usage(environment, json),
+        Some(Verb::Keys(verb)) => keys::keys(environment, verb),
         Some(Verb::Demo) => demo::demo(environment),
         Some(Verb::Doctor) => doctor::doctor(environment),
     }

@@ -209,6 +209,11 @@ impl Home {
         self.router_dir().join(STATE)
     }
 
+    /// The client keys, as digests.
+    pub fn keys(&self) -> PathBuf {
+        self.router_dir().join(KEYS)
+    }
+
     /// Usage numbers from the last run.
     pub fn usage_cache(&self) -> PathBuf {
         self.router_dir().join("usage.json")
@@ -232,6 +237,11 @@ impl Home {
     /// The user's own prices.
     pub fn prices(&self) -> PathBuf {
         self.router_dir().join("prices.toml")
+    }
+
+    /// Touched by whoever changed a file of ours that a running instance should read again.
+    pub fn changed(&self) -> PathBuf {
+        self.router_dir().join("changed")
     }
 
     /// Touched by a second instance that wants the first one's window.
@@ -273,6 +283,7 @@ pub(super) const BACKUPS: &str = "backups";
 pub(super) const DISPLACED: &str = "displaced";
 pub(super) const INSTANCE_LOCK: &str = "instance.lock";
 pub(super) const STATE: &str = "state.json";
+pub(super) const KEYS: &str = "keys.json";
 const ROUTER: &str = "router";
 
 impl fmt::Debug for Home {

@@ -10,6 +10,7 @@
 
 pub mod config;
 pub mod home;
+pub mod keys_file;
 pub mod live;
 pub mod locks;
 pub mod models_cache;
@@ -34,6 +35,7 @@ mod testing;
 pub use config::settings;
 pub use error::StoreError;
 pub use home::{Environment, Home, HomeError, prepare};
+pub use keys_file::KeysError;
 pub use live::{Live, credential_store, read_live};
 pub use locks::{AccountLock, InstanceLock};
 pub use profiles::{Loaded, Skipped};

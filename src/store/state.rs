@@ -38,6 +38,14 @@ impl State {
     /// When it cannot be read (a broken one is started afresh) or written.
     pub fn edit(home: &Home, edit: impl FnOnce(&mut Self)) -> Result<Self, StoreError> {
         let _lock = EditLock::take(home)?;
+        Self::edit_locked(home, edit)
+    }
+
+    /// The same for whoever holds the edit lock.
+    pub(super) fn edit_locked(
+        home: &Home,
+        edit: impl FnOnce(&mut Self),
+    ) -> Result<Self, StoreError> {
         let folder = home.router_folder()?;
         let old = safe_file::read_in(&folder, STATE)?
             .map(|contents| Self::parse(&contents.bytes))
@@ -91,6 +99,17 @@ impl State {
     pub fn set_address(&mut self, address: Option<SocketAddr>) {
         let text = address.map(|address| address.to_string());
         self.set("address", text.into());
+    }
+
+    /// Whether client keys are required, whatever has become of their file.
+    pub fn is_key_required(&self) -> bool {
+        let said = self.json.get("require_key");
+        said.is_some_and(|said| *said != Value::Bool(false))
+    }
+
+    pub fn set_key_required(&mut self, is_required: bool) {
+        let said = is_required.then_some(true);
+        self.set("require_key", said.into());
     }
 
     fn set(&mut self, key: &str, value: Value) {

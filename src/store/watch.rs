@@ -3,7 +3,7 @@
 //! Directories are watched, not files: a rename into place kills a watch on the file. Their events are settled, then told as one
 //! [`Changed::Files`]; what changed is for the receiver to find out, and its own writes are among it. A slow comparison of file
 //! dates is the net below, and the only way where the system refuses to watch.
-//! `router/` is not watched (the ledger writes there all day), but for the file `raise` in it.
+//! `router/` is not watched (the ledger writes there all day), but for the files `raise`, `changed` and `keys.json` in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -26,7 +26,7 @@ use places::Stamp;
 /// What was noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changed {
-    /// The live file, the CLI's settings or something below `profiles/`.
+    /// The live file, the CLI's settings, the client keys or something below `profiles/`.
     Files,
     /// A second instance asks for the window ([`ask_to_raise`]).
     Raise,
@@ -97,7 +97,7 @@ impl Watcher {
         ) -> notify::Result<RecommendedWatcher>,
     ) -> (Self, Option<String>) {
         let (notes, received) = sync_channel(NOTES);
-        if let Err(err) = places::make_raise_file(home) {
+        if let Err(err) = places::make_signal_files(home) {
             tracing::warn!(error = %err, "a second start will not be able to show this window");
         }
         let (watched, mut refusal) = match watch(handler(home, notes.clone())) {
@@ -148,9 +148,21 @@ impl Drop for Watcher {
 /// # Errors
 /// When the file that it watches cannot be touched.
 pub fn ask_to_raise(home: &Home) -> Result<(), StoreError> {
-    let file = home.router_folder()?.open_lock(places::RAISE)?;
+    touch(home, places::RAISE, home.raise())
+}
+
+/// Lets the process that serves this home read everything again, even what was not there before.
+///
+/// # Errors
+/// When the file that it watches cannot be touched.
+pub fn tell_of_change(home: &Home) -> Result<(), StoreError> {
+    touch(home, places::CHANGED, home.changed())
+}
+
+fn touch(home: &Home, name: &str, path: PathBuf) -> Result<(), StoreError> {
+    let file = home.router_folder()?.open_lock(name)?;
     file.set_modified(SystemTime::now()) // its date is the message
-        .map_err(StoreError::io("touch", home.raise()))
+        .map_err(StoreError::io("touch", path))
 }
 
 /// The state of the thread.
@@ -229,7 +241,7 @@ impl Eyes {
 
     /// Watches what has appeared, then takes the dates: what changes after that is noticed, what changed before is told.
     fn look_again(&mut self) {
-        if self.raised_at.is_none() && places::make_raise_file(&self.home).is_ok() {
+        if self.raised_at.is_none() && places::make_signal_files(&self.home).is_ok() {
             self.raised_at = modified_at(&self.home.raise());
         }
         if let Some(refusal) = self.arm() {

@@ -13,8 +13,10 @@ use crate::store::profiles::SIDE;
 
 /// Its date tells that a second instance asks for the window.
 pub const RAISE: &str = "raise";
+/// Its date tells that something in `router/` is another than before: what is made there anew has no watch yet.
+pub const CHANGED: &str = "changed";
 
-/// Every directory to watch, and the file `raise`.
+/// Every directory to watch, and the files below `router/` that matter.
 pub fn all(home: &Home) -> BTreeSet<PathBuf> {
     let mut places = BTreeSet::from([home.root().to_owned()]);
     places.extend(live::linked_dir(home));
@@ -23,11 +25,12 @@ pub fn all(home: &Home) -> BTreeSet<PathBuf> {
         places.extend(profile_folders(&profiles));
         places.insert(profiles);
     }
-    match make_raise_file(home) {
-        Ok(()) => {
-            places.insert(home.raise());
-        }
-        Err(err) => tracing::debug!(error = %err, "no file to ask for the window by"),
+    match make_signal_files(home) {
+        Ok(()) => places.extend([home.raise(), home.changed()]),
+        Err(err) => tracing::debug!(error = %err, "no files to be asked by"),
+    }
+    if home.keys().is_file() {
+        places.insert(home.keys());
     }
     places
 }
@@ -42,6 +45,7 @@ pub fn stamps(home: &Home) -> BTreeMap<PathBuf, Stamp> {
     };
     note(home.live_auth());
     note(home.cli_config());
+    note(home.keys());
     let profiles = home.profiles_dir();
     if is_folder(&profiles) {
         for folder in profile_folders(&profiles) {
@@ -106,12 +110,14 @@ pub fn matters(home: &Home, path: &Path) -> bool {
     } else if path.starts_with(&profiles) {
         path.parent() == Some(&profiles) || is_named(&[AUTH, SIDE])
     } else {
-        // `raise`, the home itself, or the directory of a linked live file, where it may have any name but a temporary one.
+        // A file below `router/`, the home itself, or the directory of a linked live file, where it may have any name but a temporary one.
         path.extension() != Some(OsStr::new("tmp"))
     }
 }
 
 /// A file can only be watched if it is there.
-pub fn make_raise_file(home: &Home) -> Result<(), StoreError> {
-    home.router_folder()?.open_lock(RAISE).map(|_file| ())
+pub fn make_signal_files(home: &Home) -> Result<(), StoreError> {
+    let folder = home.router_folder()?;
+    folder.open_lock(CHANGED)?;
+    folder.open_lock(RAISE).map(|_file| ())
 }

@@ -209,3 +209,18 @@ fn a_watcher_whose_receiver_is_gone_ends_and_can_be_dropped() {
     home.live(&login("ana", 1));
     drop(watcher);
 }
+
+#[tokio::test]
+async fn client_keys_are_noticed_from_the_first_one_on() {
+    let mut watched = Watched::new(TestHome::new(), BY_WATCHING);
+    for text in ["{}", r#"{"keys":[]}"#, r#"{"keys":[],"require_key":false}"#] {
+        safe_file::replace(&watched.home.keys(), text.as_bytes()).unwrap();
+        tell_of_change(&watched.home).unwrap();
+        assert_eq!(watched.next().await, Changed::Files, "{text}");
+    }
+    // By hand, without a word.
+    std::fs::write(watched.home.keys(), "{}").unwrap();
+    assert_eq!(watched.next().await, Changed::Files);
+    safe_file::replace(&watched.home.keys(), br#"{"keys":[]}"#).unwrap();
+    assert_eq!(watched.next().await, Changed::Files);
+}
