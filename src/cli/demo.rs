@@ -32,7 +32,7 @@ pub(super) fn demo(environment: &Environment) -> Result<(), CliError> {
     store::prepare(&home, std::time::SystemTime::now()).map_err(anyhow::Error::from)?;
     furnish(&home, &simulator)?;
     let (settings, _bad) = store::settings(&home, environment);
-    serve::check(&settings)?;
+    serve::check(&home, &settings)?;
     let settings = pointed_at(&simulator, settings)?;
     say(&format!(
         "Demo with made-up accounts in {}. Nothing leaves this computer.",

@@ -20,7 +20,7 @@ use crate::window::{self, AskOnClose, Closed, DisplayEnv, Memory, OnClose, Theme
 
 pub(super) fn desktop(environment: &Environment) -> Result<(), CliError> {
     let (home, settings) = prepare(environment)?;
-    serve::check(&settings)?;
+    serve::check(&home, &settings)?;
     show(environment, home, settings, IfTaken::Fail, |_url| {})
 }
 

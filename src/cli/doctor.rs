@@ -12,7 +12,9 @@ use crate::profile::{Credentials, Endpoint, EndpointKind, Health, Profile};
 use crate::store::live::{Live, credential_store, read_live};
 use crate::store::refused_cache::{self, KeptRefusal};
 use crate::store::watch::Watcher;
-use crate::store::{Environment, Home, HomeError, InstanceLock, Loaded, locks, profiles, settings};
+use crate::store::{
+    Environment, Home, HomeError, InstanceLock, Loaded, keys_file, locks, profiles, settings,
+};
 use crate::worker::REFUSAL_LASTS;
 
 /// One thing that was looked at.
@@ -66,6 +68,7 @@ fn looked_at(environment: &Environment) -> Result<Vec<Row>, HomeError> {
     };
     rows.push(row("settings", spoken(&bad)));
     rows.push(row("port", port(&home, &settings)));
+    rows.push(row("client keys", keys(&home)));
     rows.push(row("websocket", Ok(websocket(&settings))));
     Ok(rows)
 }
@@ -157,6 +160,30 @@ fn permissions(home: &Home) -> Result<String, String> {
     {
         let _unused: &Path = home.root();
         Ok("as your user folder is protected".into())
+    }
+}
+
+fn keys(home: &Home) -> Result<String, String> {
+    let ring = keys_file::read(home);
+    if let Some(reason) = &ring.unreadable {
+        return Err(reason.clone());
+    }
+    if let Some(first) = ring.skipped.first() {
+        return Err(format!(
+            "{first}: mend it in router/keys.json, or delete it"
+        ));
+    }
+    let now = SystemTime::now();
+    let open = ring.keys().iter().filter(|key| key.is_open(now)).count();
+    match (open, ring.is_required) {
+        (0, true) => Err(
+            "every request needs a key and none opens the router: make one, or `codex-router keys require off`".into(),
+        ),
+        (0, false) => Ok("none; any text will do as a key on this computer".into()),
+        (open, true) => Ok(format!("{open} in force, and every request needs one")),
+        (open, false) => Ok(format!(
+            "{open} in force, and none is necessary on this computer"
+        )),
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::{CliError, prepare, say, warn};
 use crate::client_key::{ClientKey, EFFORTS, KeyDocument, Period, Policy, Speech, checked_label};
+use crate::desk::words::key_limits;
 use crate::pattern::Pattern;
 use crate::pool::Strategy;
 use crate::store::{Environment, Home, KeysError, keys_file};
@@ -340,7 +341,7 @@ fn list(document: &KeyDocument, as_json: bool, now: SystemTime) {
         let (labels, ids) = (width(|key| &key.label), width(|key| key.id.as_str()));
         for key in keys.iter().flatten() {
             let state = state_of(key, now);
-            let limits = limits_of(key).join(", ");
+            let limits = key_limits(key).join(", ");
             let more = if limits.is_empty() {
                 "no limits"
             } else {
@@ -391,49 +392,6 @@ fn utc(at: SystemTime) -> String {
     }
 }
 
-/// What a key may not do, or does instead, each in a few words.
-fn limits_of(key: &ClientKey) -> Vec<String> {
-    let Policy {
-        models,
-        model,
-        effort,
-        accounts,
-        strategy,
-        requests_per_minute,
-        concurrency,
-        tokens,
-        cost,
-        dialects,
-    } = &key.policy;
-    let patterns = |word: &str, all: &[Pattern]| {
-        let all: Vec<_> = all.iter().map(Pattern::as_str).collect();
-        (!all.is_empty()).then(|| format!("{word} {}", all.join(" ")))
-    };
-    let words: Vec<_> = dialects.iter().map(|dialect| dialect.as_str()).collect();
-    let budgets = Period::ALL.into_iter().flat_map(|period| {
-        let tokens = tokens
-            .of(period)
-            .map(|most| format!("{most} tokens a {period}"));
-        let cost = cost.of(period);
-        let cost = cost.map(|most| format!("${:.2} a {period}", most as f64 / MILLION));
-        [tokens, cost]
-    });
-    [
-        patterns("models", models),
-        model.as_ref().map(|model| format!("always {model}")),
-        effort.as_ref().map(|effort| format!("effort {effort}")),
-        patterns("accounts", accounts),
-        strategy.map(|strategy| format!("strategy {}", strategy.as_str())),
-        requests_per_minute.map(|most| format!("{most} a minute")),
-        concurrency.map(|most| format!("{most} at a time")),
-        (!words.is_empty()).then(|| format!("dialects {}", words.join(" "))),
-    ]
-    .into_iter()
-    .chain(budgets)
-    .flatten()
-    .collect()
-}
-
 fn facts(key: &ClientKey, now: SystemTime) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("label", key.label.clone()),
@@ -442,7 +400,7 @@ fn facts(key: &ClientKey, now: SystemTime) -> Vec<(&'static str, String)> {
         ("state", state_of(key, now)),
         ("made", utc(key.created_at)),
     ];
-    facts.extend(limits_of(key).into_iter().map(|limit| ("limit", limit)));
+    facts.extend(key_limits(key).into_iter().map(|limit| ("limit", limit)));
     facts
 }
 

@@ -1,12 +1,13 @@
 //! `serve`: worker and router without a window, until a signal.
 
+use std::time::SystemTime;
+
 use anyhow::anyhow;
 
 use super::oneshot::wait_for;
 use super::{CliError, prepare, say, warn};
-use crate::desk::settings::Listen;
 use crate::desk::{Command, Desk, RouterState, Settings, Snapshot};
-use crate::store::{Environment, Home, InstanceLock};
+use crate::store::{Environment, Home, InstanceLock, keys_file};
 use crate::worker::{self, Options, Patience, Polls, Worker};
 
 /// Binding takes microseconds; reading many profiles from a slow disk takes longer.
@@ -14,7 +15,7 @@ const LONGEST_START: std::time::Duration = std::time::Duration::from_secs(30);
 
 pub(super) fn serve(environment: &Environment) -> Result<(), CliError> {
     let (home, settings) = prepare(environment)?;
-    check(&settings)?;
+    check(&home, &settings)?;
     stay(environment, home, settings, IfTaken::Fail, |_url| {})
 }
 
@@ -128,13 +129,15 @@ fn settled(desk: &Desk, left: Option<u16>) -> Result<(RouterState, String), CliE
 }
 
 /// Settings that would be dangerous are not corrected but refused.
-pub(super) fn check(settings: &Settings) -> Result<(), CliError> {
-    match settings.listen {
-        Listen::At(address) if !address.ip().is_loopback() => Err(CliError::Usage(format!(
-            "the router would listen on {address}, which other computers can reach, and there are no client keys yet to keep them out; use a loopback address such as localhost:9876"
-        ))),
-        Listen::At(_) | Listen::Localhost { .. } => Ok(()),
+pub(super) fn check(home: &Home, settings: &Settings) -> Result<(), CliError> {
+    let has_open_key = || keys_file::read(home).has_open_key(SystemTime::now());
+    if settings.listen.is_loopback() || has_open_key() {
+        return Ok(());
     }
+    let address = settings.listen.first();
+    Err(CliError::Usage(format!(
+        "the router would listen on {address}, which other computers can reach, and there is no client key to keep them out; make one with `codex-router keys create LABEL`, or use a loopback address such as localhost:9876"
+    )))
 }
 
 /// Takes the place of the one instance, or asks the one that has it to show itself.

@@ -17,8 +17,8 @@ pub mod words;
 pub use command::Command;
 pub use settings::Settings;
 pub use snapshot::{
-    CodexProcess, Happening, LastRequest, Live, LoginKind, Notice, Outcome, ProfileView,
-    RouterState, RouterView, Snapshot,
+    CodexProcess, Happening, KeyView, KeysView, LastRequest, Live, LoginKind, Notice, Outcome,
+    ProfileView, RouterState, RouterView, Snapshot,
 };
 
 // A face may not look into `pool`; these three stand in the snapshot.

@@ -13,6 +13,8 @@ use crate::pool::Strategy;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub listen: Listen,
+    /// Names besides `localhost` by which clients call this computer.
+    pub hosts: Vec<String>,
     /// Whether the router starts with the program.
     pub router_on: bool,
     pub strategy: Strategy,
@@ -84,6 +86,10 @@ struct Key {
 const LISTEN: Key = Key {
     toml: "router.addr",
     env: &["CODEX_ROUTER_ADDR", "CODEX_ROUTER_ROUTER_ADDR"],
+};
+const HOSTS: Key = Key {
+    toml: "router.hosts",
+    env: &["CODEX_ROUTER_HOSTS", "CODEX_ROUTER_ROUTER_HOSTS"],
 };
 const ROUTER_ON: Key = Key {
     toml: "router.enabled",
@@ -169,6 +175,7 @@ impl Default for Settings {
             |text| Url::parse(text).unwrap_or_else(|_| unreachable!("the default URLs are whole"));
         Self {
             listen: Listen::Localhost { port: DEFAULT_PORT },
+            hosts: Vec::new(),
             router_on: true,
             strategy: Strategy::default(),
             websocket: true,
@@ -220,6 +227,7 @@ impl Settings {
         let mut source = Source { table, env, bad };
         let mut settings = self;
         source.take(&LISTEN, &mut settings.listen, Listen::parse);
+        source.take(&HOSTS, &mut settings.hosts, parse_hosts);
         source.take(&ROUTER_ON, &mut settings.router_on, parse_switch);
         source.take(&STRATEGY, &mut settings.strategy, |text| {
             text.parse()
@@ -395,6 +403,22 @@ fn parse_switch(text: &str) -> Result<bool, String> {
     }
 }
 
+/// `box.lan, router.home`, as it stands in the environment.
+fn parse_hosts(text: &str) -> Result<Vec<String>, String> {
+    let names = text
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    let read = |name: &str| match name.len() <= 253 && name.bytes().all(is_letter) {
+        true => Ok(name.to_owned()),
+        false => Err(
+            "write names with commas between them, without ports: box.lan, router.home".to_owned(),
+        ),
+    };
+    names.map(read).collect()
+}
+
 fn parse_header_text(text: &str) -> Result<String, String> {
     if text.is_empty()
         || text.len() > 256
@@ -546,6 +570,17 @@ mod tests {
         assert!(read("", &[]).0.affinity);
         assert!(!read("[router]\naffinity = false", &[]).0.affinity);
         assert!(!read("", &[("CODEX_ROUTER_AFFINITY", "off")]).0.affinity);
+    }
+
+    #[test]
+    fn names_of_this_computer_are_plain_and_without_a_port() {
+        let (settings, bad) = read("[router]\nhosts = \"box.lan, router.home\"", &[]);
+        assert_eq!(
+            (settings.hosts, bad),
+            (vec!["box.lan".into(), "router.home".into()], vec![])
+        );
+        let (settings, bad) = read("", &[("CODEX_ROUTER_HOSTS", "box.lan:9876")]);
+        assert_eq!((settings.hosts.len(), bad.len()), (0, 1));
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub struct Snapshot {
     pub profiles: Vec<ProfileView>,
     pub live: Live,
     pub router: RouterView,
+    pub keys: KeysView,
     pub notices: Vec<Notice>,
     /// The last few outcomes, oldest first; a face remembers the highest `seq` it has shown.
     pub happenings: Vec<Happening>,
@@ -146,6 +147,28 @@ pub struct LastRequest {
     pub at: SystemTime,
 }
 
+/// The keys that clients of the router show, without anything that opens it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeysView {
+    /// Whether a request without a key is refused.
+    pub is_required: bool,
+    /// In the order in which they were made.
+    pub keys: Vec<KeyView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyView {
+    pub id: String,
+    pub label: String,
+    /// How it ends.
+    pub last4: String,
+    pub is_enabled: bool,
+    pub created_at: SystemTime,
+    pub expires_at: Option<SystemTime>,
+    /// What it may not do, or does instead, each in a few words; empty: anything.
+    pub limits: Vec<String>,
+}
+
 /// Something that stays true until somebody does something about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
@@ -162,6 +185,8 @@ pub enum Notice {
     WatchingFailed { reason: String },
     /// No poll has reached the upstream since then.
     Offline { since: SystemTime },
+    /// Client keys that are not in force because they cannot be read: a sentence.
+    KeysUnreadable { reason: String },
     /// A directory below `profiles/` was left alone, and why.
     SkippedDirectory { name: String, reason: String },
 }

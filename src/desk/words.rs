@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::client_key::{ClientKey, Period, Policy};
+use crate::pattern::Pattern;
 use crate::pool::{Term, Terms};
 use crate::profile::EndpointKind;
 use crate::usage::{Window, WindowKind};
@@ -196,6 +198,49 @@ pub fn terms(terms: &Terms) -> Option<String> {
 
 fn spaced(term: Term) -> String {
     term.key().replace('_', " ")
+}
+
+/// What a key may not do, or does instead, each in a few words.
+pub fn key_limits(key: &ClientKey) -> Vec<String> {
+    let Policy {
+        models,
+        model,
+        effort,
+        accounts,
+        strategy,
+        requests_per_minute,
+        concurrency,
+        tokens,
+        cost,
+        dialects,
+    } = &key.policy;
+    let patterns = |word: &str, all: &[Pattern]| {
+        let all: Vec<_> = all.iter().map(Pattern::as_str).collect();
+        (!all.is_empty()).then(|| format!("{word} {}", all.join(" ")))
+    };
+    let words: Vec<_> = dialects.iter().map(|dialect| dialect.as_str()).collect();
+    let budgets = Period::ALL.into_iter().flat_map(|period| {
+        let tokens = tokens
+            .of(period)
+            .map(|most| format!("{most} tokens a {period}"));
+        let cost = cost.of(period);
+        let cost = cost.map(|most| format!("${:.2} a {period}", most as f64 / 1e6));
+        [tokens, cost]
+    });
+    [
+        patterns("models", models),
+        model.as_ref().map(|model| format!("always {model}")),
+        effort.as_ref().map(|effort| format!("effort {effort}")),
+        patterns("accounts", accounts),
+        strategy.map(|strategy| format!("strategy {}", strategy.as_str())),
+        requests_per_minute.map(|most| format!("{most} a minute")),
+        concurrency.map(|most| format!("{most} at a time")),
+        (!words.is_empty()).then(|| format!("dialects {}", words.join(" "))),
+    ]
+    .into_iter()
+    .chain(budgets)
+    .flatten()
+    .collect()
 }
 
 #[cfg(test)]

@@ -9,14 +9,15 @@ use http::Response;
 
 use super::House;
 use super::answer::AnswerBody;
+use super::keys::Caller;
 use super::reply;
-use crate::pool::{Choice, Member, Pool, WhyNot, choose};
+use crate::pool::{Choice, Member, Pool, WhyNot, choose_for};
 use crate::usage::document::document;
 
-pub(super) fn report(house: &House) -> Response<AnswerBody> {
+pub(super) fn report(house: &House, caller: &Caller) -> Response<AnswerBody> {
     let pool = house.pool.borrow().clone();
     let now = SystemTime::now();
-    let choice = choose(&pool, now);
+    let choice = choose_for(&pool, caller.need(), now);
     let next = choice.candidates.first().map(|next| &*next.member);
     let shown = next.or_else(|| back_first(&pool, &choice));
     let usage = shown.and_then(|member| member.usage.as_deref());

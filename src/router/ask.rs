@@ -4,7 +4,7 @@ mod prepared;
 
 use bytes::Bytes;
 use memchr::memmem;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub(super) use self::prepared::{Place, Prepared};
 use super::access::{Form, Wire};
@@ -13,13 +13,13 @@ use super::headers::Client;
 use super::search::{ApiOnly, Asker};
 use super::session::{Session, Told};
 use super::websocket::Line;
-use crate::translate::UpstreamKind;
 use crate::translate::chat::ChatRequest;
 use crate::translate::dropped::OwnNames;
 use crate::translate::effort::EffortWish;
 use crate::translate::images::ImageRequest;
 use crate::translate::messages::MessagesRequest;
 use crate::translate::responses::{Create, ResponsesRequest, is_reasoning};
+use crate::translate::{RequestError, UpstreamKind, with_effort};
 
 pub(super) struct Ask {
     pub(super) model: String,
@@ -242,6 +242,29 @@ impl Ask {
             api_only: None,
             held,
         }
+    }
+
+    /// Puts an effort in the place of the client's.
+    ///
+    /// # Errors
+    /// When the body is no object after all.
+    pub(super) fn set_effort(&mut self, effort: &str) -> Result<(), RequestError> {
+        self.is_long |= is_high(effort);
+        self.effort = EffortWish::AsSaid;
+        match &mut self.shape {
+            Shape::Translated(map) => match map.get_mut("reasoning") {
+                Some(Value::Object(reasoning)) => {
+                    reasoning.insert("effort".to_owned(), effort.into());
+                }
+                _ => {
+                    map.insert("reasoning".to_owned(), json!({ "effort": effort }));
+                }
+            },
+            Shape::Own(body) | Shape::Compaction(body) => *body = with_effort(body, effort)?,
+            Shape::Message { create, .. } => create.set_effort(effort)?,
+        }
+        self.prepare_again();
+        Ok(())
     }
 
     /// Whether the upstream is only to get ready.

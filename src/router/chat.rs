@@ -47,7 +47,8 @@ pub(super) async fn ask(
     } else {
         Wanted::Whole(ChatAnswer::new(reply_head))
     };
-    let model = house.model_map.own_model_for(&request.model).to_owned();
+    let meant = house.model_map.own_model_for(&request.model);
+    let model = record.caller().text_model(&request.model, meant)?;
     // What Codex says of itself belongs to its own dialect; here everybody is a plain client.
     let ask = Ask::of_chat(&mut request, model, Client::plain(head), held);
     translated::ask(house, ask, wanted, record).await

@@ -59,6 +59,7 @@ pub(super) async fn answer(
     };
     let model = model_of(content_type_of(head), &body.bytes);
     record.note(|done| done.model.clone_from(&model));
+    record.caller().check_model(&model, &model)?;
     let client = Client::plain(head);
     let mut headers = HeaderMap::new();
     for name in [CONTENT_TYPE, ACCEPT] {

@@ -3,6 +3,8 @@
 //! Works on the head alone, before a byte of the body is read. Any page in a browser can reach a port on loopback, and a DNS
 //! name can be made to point at it; nothing that such a page sends may spend an account's allowance.
 
+use std::net::{IpAddr, SocketAddr};
+
 use http::header::{
     AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
     TRANSFER_ENCODING,
@@ -23,12 +25,16 @@ const KEY_HEADERS: [HeaderName; 2] = [
 #[derive(Debug)]
 pub(super) struct Guard {
     hosts: Vec<String>,
+    /// Where we listen at every address of this computer, each of them with this port is ours.
+    any_address_at: Option<u16>,
+    /// Whether other computers can come in, and need a key whatever is set.
+    pub(super) is_open_to_others: bool,
     uri_bytes: usize,
 }
 
 impl Guard {
-    /// `address` is one of those that we listen on.
-    pub(super) fn new(address: std::net::SocketAddr, uri_bytes: usize) -> Self {
+    /// `address` is one of those that we listen on, `names` are the user's own for this computer.
+    pub(super) fn new(address: SocketAddr, names: &[String], uri_bytes: usize) -> Self {
         let port = address.port();
         let mut hosts = vec![
             format!("127.0.0.1:{port}"),
@@ -39,8 +45,31 @@ impl Guard {
         if port == 80 {
             // Clients leave the default port of http out.
             hosts.extend(["127.0.0.1".into(), "localhost".into(), "[::1]".into()]);
+            hosts.extend(names.iter().cloned());
         }
-        Self { hosts, uri_bytes }
+        hosts.extend(names.iter().map(|name| format!("{name}:{port}")));
+        Self {
+            hosts,
+            any_address_at: address.ip().is_unspecified().then_some(port),
+            is_open_to_others: !address.ip().is_loopback(),
+            uri_bytes,
+        }
+    }
+
+    /// Whether this is a name of ours. A number is no name that somebody could point at us: whoever writes it means this
+    /// computer.
+    fn is_ours(&self, host: &[u8]) -> bool {
+        let mut hosts = self.hosts.iter();
+        if hosts.any(|ours| host.eq_ignore_ascii_case(ours.as_bytes())) {
+            return true;
+        }
+        let Some(port) = self.any_address_at else {
+            return false;
+        };
+        let text = std::str::from_utf8(host).unwrap_or_default();
+        let is_here = |address: SocketAddr| address.port() == port;
+        let bare = || port == 80 && text.parse::<IpAddr>().is_ok();
+        text.parse().is_ok_and(is_here) || bare()
     }
 
     /// Form first, then whom it is for, then who sent it.
@@ -50,11 +79,7 @@ impl Guard {
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
             return Err(Refusal::BadForm("a request needs exactly one Host"));
         };
-        if !self
-            .hosts
-            .iter()
-            .any(|ours| host.as_bytes().eq_ignore_ascii_case(ours.as_bytes()))
-        {
+        if !self.is_ours(host.as_bytes()) {
             return Err(Refusal::ForeignHost);
         }
         check_page(head)
@@ -133,8 +158,11 @@ fn is_of_type(headers: &HeaderMap, wanted: &[u8]) -> bool {
     essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(wanted))
 }
 
-/// Two different keys in one request leave open whose limits count.
-pub(super) fn check_keys(headers: &HeaderMap) -> Result<(), Refusal> {
+/// The key that a request shows, in whichever header it stands. Never in the query, where logs would keep it.
+///
+/// # Errors
+/// When there are two different ones: that leaves open whose limits count.
+pub(super) fn shown_key(headers: &HeaderMap) -> Result<Option<&[u8]>, Refusal> {
     let bearer = headers
         .get_all(AUTHORIZATION)
         .iter()
@@ -146,10 +174,10 @@ pub(super) fn check_keys(headers: &HeaderMap) -> Result<(), Refusal> {
         .map(|value| value.as_bytes().trim_ascii());
     let mut all = bearer.chain(keys);
     let Some(first) = all.next() else {
-        return Ok(());
+        return Ok(None);
     };
     if all.all(|other| other == first) {
-        Ok(())
+        Ok(Some(first))
     } else {
         Err(Refusal::TwoKeys)
     }
@@ -177,7 +205,7 @@ mod tests {
     }
 
     fn verdict(method: &str, target: &str, headers: &[(&str, &str)]) -> u16 {
-        let guard = Guard::new(([127, 0, 0, 1], 9876).into(), 8192);
+        let guard = Guard::new(([127, 0, 0, 1], 9876).into(), &[], 8192);
         match guard.check(&head(method, target, headers)) {
             Ok(()) => 200,
             Err(refusal) => refusal.status().as_u16(),
@@ -379,7 +407,7 @@ mod tests {
             ),
         ] {
             let head = head("POST", "/v1/responses", &headers);
-            assert_eq!(check_keys(&head.headers).is_ok(), is_fine, "{headers:?}");
+            assert_eq!(shown_key(&head.headers).is_ok(), is_fine, "{headers:?}");
         }
     }
 }

@@ -38,13 +38,18 @@ pub(super) struct Client {
     headers: HeaderMap,
 }
 
+/// Whether the Codex CLI, its extension or its app says that it asks.
+pub(super) fn is_codex(head: &HeaderMap) -> bool {
+    [ORIGINATOR, USER_AGENT].iter().any(|name| {
+        head.get(name)
+            .and_then(|value| value.as_bytes().get(.."codex".len()))
+            .is_some_and(|start| start.eq_ignore_ascii_case(b"codex"))
+    })
+}
+
 impl Client {
     pub(super) fn of(head: &HeaderMap) -> Self {
-        let is_codex = [ORIGINATOR, USER_AGENT].iter().any(|name| {
-            head.get(name)
-                .and_then(|value| value.as_bytes().get(.."codex".len()))
-                .is_some_and(|start| start.eq_ignore_ascii_case(b"codex"))
-        });
+        let is_codex = is_codex(head);
         let mut headers = HeaderMap::new();
         for (name, value) in head {
             if names_session(name.as_str()) || (is_codex && is_codex_own(name.as_str())) {

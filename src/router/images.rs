@@ -11,12 +11,13 @@ use super::ask::Ask;
 use super::body::RequestBody;
 use super::forward;
 use super::headers::{Client, content_type_of};
+use super::keys::Caller;
 use super::reply::Refusal;
 use super::report::{Dialect, Record};
 use super::serve::{Answered, unix_secs};
 use super::translated::{self, Made, Wanted};
 use super::voice::Voice;
-use crate::pool::{Access, choose};
+use crate::pool::{Access, choose_for};
 use crate::translate::images::{ImageAnswer, ImageRequest, ImageWriter, is_hosted};
 use crate::translate::responses::ResponsesAnswer;
 
@@ -34,7 +35,9 @@ pub(super) async fn answer(
     body: RequestBody,
     record: &mut Record,
 ) -> Result<Answered, Refusal> {
-    if !is_hosted(&forward::model_of(content_type_of(head), &body.bytes)) || is_keys_turn(house) {
+    if !is_hosted(&forward::model_of(content_type_of(head), &body.bytes))
+        || is_keys_turn(house, record.caller())
+    {
         return forward::answer(house, dialect, head, body, record).await;
     }
     let RequestBody { bytes, mut held } = body;
@@ -46,6 +49,9 @@ pub(super) async fn answer(
     };
     drop(bytes);
     record.note(|done| done.model.clone_from(&request.model));
+    record
+        .caller()
+        .check_model(&request.model, &request.model)?;
     let created = unix_secs();
     let dropped = std::mem::take(&mut request.dropped);
     let mut all = ImageAnswer::new(&request, created);
@@ -79,9 +85,9 @@ pub(super) async fn answer(
 }
 
 /// Whether the pool would ask a key first: behind that is the endpoint itself.
-fn is_keys_turn(house: &House) -> bool {
+fn is_keys_turn(house: &House, caller: &Caller) -> bool {
     let pool = house.pool.borrow().clone();
-    let choice = choose(&pool, SystemTime::now());
+    let choice = choose_for(&pool, caller.need(), SystemTime::now());
     let first = choice.candidates.first();
     first.is_some_and(|first| !matches!(first.member.access, Access::ChatGpt { .. }))
 }

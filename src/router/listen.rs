@@ -19,8 +19,10 @@ pub enum StartError {
         /// A port nearby that was free when we looked.
         free_port: Option<u16>,
     },
-    /// Everybody in the network could spend the accounts: that needs client keys, which do not exist.
-    #[error("{0} can be reached from other computers; only loopback addresses are served")]
+    /// Everybody in the network could spend the accounts.
+    #[error(
+        "{0} can be reached from other computers, and no client key keeps them out; make one with `codex-router keys create LABEL`"
+    )]
     NotLoopback(SocketAddr),
     #[error("cannot listen on {address}: {source}")]
     Io {
@@ -46,7 +48,6 @@ const NEARBY_PORTS: u16 = 20;
 /// See [`StartError`].
 pub(super) async fn bind(listen: Listen) -> Result<Vec<TcpListener>, StartError> {
     match listen {
-        Listen::At(address) if !address.ip().is_loopback() => Err(StartError::NotLoopback(address)),
         Listen::At(address) => Ok(vec![bind_one(address).await?]),
         Listen::Localhost { port: 0 } => {
             let mut last = localhost(0).await;
@@ -167,17 +168,5 @@ mod tests {
             matches!(err, StartError::PortTaken { address: taken, .. } if taken == address),
             "{err}"
         );
-    }
-
-    #[tokio::test]
-    async fn an_address_that_others_can_reach_is_refused() {
-        for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:9876"] {
-            let listen = Listen::At(address.parse().unwrap());
-            let err = bind(listen).await.unwrap_err();
-            assert!(
-                matches!(err, StartError::NotLoopback(_)),
-                "{address}: {err}"
-            );
-        }
     }
 }

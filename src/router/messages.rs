@@ -44,7 +44,8 @@ pub(super) async fn answer(
     let mut request = responses_from_messages(&body.bytes)?;
     record.note(|done| done.model.clone_from(&request.model));
     let reply_head = request.reply_head(format!("msg_{}", random_id()));
-    let model = house.model_map.model_for(&request.model).to_owned();
+    let meant = house.model_map.model_for(&request.model);
+    let model = record.caller().text_model(&request.model, meant)?;
     text_model(&model)?;
     let wanted = if request.stream {
         Wanted::Events(Voice::Messages(Box::new(MessageWriter::new(reply_head))))

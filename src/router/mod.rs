@@ -5,8 +5,8 @@
 //! an `attempt` (and for a dialect that no upstream speaks by way of `translated`), `stream` or `whole` carries the answer back,
 //! `reply` words every refusal. A `websocket` is a connection on which this happens again and again.
 //!
-//! It listens on loopback only. Nothing is retried once a byte of an answer has gone to the client. What happened is told to the
-//! worker as [`Report`]s. Never enters: files, refresh tokens, prompts in a log.
+//! It listens on loopback, and elsewhere only for clients with keys. Nothing is retried once a byte of an answer has gone to the
+//! client. What happened is told to the worker as [`Report`]s. Never enters: files, refresh tokens, prompts in a log.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::warn;
 
+use crate::client_key::{KeyRing, Meters};
 use crate::desk::settings::{Listen, ModelMap};
 use crate::pool::Pool;
 use crate::upstream::Upstream;
@@ -46,11 +47,13 @@ mod handshake;
 mod headers;
 mod holder;
 mod images;
+mod keys;
 mod limits;
 mod listen;
 mod messages;
 mod models;
 mod offers;
+mod own_usage;
 mod rate_limits;
 mod refusal;
 mod refused;
@@ -89,6 +92,8 @@ pub use sessions::Sessions;
 #[derive(Clone, Debug)]
 pub struct RouterConfig {
     pub listen: Listen,
+    /// Names besides `localhost` by which this computer may be called.
+    pub hosts: Vec<String>,
     pub limits: Limits,
     pub models: ModelMap,
     /// Whether `GET …/responses` may become a WebSocket.
@@ -103,6 +108,10 @@ pub struct RouterDeps {
     pub pool: watch::Receiver<Arc<Pool>>,
     pub upstream: Arc<Upstream>,
     pub tokens: Arc<dyn FreshTokens>,
+    /// The keys that open the router; every request takes the newest.
+    pub keys: watch::Receiver<Arc<KeyRing>>,
+    /// What was done with them. Outlives the router.
+    pub meters: Arc<Meters>,
     /// What profiles offered when they were last asked.
     pub offers: KnownOffers,
     /// Parameters that upstreams were seen to refuse.
@@ -119,6 +128,7 @@ struct House {
     pool: watch::Receiver<Arc<Pool>>,
     upstream: Arc<Upstream>,
     tokens: Arc<dyn FreshTokens>,
+    keys: keys::Keys,
     reports: report::Reports,
     in_flight: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
@@ -159,11 +169,21 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, StartError> {
     let RouterConfig {
         listen,
+        hosts,
         limits,
         models,
         websocket,
         affinity,
     } = config;
+    let keys = keys::Keys::new(deps.keys, deps.meters);
+    if !listen.is_loopback() {
+        if !keys.has_open_key() {
+            return Err(StartError::NotLoopback(listen.first()));
+        }
+        warn!(
+            "other computers can reach the router, and keys and answers travel to them unencrypted"
+        );
+    }
     let listeners = listen::bind(listen).await?;
     let (stage, stage_of_house) = watch::channel(Stage::Serving);
     let slots = Arc::new(Semaphore::new(accept::affordable_connections(&limits)));
@@ -171,6 +191,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         pool: deps.pool,
         upstream: deps.upstream,
         tokens: deps.tokens,
+        keys,
         reports: report::Reports::new(deps.reports),
         in_flight: Arc::new(Semaphore::new(limits.in_flight)),
         bodies: body::budget(&limits),
@@ -197,7 +218,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
             source,
         })?;
         addresses.push(address);
-        let guard = Arc::new(guard::Guard::new(address, house.limits.uri_bytes));
+        let guard = Arc::new(guard::Guard::new(address, &hosts, house.limits.uri_bytes));
         tasks.spawn(accept::accept(
             listener,
             guard,

@@ -17,9 +17,10 @@ use super::House;
 use super::access::{self, Form, fresh_access, has_run_out, kind_of};
 use super::answer::AnswerBody;
 use super::headers::Client;
+use super::keys::Caller;
 use super::offers;
 use super::reply::{self, Refusal};
-use crate::pool::{Member, choose};
+use crate::pool::{Member, choose_for};
 use crate::translate::UpstreamKind;
 use crate::translate::models::{
     ModelDocument, Page, anthropic_list, anthropic_model, codex_list, openai_list, openai_model,
@@ -63,14 +64,19 @@ pub(super) struct Listed {
     pub(super) etag: Option<HeaderValue>,
 }
 
-pub(super) async fn list(house: &Arc<House>, uri: &Uri, head: &HeaderMap) -> Response<AnswerBody> {
+pub(super) async fn list(
+    house: &Arc<House>,
+    caller: &Caller,
+    uri: &Uri,
+    head: &HeaderMap,
+) -> Response<AnswerBody> {
     if let Some(client_version) = client_version(uri) {
         let found = listed(house, &client_version).await;
         let found = found.filter(|listed| listed.document.is_codex);
         let (body, etag) = match &found {
-            Some(listed) => (listed.document.raw.clone(), listed.tag()),
+            Some(listed) => for_caller(listed, caller),
             None => {
-                let built_in = Bytes::from(codex_list(BUILT_IN));
+                let built_in = Bytes::from(codex_list(seen_built_in(caller)));
                 (built_in.clone(), tag_of(&built_in))
             }
         };
@@ -84,38 +90,76 @@ pub(super) async fn list(house: &Arc<House>, uri: &Uri, head: &HeaderMap) -> Res
         reply.headers_mut().insert(ETAG, etag);
         return reply;
     }
-    let known = offers::all(house).await;
-    let slugs = known.iter().flat_map(|listed| listed.document.listable());
-    let names = made_up(house, &known);
+    let known = offers::all(house, caller).await;
+    let slugs = seen(&known, caller);
+    let names = made_up(house, &known, caller);
     if known.is_empty() {
-        reply::json(openai_list(BUILT_IN.into_iter().chain(names)))
+        reply::json(openai_list(seen_built_in(caller).chain(names)))
     } else {
         reply::json(openai_list(slugs.chain(names)))
     }
 }
 
+/// The backend's document with what the caller's key may ask for: byte for byte where that is everything.
+fn for_caller(listed: &Listed, caller: &Caller) -> (Bytes, HeaderValue) {
+    let document = &listed.document;
+    let mut models = document.models.iter();
+    if models.all(|model| caller.sees_model(&model.slug, &model.slug)) {
+        return (document.raw.clone(), listed.tag());
+    }
+    let left = document.only(|slug| caller.sees_model(slug, slug));
+    let tag = tag_of(&left);
+    (left, tag)
+}
+
+/// What there is, as far as the caller may ask for it.
+fn seen<'k>(known: &'k [Arc<Listed>], caller: &'k Caller) -> impl Iterator<Item = &'k str> {
+    let slugs = known.iter().flat_map(|listed| listed.document.listable());
+    slugs.filter(|slug| caller.sees_model(slug, slug))
+}
+
+fn seen_built_in(caller: &Caller) -> impl Iterator<Item = &str> {
+    let names = BUILT_IN.into_iter();
+    names.filter(|name| caller.sees_model(name, name))
+}
+
 /// The names that the user made up for models that are there.
-fn made_up<'h>(house: &'h House, known: &'h [Arc<Listed>]) -> impl Iterator<Item = &'h str> {
+fn made_up<'h>(
+    house: &'h House,
+    known: &'h [Arc<Listed>],
+    caller: &'h Caller,
+) -> impl Iterator<Item = &'h str> {
     let names = house.model_map.names();
-    names.filter_map(move |(name, model)| knows(known, model).then_some(name))
+    names.filter_map(move |(name, model)| {
+        (knows(known, model) && caller.sees_model(name, model)).then_some(name)
+    })
 }
 
 /// The list for a client of the Messages API: what there is, and in front of it the names that the user made up.
-pub(super) async fn anthropic(house: &Arc<House>, uri: &Uri) -> Response<AnswerBody> {
-    let known = offers::all(house).await;
-    let slugs = known.iter().flat_map(|listed| listed.document.listable());
-    let names = made_up(house, &known);
+pub(super) async fn anthropic(
+    house: &Arc<House>,
+    caller: &Caller,
+    uri: &Uri,
+) -> Response<AnswerBody> {
+    let known = offers::all(house, caller).await;
+    let slugs = seen(&known, caller);
+    let names = made_up(house, &known, caller);
     let page = page(uri);
     if known.is_empty() {
-        reply::json(anthropic_list(names.chain(BUILT_IN), &page))
+        reply::json(anthropic_list(names.chain(seen_built_in(caller)), &page))
     } else {
         reply::json(anthropic_list(names.chain(slugs), &page))
     }
 }
 
 /// One model, hidden ones included.
-pub(super) async fn one(house: &Arc<House>, id: String) -> Result<Response<AnswerBody>, Refusal> {
-    if is_there(house, house.model_map.own_model_for(&id)).await {
+pub(super) async fn one(
+    house: &Arc<House>,
+    caller: &Caller,
+    id: String,
+) -> Result<Response<AnswerBody>, Refusal> {
+    let meant = house.model_map.own_model_for(&id);
+    if caller.sees_model(&id, meant) && is_there(house, caller, meant).await {
         Ok(reply::json(openai_model(&id)))
     } else {
         Err(Refusal::NoSuchModel { id })
@@ -125,17 +169,19 @@ pub(super) async fn one(house: &Arc<House>, id: String) -> Result<Response<Answe
 /// One model by the name that a Messages client has for it.
 pub(super) async fn one_of_anthropic(
     house: &Arc<House>,
+    caller: &Caller,
     id: String,
 ) -> Result<Response<AnswerBody>, Refusal> {
-    if is_there(house, house.model_map.model_for(&id)).await {
+    let meant = house.model_map.model_for(&id);
+    if caller.sees_model(&id, meant) && is_there(house, caller, meant).await {
         Ok(reply::json(anthropic_model(&id)))
     } else {
         Err(Refusal::NoSuchModel { id })
     }
 }
 
-async fn is_there(house: &Arc<House>, id: &str) -> bool {
-    knows(&offers::all(house).await, id)
+async fn is_there(house: &Arc<House>, caller: &Caller, id: &str) -> bool {
+    knows(&offers::all(house, caller).await, id)
 }
 
 /// Whether somebody offers this model, hidden ones included; of nobody we know what was built in.
@@ -180,7 +226,7 @@ async fn listed(house: &House, client_version: &str) -> Option<Arc<Listed>> {
     if let Some(known) = house.catalogue.known(client_version, age) {
         return known;
     }
-    let mut members = who_can_be_asked(house);
+    let mut members = who_can_be_asked(house, &Caller::default());
     members.retain(|member| kind_of(&member.access) == UpstreamKind::ChatGpt);
     if members.is_empty() {
         return None;
@@ -199,9 +245,9 @@ async fn listed(house: &House, client_version: &str) -> Option<Arc<Listed>> {
 }
 
 /// Who can be asked, the best first. A used-up account still knows its models.
-pub(super) fn who_can_be_asked(house: &House) -> Vec<Arc<Member>> {
+pub(super) fn who_can_be_asked(house: &House, caller: &Caller) -> Vec<Arc<Member>> {
     let pool = house.pool.borrow().clone();
-    let choice = choose(&pool, SystemTime::now());
+    let choice = choose_for(&pool, caller.need(), SystemTime::now());
     let usable = choice.candidates.iter().map(|candidate| &candidate.member);
     let waiting = choice
         .left_out
@@ -258,10 +304,14 @@ fn has_already(head: &HeaderMap, etag: &HeaderValue) -> bool {
 
 /// What Codex must hear with an answer about its list of models: it fetches the list again whenever the tag differs from the one
 /// that it was given, and the account that answers may have another list than the one that was asked.
-pub(super) fn etag_for(house: &House, client: &Client) -> Option<HeaderValue> {
+pub(super) fn etag_for(house: &House, client: &Client, caller: &Caller) -> Option<HeaderValue> {
     let version = client.codex_version()?;
     let listed = house.catalogue.known(version, Duration::MAX)??;
-    listed.document.is_codex.then(|| listed.tag())
+    let told = listed
+        .document
+        .is_codex
+        .then(|| for_caller(&listed, caller));
+    told.map(|(_document, tag)| tag)
 }
 
 /// How much a model can be told to think at a profile, by the newest list that tells; empty while none does.

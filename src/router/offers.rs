@@ -14,6 +14,7 @@ use tracing::debug;
 use super::House;
 use super::accept::Stage;
 use super::access::kind_of;
+use super::keys::Caller;
 use super::models::{self, Listed};
 use super::report::Report;
 use crate::pool::Member;
@@ -38,9 +39,10 @@ struct Offer {
     failed_at: Option<Instant>,
 }
 
-/// What every profile of the pool offers, ChatGPT accounts first and then by name, so that the order never changes by itself.
-pub(super) async fn all(house: &Arc<House>) -> Vec<Arc<Listed>> {
-    let mut members = models::who_can_be_asked(house);
+/// What every profile offers that may answer this caller, ChatGPT accounts first and then by name, so that the order never changes
+/// by itself.
+pub(super) async fn all(house: &Arc<House>, caller: &Caller) -> Vec<Arc<Listed>> {
+    let mut members = models::who_can_be_asked(house, caller);
     let is_key = |member: &Member| kind_of(&member.access) != UpstreamKind::ChatGpt;
     members.sort_by(|a, b| (is_key(a), &a.name).cmp(&(is_key(b), &b.name)));
     let age = house.limits.models_age;

@@ -10,6 +10,7 @@ use http::{HeaderName, StatusCode};
 
 use super::codes::{is_lasting, is_model_fault, is_request_fault};
 use super::exhausted::Exhausted;
+use super::keys::KeyRefusal;
 use crate::translate::{ErrorBody, Failure, RequestError};
 
 /// Why a request is not answered with what it asked for.
@@ -25,6 +26,9 @@ pub(super) enum Refusal {
     ForeignPage,
     #[error("two different keys came with this request: send one")]
     TwoKeys,
+    /// The client's key does not open this.
+    #[error("{0}")]
+    Key(Box<KeyRefusal>),
     #[error(
         "there is nothing at this path; see /v1/models, /v1/responses and /v1/chat/completions"
     )]
@@ -201,6 +205,16 @@ impl Refusal {
                 refuse(StatusCode::FORBIDDEN, DENIED, "origin_not_allowed").closing()
             }
             Self::TwoKeys => refuse(StatusCode::BAD_REQUEST, INVALID, "two_api_keys"),
+            Self::Key(refusal) => {
+                let told = refusal.told();
+                Told {
+                    body: told.body,
+                    retry_after: told.retry_after,
+                    should_retry: told.should_retry,
+                    header: told.header,
+                    ..refuse(told.status, INVALID, "")
+                }
+            }
             Self::NoSuchRoute => refuse(StatusCode::NOT_FOUND, INVALID, "unknown_path"),
             Self::WrongMethod { allowed } => refuse(
                 StatusCode::METHOD_NOT_ALLOWED,

@@ -11,7 +11,10 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;
 
+use super::keys::Caller;
 use super::refused::RefusedParameter;
+use super::reply::Refusal;
+use crate::client_key::{KeyId, Permit, Used};
 use crate::pool::Reason;
 use crate::pool::affinity::{Binding, SessionKey};
 use crate::profile::ProfileName;
@@ -81,6 +84,8 @@ pub enum AttemptResult {
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequestDone {
     pub id: String,
+    /// The client's key, if it has one.
+    pub key: Option<KeyId>,
     pub dialect: Dialect,
     /// As the client wrote it; empty when the request was refused before it was read.
     pub model: String,
@@ -199,14 +204,23 @@ impl Reports {
 pub(super) struct Record {
     house: Arc<super::House>,
     pub(super) started: Instant,
+    caller: Caller,
+    /// The place that the request takes; given back when it is told.
+    permit: Option<Permit>,
     /// Taken when it is told.
     done: Option<RequestDone>,
 }
 
 impl Record {
-    pub(super) fn open(house: Arc<super::House>, id: String, dialect: Dialect) -> Self {
+    pub(super) fn open(
+        house: Arc<super::House>,
+        id: String,
+        dialect: Dialect,
+        caller: Caller,
+    ) -> Self {
         let done = RequestDone {
             id,
+            key: caller.id().cloned(),
             dialect,
             model: String::new(),
             asked_model: String::new(),
@@ -225,8 +239,31 @@ impl Record {
         Self {
             house,
             started: Instant::now(),
+            caller,
+            permit: None,
             done: Some(done),
         }
+    }
+
+    /// Takes the place of this request among those of its key.
+    ///
+    /// # Errors
+    /// When there is none for it.
+    pub(super) fn take_place(&mut self) -> Result<(), Refusal> {
+        if let Some(done) = &self.done {
+            self.permit = Some(self.house.keys.begin(&self.caller, done.dialect)?);
+        }
+        Ok(())
+    }
+
+    /// Who asks.
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The effort that the caller's key puts in the place of the client's.
+    pub(super) fn own_effort(&self) -> Option<&str> {
+        self.caller.effort(self.done.as_ref()?.dialect)
     }
 
     /// Adds to what will be told. Does nothing once it is told.
@@ -249,6 +286,9 @@ impl Record {
             done.status = status;
             done.is_complete = is_complete;
             done.took = self.started.elapsed();
+            if let Some(permit) = self.permit.take() {
+                permit.settle(used(&done), SystemTime::now());
+            }
             self.house.reports.tell(Report::Request(done));
         }
     }
@@ -258,6 +298,17 @@ impl Record {
         self.note(|done| {
             done.first_token.get_or_insert(elapsed);
         });
+    }
+}
+
+/// What a request took of the budgets of its key.
+fn used(done: &RequestDone) -> Used {
+    let tokens = done.tokens.unwrap_or_default();
+    Used {
+        input: tokens.input,
+        cached: tokens.cached,
+        output: tokens.output,
+        micro_usd: None,
     }
 }
 

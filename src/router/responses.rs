@@ -33,7 +33,7 @@ pub(super) async fn answer(
     let mut ask = Ask::of_responses(request, bytes, client, body.held);
     let mut opening = search::first_good(house, &mut ask, record).await?;
     let mut headers = ask.client.reply_headers(&opening.headers);
-    if let Some(etag) = models::etag_for(house, &ask.client) {
+    if let Some(etag) = models::etag_for(house, &ask.client, record.caller()) {
         headers.insert(MODELS_ETAG, etag);
     }
     let source = match opening.content {
@@ -82,9 +82,13 @@ pub(super) fn understood(
     let mut request = ResponsesRequest::read(&bytes)?;
     record.note(|done| done.model.clone_from(&request.model));
     let client = Client::of(head);
-    let model = house.model_map.own_model_for(&request.model).to_owned();
-    // Codex knows the models of its backend, and its bytes are not ours to change.
-    if !client.is_codex && model != request.model {
+    // Codex knows the models of its backend, and its bytes are not ours to change; the owner of its key may.
+    let meant = match client.is_codex {
+        true => request.model.as_str(),
+        false => house.model_map.own_model_for(&request.model),
+    };
+    let model = record.caller().text_model(&request.model, meant)?;
+    if model != request.model {
         bytes = with_model(&bytes, &model)?;
         request.model = model;
     }

@@ -27,6 +27,8 @@ pub(super) enum Route {
     Model(String),
     /// What is left, for Codex.
     Usage,
+    /// What the client's own key has used.
+    OwnUsage,
     Health,
 }
 
@@ -55,6 +57,9 @@ pub(super) fn find(head: &Parts) -> Result<Route, Refusal> {
     }
     if USAGE.contains(&path) {
         return only(&head.method, &Method::GET, Route::Usage);
+    }
+    if path == "/v1/usage" {
+        return only(&head.method, &Method::GET, Route::OwnUsage);
     }
     let path = match azure::deployed(path) {
         None => path,
@@ -202,6 +207,8 @@ mod tests {
             assert_eq!(found("POST", &path), Ok(route));
         }
         assert_eq!(found("GET", "/health"), Ok(Route::Health));
+        assert_eq!(found("GET", "/v1/usage"), Ok(Route::OwnUsage));
+        assert_eq!(found("POST", "/v1/usage"), Err(405));
         for path in ["/backend-api/wham/usage", "/api/codex/usage"] {
             assert_eq!(found("GET", path), Ok(Route::Usage));
             assert_eq!(found("POST", path), Err(405));

@@ -32,6 +32,9 @@ pub(super) async fn first_good(
     ask: &mut Ask,
     record: &mut Record,
 ) -> Result<Opening, Refusal> {
+    if let Some(effort) = record.own_effort() {
+        ask.set_effort(effort)?;
+    }
     let mut search = Search::begin(house);
     loop {
         let mut attempt = search.next(ask.asker(), record)?;
@@ -144,9 +147,10 @@ impl<'h> Search<'h> {
         let need = Need {
             model: asker.model,
             is_api_only: asker.api_only.is_some(),
-            strategy: asker.client.strategy,
+            // Whoever owns the key has the last word.
+            strategy: record.caller().strategy().or(asker.client.strategy),
+            allowed: record.caller().only_accounts(),
             draw: self.draw,
-            ..Need::default()
         };
         self.now = SystemTime::now();
         self.choice = choose_for(&pool, need, self.now);

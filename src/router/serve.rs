@@ -17,6 +17,7 @@ use super::answer::AnswerBody;
 use super::attempt::Attempt;
 use super::door::Turn;
 use super::guard::{self, Guard};
+use super::keys::Caller;
 use super::relay::Relay;
 use super::reply::{self, REQUEST_ID, Refusal};
 use super::report::{Dialect, Record};
@@ -27,7 +28,7 @@ use super::voice::Voice;
 use super::websocket::{self, Handover};
 use super::{
     House, allowance, azure, body, chat, compaction, completions, forward, headers, images,
-    messages, models, responses,
+    messages, models, own_usage, responses,
 };
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -110,30 +111,48 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Refusal> {
     let (head, incoming) = request.into_parts();
-    match admit(guard, &head) {
-        Ok(Route::Health) => Ok(reply::json(&b"{\"status\":\"ok\"}"[..])),
-        Ok(Route::Models) if messages::is_spoken(head.uri.path(), &head.headers) => {
-            Ok(models::anthropic(house, &head.uri).await)
+    let admitted = match admit(guard, &head) {
+        Ok((Route::Health, _)) => Ok((Route::Health, Caller::default())),
+        Ok((route, shown)) => {
+            let must_show = guard.is_open_to_others;
+            let is_handshake = route == Route::Socket;
+            let caller = house
+                .keys
+                .let_in(&head.headers, shown, must_show, is_handshake);
+            caller.await.map(|caller| (route, caller))
         }
-        Ok(Route::Models) => Ok(models::list(house, &head.uri, &head.headers).await),
-        Ok(Route::Usage) => Ok(allowance::report(house)),
-        Ok(Route::Model(id)) if messages::is_spoken(head.uri.path(), &head.headers) => {
-            models::one_of_anthropic(house, id).await
-        }
-        Ok(Route::Model(id)) => models::one(house, id).await,
-        Ok(Route::Chat) => model(house, Dialect::Chat, id, &head, incoming).await,
-        Ok(Route::Compaction) => model(house, Dialect::Compaction, id, &head, incoming).await,
-        Ok(Route::Completions) => model(house, Dialect::Completions, id, &head, incoming).await,
-        Ok(Route::Images) => model(house, Dialect::Images, id, &head, incoming).await,
-        Ok(Route::ImageEdits) => model(house, Dialect::ImageEdits, id, &head, incoming).await,
-        Ok(Route::Forward(dialect)) => model(house, dialect, id, &head, incoming).await,
-        Ok(Route::CountTokens) => model(house, Dialect::CountTokens, id, &head, incoming).await,
-        Ok(Route::Messages) => model(house, Dialect::Messages, id, &head, incoming).await,
-        Ok(Route::Responses) => model(house, Dialect::Responses, id, &head, incoming).await,
-        Ok(Route::Socket) => websocket::open(house, Request::from_parts(head, incoming), handover),
+        Err(refusal) => Err(refusal),
+    };
+    let (route, caller) = match admitted {
+        Ok(admitted) => admitted,
         Err(refusal) => {
             turn_away(&head.headers, incoming).await;
-            Err(refusal)
+            return Err(refusal);
+        }
+    };
+    match route {
+        Route::Health => Ok(reply::json(&b"{\"status\":\"ok\"}"[..])),
+        Route::Models if messages::is_spoken(head.uri.path(), &head.headers) => {
+            Ok(models::anthropic(house, &caller, &head.uri).await)
+        }
+        Route::Models => Ok(models::list(house, &caller, &head.uri, &head.headers).await),
+        Route::Usage => Ok(allowance::report(house, &caller)),
+        Route::OwnUsage => Ok(own_usage::report(house, &caller)),
+        Route::Model(id) if messages::is_spoken(head.uri.path(), &head.headers) => {
+            models::one_of_anthropic(house, &caller, id).await
+        }
+        Route::Model(id) => models::one(house, &caller, id).await,
+        Route::Chat => model(house, Dialect::Chat, id, caller, &head, incoming).await,
+        Route::Compaction => model(house, Dialect::Compaction, id, caller, &head, incoming).await,
+        Route::Completions => model(house, Dialect::Completions, id, caller, &head, incoming).await,
+        Route::Images => model(house, Dialect::Images, id, caller, &head, incoming).await,
+        Route::ImageEdits => model(house, Dialect::ImageEdits, id, caller, &head, incoming).await,
+        Route::Forward(dialect) => model(house, dialect, id, caller, &head, incoming).await,
+        Route::CountTokens => model(house, Dialect::CountTokens, id, caller, &head, incoming).await,
+        Route::Messages => model(house, Dialect::Messages, id, caller, &head, incoming).await,
+        Route::Responses => model(house, Dialect::Responses, id, caller, &head, incoming).await,
+        Route::Socket => {
+            websocket::open(house, Request::from_parts(head, incoming), handover, caller)
         }
     }
 }
@@ -145,8 +164,8 @@ async fn turn_away(headers: &HeaderMap, incoming: Incoming) {
     }
 }
 
-/// Everything that the head alone decides.
-fn admit(guard: &Guard, head: &Parts) -> Result<Route, Refusal> {
+/// Everything that the head alone decides, and the key that it shows.
+fn admit<'h>(guard: &Guard, head: &'h Parts) -> Result<(Route, Option<&'h [u8]>), Refusal> {
     guard.check(head)?;
     let route = routes::find(head)?;
     match route {
@@ -166,15 +185,25 @@ fn admit(guard: &Guard, head: &Parts) -> Result<Route, Refusal> {
         | Route::Forward(_) => {
             guard::check_json(&head.headers)?;
         }
-        Route::Models | Route::Model(_) | Route::Usage | Route::Health | Route::Socket => {}
+        Route::Models
+        | Route::Model(_)
+        | Route::Usage
+        | Route::OwnUsage
+        | Route::Health
+        | Route::Socket => {}
     }
     match route {
         // Nobody is chosen.
-        Route::Models | Route::Model(_) | Route::Usage | Route::Health | Route::CountTokens => {}
+        Route::Models
+        | Route::Model(_)
+        | Route::Usage
+        | Route::OwnUsage
+        | Route::Health
+        | Route::CountTokens => {}
         _ => drop(headers::strategy_of(&head.headers)?),
     }
-    guard::check_keys(&head.headers)?;
-    Ok(route)
+    let shown = guard::shown_key(&head.headers)?;
+    Ok((route, shown))
 }
 
 /// A request for a model, recorded from here on whatever becomes of it.
@@ -182,10 +211,11 @@ async fn model(
     house: &Arc<House>,
     dialect: Dialect,
     id: &str,
+    caller: Caller,
     head: &Parts,
     incoming: Incoming,
 ) -> Result<Response<AnswerBody>, Refusal> {
-    let mut record = Record::open(house.clone(), id.to_owned(), dialect);
+    let mut record = Record::open(house.clone(), id.to_owned(), dialect, caller);
     match answered(house, dialect, head, incoming, &mut record).await {
         Ok((Answered::Whole(mut reply), _slot)) => {
             record.note(|done| say_dropped(&done.dropped, reply.headers_mut()));
@@ -240,6 +270,10 @@ async fn answered(
     mut incoming: Incoming,
     record: &mut Record,
 ) -> Result<(Answered, tokio::sync::OwnedSemaphorePermit), Refusal> {
+    if let Err(refusal) = record.take_place() {
+        turn_away(&head.headers, incoming).await;
+        return Err(refusal);
+    }
     let Ok(slot) = house.in_flight.clone().try_acquire_owned() else {
         turn_away(&head.headers, incoming).await;
         return Err(Refusal::Busy);

@@ -1,6 +1,11 @@
 //! How much a model is to think, in the words of Responses, and by what a model has.
 
-use serde_json::{Map, Value};
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+use super::RequestError;
+use super::raw::RawObject;
+use super::responses::not_an_object;
 
 /// The least that every model of the Codex list has. `none` and `minimal` are 400s from some of them, so "do not think" becomes
 /// this, too.
@@ -85,6 +90,26 @@ fn nearest<'a>(asked: &str, has: &'a [String]) -> Option<&'a str> {
     Some(nearest)
 }
 
+/// A request of the Responses dialect with this effort in the place of its own; everything else keeps its bytes and its place.
+///
+/// # Errors
+/// When the body is no JSON object.
+pub fn with_effort(body: &Bytes, effort: &str) -> Result<Bytes, RequestError> {
+    let mut object = RawObject::parse(body).map_err(|err| not_an_object(&err))?;
+    let effort = json!(effort).to_string();
+    let reasoning = object.get_some("reasoning");
+    let own = reasoning.and_then(|own| RawObject::parse(own.as_bytes()).ok()); // no object: replaced as a whole
+    let reasoning = match own {
+        Some(mut own) => {
+            own.set("effort", effort);
+            own.to_json()
+        }
+        None => format!(r#"{{"effort":{effort}}}"#),
+    };
+    object.set("reasoning", reasoning);
+    Ok(Bytes::from(object.to_json()))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -161,5 +186,24 @@ mod tests {
             let lost = fit_effort(fitted.as_object_mut().unwrap(), EffortWish::AsSaid, &has);
             assert_eq!((&fitted, lost), (&body, None));
         }
+    }
+
+    #[test]
+    fn an_effort_is_put_in_and_nothing_else_moves() {
+        let with = |body: &'static str| {
+            let body = with_effort(&Bytes::from_static(body.as_bytes()), "low");
+            body.map(|body| String::from_utf8(body.to_vec()).unwrap())
+        };
+        assert_eq!(
+            with(r#"{"a":1.50,"reasoning":{"summary":"auto","effort":"high"},"b":2}"#).unwrap(),
+            r#"{"a":1.50,"reasoning":{"summary":"auto","effort":"low"},"b":2}"#
+        );
+        for body in [r#"{"a":1}"#, r#"{"a":1,"reasoning":null}"#] {
+            assert_eq!(
+                with(body).unwrap(),
+                r#"{"a":1,"reasoning":{"effort":"low"}}"#
+            );
+        }
+        assert!(with("[1]").is_err());
     }
 }

@@ -40,6 +40,7 @@ pub mod sse;
 mod pieces;
 mod raw;
 
+pub use effort::with_effort;
 pub use error::{ErrorBody, RequestError};
 pub use parameter::Parameter;
 pub use responses::{EventKind, Failure};

@@ -92,6 +92,33 @@ struct WireModel<'a> {
 }
 
 impl ModelDocument {
+    /// The same with those models alone whose slug `keeps` says yes to; what is kept keeps its bytes and its place.
+    pub fn only(&self, keeps: impl Fn(&str) -> bool) -> Bytes {
+        #[derive(Deserialize)]
+        struct Named<'a> {
+            #[serde(borrow)]
+            slug: Option<&'a RawValue>,
+        }
+        let Ok(mut object) = RawObject::parse(&self.raw) else {
+            return self.raw.clone();
+        };
+        let is_kept = |model: &&RawValue| {
+            let named = serde_json::from_str::<Named<'_>>(model.get());
+            let slug = named.ok().and_then(|named| raw::text(named.slug)); // no object: no model
+            slug.is_some_and(|slug| keeps(&slug))
+        };
+        let models = object.get("models").unwrap_or("[]");
+        let models: Vec<&RawValue> = serde_json::from_str(models).unwrap_or_default();
+        let kept: Vec<_> = models
+            .into_iter()
+            .filter(is_kept)
+            .map(RawValue::get)
+            .collect();
+        let kept = format!("[{}]", kept.join(","));
+        object.set("models", kept);
+        Bytes::from(object.to_json())
+    }
+
     /// Reads a document of either shape. A model without a name is skipped, everything else about it is optional.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use tracing::{debug, warn};
 
 use super::event::{Effect, Event, Reading};
 use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
+use crate::client_key::{KeyRing, Meters};
 use crate::desk::settings::{Listen, ModelMap};
 use crate::pool::{Access, Pool};
 use crate::profile::{Fingerprint, ProfileName};
@@ -23,7 +24,7 @@ use crate::router::{
 use crate::store::models_cache::{self, KeptModel};
 use crate::store::refused_cache::{self, KeptRefusal};
 use crate::store::state::{State, current_profile};
-use crate::store::{home::Home, live, profiles, switch, usage_cache};
+use crate::store::{home::Home, keys_file, live, profiles, switch, usage_cache};
 use crate::system;
 use crate::translate::models::Model;
 use crate::translate::{Parameter, UpstreamKind};
@@ -45,6 +46,9 @@ pub struct Hands {
     affinity: bool,
     /// Where sessions live; the router that is started next knows it, too.
     sessions: Sessions,
+    hosts: Vec<String>,
+    keys: watch::Receiver<Arc<KeyRing>>,
+    meters: Arc<Meters>,
     router: Option<Running>,
     /// Polls, looks and reads: may be dropped at the end.
     tasks: JoinSet<()>,
@@ -109,6 +113,7 @@ impl Hands {
         upstream: Arc<Upstream>,
         refresher: Refresher,
         pool: watch::Receiver<Arc<Pool>>,
+        keys: watch::Receiver<Arc<KeyRing>>,
         events: mpsc::Sender<Event>,
         reports: mpsc::Sender<Report>,
     ) -> Self {
@@ -125,6 +130,9 @@ impl Hands {
             websocket: true,
             affinity: true,
             sessions: Sessions::default(),
+            hosts: Vec::new(),
+            keys,
+            meters: Meters::new(SystemTime::now()),
             router: None,
             tasks: JoinSet::new(),
             precious: JoinSet::new(),
@@ -135,6 +143,11 @@ impl Hands {
     /// What the router asks for where a client names a model that is not ours.
     pub fn with_models(self, models: ModelMap) -> Self {
         Self { models, ..self }
+    }
+
+    /// By which names besides `localhost` the router may be called.
+    pub fn with_hosts(self, hosts: Vec<String>) -> Self {
+        Self { hosts, ..self }
     }
 
     /// Whether the router serves WebSockets.
@@ -320,6 +333,8 @@ impl Hands {
             pool: self.pool.clone(),
             upstream: self.upstream.clone(),
             tokens: Arc::new(tokens),
+            keys: self.keys.clone(),
+            meters: self.meters.clone(),
             offers,
             refused,
             sessions: self.sessions.clone(),
@@ -328,6 +343,7 @@ impl Hands {
         match router::start(
             RouterConfig {
                 listen,
+                hosts: self.hosts.clone(),
                 limits: Limits::default(),
                 models: self.models.clone(),
                 websocket: self.websocket,
@@ -433,6 +449,7 @@ pub fn read_disk(home: &Home, number: u64) -> Event {
             live: live::read_live(home),
             credential_store: live::credential_store(home),
             current: current_profile(home),
+            keys: keys_file::read(home),
         })),
         Err(err) => Event::DiskUnreadable(err.to_string()),
     }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::client_key::KeyRing;
 use crate::desk::CodexProcess;
 use crate::desk::settings::Listen;
 use crate::pool::Access;
@@ -72,6 +73,8 @@ pub struct Reading {
     pub credential_store: Option<String>,
     /// What `.current_profile` says: only decides between several profiles of one account.
     pub current: Option<ProfileName>,
+    /// The keys that clients of the router show.
+    pub keys: KeyRing,
 }
 
 /// Something must be done now.

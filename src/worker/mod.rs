@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use crate::client_key::KeyRing;
 use crate::desk::{Command, Desk, DeskBack, Settings, Snapshot, desk};
 use crate::pool::Pool;
 pub use crate::router::REFUSAL_LASTS;
@@ -121,6 +122,7 @@ async fn run(options: Options, back: DeskBack) {
     let home = Arc::new(options.home);
     let upstream = Arc::new(Upstream::new(endpoints(&options.settings)));
     let (pool_sender, pool_receiver) = watch::channel(Arc::new(Pool::default()));
+    let (keys_sender, keys_receiver) = watch::channel(Arc::new(state::unread_keys()));
     let (event_sender, events) = mpsc::channel(EVENTS);
     let (report_sender, reports) = mpsc::channel(EVENTS);
     let (change_sender, changes) = mpsc::channel(1);
@@ -137,10 +139,12 @@ async fn run(options: Options, back: DeskBack) {
         upstream,
         refresher,
         pool_receiver,
+        keys_receiver,
         event_sender,
         report_sender,
     )
     .with_models(options.settings.models.clone())
+    .with_hosts(options.settings.hosts.clone())
     .with_websocket(options.settings.websocket)
     .with_affinity(options.settings.affinity);
     let state = AppState::new(Arc::new(options.settings), options.polls);
@@ -149,6 +153,7 @@ async fn run(options: Options, back: DeskBack) {
         hands,
         tokens,
         pool_sender,
+        keys_sender,
         back_snapshots: back.snapshots,
         home_text: shortened(home.root(), options.user_home.as_deref()),
         published_at: None,
@@ -215,6 +220,7 @@ struct Loop {
     hands: Hands,
     tokens: TokenDesk,
     pool_sender: watch::Sender<Arc<Pool>>,
+    keys_sender: watch::Sender<Arc<KeyRing>>,
     back_snapshots: watch::Sender<Arc<Snapshot>>,
     home_text: String,
     published_at: Option<Instant>,
@@ -327,6 +333,11 @@ impl Loop {
         // The router must not meet an old token or a resting member.
         self.pool_sender
             .send_replace(Arc::new(publisher::pool(&self.state)));
+        self.keys_sender.send_if_modified(|keys| {
+            let is_new = !Arc::ptr_eq(keys, &self.state.keys);
+            *keys = self.state.keys.clone();
+            is_new
+        });
         for effect in effects {
             self.hands
                 .run(effect, || self.state.numbers(), &self.tokens)

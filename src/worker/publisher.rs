@@ -5,7 +5,11 @@ use std::time::SystemTime;
 
 use super::kept::Kept;
 use super::state::AppState;
-use crate::desk::{Live as LiveView, LoginKind, Notice, ProfileView, RouterView, Snapshot};
+use crate::client_key::{ClientKey, KeyRing};
+use crate::desk::words::key_limits;
+use crate::desk::{
+    KeyView, KeysView, Live as LiveView, LoginKind, Notice, ProfileView, RouterView, Snapshot,
+};
 use crate::pool::Pool;
 use crate::profile::{AuthFile, Claims, Credentials, Profile};
 use crate::store::live::Live;
@@ -37,6 +41,7 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
             requests: state.router.requests,
             in_flight: state.kept.values().map(|kept| kept.in_flight.count()).sum(),
         },
+        keys: keys_view(&state.keys),
         notices: notices(state),
         happenings: state.happenings.iter().cloned().collect(),
         codex: state.codex.clone(),
@@ -106,6 +111,22 @@ fn profile_view(kept: &Kept, is_active: bool, now: SystemTime) -> ProfileView {
     }
 }
 
+fn keys_view(keys: &KeyRing) -> KeysView {
+    let view = |key: &Arc<ClientKey>| KeyView {
+        id: key.id.to_string(),
+        label: key.label.clone(),
+        last4: key.last4.clone(),
+        is_enabled: key.is_enabled,
+        created_at: key.created_at,
+        expires_at: key.expires_at,
+        limits: key_limits(key),
+    };
+    KeysView {
+        is_required: keys.is_required,
+        keys: keys.keys().iter().map(view).collect(),
+    }
+}
+
 fn live_view(state: &AppState) -> LiveView {
     match (&state.live, state.active()) {
         (Live::Missing, _) => LiveView::Missing,
@@ -140,6 +161,15 @@ fn notices(state: &AppState) -> Vec<Notice> {
             name: skipped.name.clone(),
             reason: skipped.reason.clone(),
         });
+    let keys = state.keys.unreadable.clone();
+    let keys = keys.or_else(|| {
+        let skipped = &state.keys.skipped;
+        let first = skipped.first()?;
+        Some(match skipped.len() {
+            1 => format!("the key {first}"),
+            n => format!("{n} keys cannot be understood, the first is {first}"),
+        })
+    });
     let blocked = state
         .kept
         .values()
@@ -164,6 +194,10 @@ fn notices(state: &AppState) -> Vec<Notice> {
                 .watching_failed
                 .clone()
                 .map(|reason| Notice::WatchingFailed { reason }),
+        )
+        .chain(
+            keys.filter(|_| state.is_loaded)
+                .map(|reason| Notice::KeysUnreadable { reason }),
         )
         .chain(skipped)
         .collect()

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::event::{Effect, Event};
 use super::kept::Kept;
+use crate::client_key::KeyRing;
 use crate::desk::settings::Listen;
 use crate::desk::{CodexProcess, Command, Happening, LastRequest, Outcome, RouterState, Settings};
 use crate::profile::{Fingerprint, ProfileName};
@@ -58,6 +59,13 @@ pub struct AppState {
     keep_usage_at: Option<SystemTime>,
     /// Parameters that the router leaves out; kept here for its next start.
     refused: Vec<RefusedParameter>,
+    /// The keys that clients show.
+    pub keys: Arc<KeyRing>,
+}
+
+/// Before the first reading nobody can say who may come in, so nobody does.
+pub fn unread_keys() -> KeyRing {
+    KeyRing::unreadable("the client keys have not been read yet".to_owned())
 }
 
 /// Whether usage is polled by itself, or only when asked (for one-shot commands).
@@ -125,6 +133,7 @@ impl AppState {
             codex_looked_at: None,
             keep_usage_at: None,
             refused: Vec::new(),
+            keys: Arc::new(unread_keys()),
         }
     }
 

@@ -39,7 +39,7 @@ fn every_option_lands_in_the_policy_and_none_takes_it_away() {
     let mut policy = policy(line).unwrap();
     let key = ClientKey::make("x".into(), policy.clone(), [1; 32], now()).0;
     assert_eq!(
-        limits_of(&key),
+        key_limits(&key),
         [
             "models gpt-5* o4",
             "always gpt-5.5",

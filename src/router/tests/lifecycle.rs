@@ -11,6 +11,7 @@ async fn localhost_is_served_on_both_addresses() {
     let (sender, _reports) = mpsc::channel(1);
     let config = RouterConfig {
         listen: Listen::Localhost { port: 0 },
+        hosts: vec![],
         limits: Limits::default(),
         models: ModelMap::default(),
         websocket: true,
@@ -20,6 +21,8 @@ async fn localhost_is_served_on_both_addresses() {
         pool: rig.pool.subscribe(),
         upstream: Arc::new(Upstream::new(endpoints(&sim))),
         tokens: rig.tokens.clone(),
+        keys: rig.keys.subscribe(),
+        meters: rig.meters.clone(),
         offers: Vec::new(),
         refused: Vec::new(),
         sessions: Sessions::default(),
@@ -41,6 +44,7 @@ async fn a_taken_port_is_a_reason_not_to_start() {
         listen: Listen::Localhost {
             port: rig.address().port(),
         },
+        hosts: vec![],
         limits: Limits::default(),
         models: ModelMap::default(),
         websocket: true,
@@ -50,6 +54,8 @@ async fn a_taken_port_is_a_reason_not_to_start() {
         pool: rig.pool.subscribe(),
         upstream: Arc::new(Upstream::new(endpoints(&rig.sim))),
         tokens: rig.tokens.clone(),
+        keys: rig.keys.subscribe(),
+        meters: rig.meters.clone(),
         offers: Vec::new(),
         refused: Vec::new(),
         sessions: Sessions::default(),

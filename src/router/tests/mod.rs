@@ -31,6 +31,7 @@ mod faults;
 mod forward;
 mod front;
 mod images;
+mod keys;
 mod known_faults;
 mod lifecycle;
 mod messages;
@@ -50,6 +51,8 @@ struct Rig {
     router: Running,
     reports: mpsc::Receiver<Report>,
     pool: watch::Sender<Arc<Pool>>,
+    keys: watch::Sender<Arc<KeyRing>>,
+    meters: Arc<Meters>,
     tokens: Arc<Tokens>,
 }
 
@@ -146,6 +149,8 @@ impl Rig {
     ) -> Self {
         let upstream = Arc::new(Upstream::new(endpoints));
         let (pool, pool_of_router) = watch::channel(Arc::new(pool_of(members)));
+        let (keys, keys_of_router) = watch::channel(Arc::new(KeyRing::default()));
+        let meters = Meters::new(SystemTime::now());
         let (sender, reports) = mpsc::channel(64);
         let tokens = Arc::new(Tokens {
             sim: sim.clone(),
@@ -153,6 +158,7 @@ impl Rig {
         });
         let config = RouterConfig {
             listen: Listen::parse("127.0.0.1:0").unwrap(),
+            hosts: vec![],
             limits,
             models,
             websocket,
@@ -162,6 +168,8 @@ impl Rig {
             pool: pool_of_router,
             upstream,
             tokens: tokens.clone(),
+            keys: keys_of_router,
+            meters: meters.clone(),
             offers: known.offers,
             refused: known.refused,
             sessions: known.sessions,
@@ -173,6 +181,8 @@ impl Rig {
             router,
             reports,
             pool,
+            keys,
+            meters,
             tokens,
         }
     }

@@ -17,6 +17,7 @@ use crate::router::House;
 use crate::router::accept::Stage;
 use crate::router::answer::AnswerBody;
 use crate::router::headers::{Client, MODELS_ETAG};
+use crate::router::keys::Caller;
 use crate::router::models;
 use crate::router::reply::Refusal;
 
@@ -25,6 +26,7 @@ pub(in crate::router) fn open(
     house: &Arc<House>,
     request: Request<Incoming>,
     handover: &Handover,
+    caller: Caller,
 ) -> Result<Response<AnswerBody>, Refusal> {
     let Some(sights) = &house.sockets else {
         return Err(Refusal::NoWebSocket);
@@ -34,10 +36,10 @@ pub(in crate::router) fn open(
     }
     let accept = accept_key(request.headers())?;
     let client = Client::of(request.headers());
-    let etag = models::etag_for(house, &client);
+    let etag = models::etag_for(house, &client, &caller);
     let includes_reasoning = client.is_codex && sights.includes_reasoning();
     let upgrade = hyper::upgrade::on(request);
-    handover.put(Session::new(house.clone(), client, upgrade));
+    handover.put(Session::new(house.clone(), client, caller, upgrade));
     let mut reply = Response::new(AnswerBody::whole(Default::default()));
     *reply.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = reply.headers_mut();

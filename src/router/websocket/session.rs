@@ -30,6 +30,7 @@ use crate::router::House;
 use crate::router::accept::Stage;
 use crate::router::body::{Held, hold};
 use crate::router::headers::Client;
+use crate::router::keys::Caller;
 use crate::router::reply::Refusal;
 use crate::translate::responses::{ClientMessage, Create, Processed};
 
@@ -37,6 +38,7 @@ use crate::translate::responses::{ClientMessage, Create, Processed};
 pub(in crate::router) struct Session {
     house: Arc<House>,
     client: Client,
+    caller: Caller,
     upgrade: OnUpgrade,
 }
 
@@ -53,10 +55,16 @@ const FAREWELL: Duration = Duration::from_millis(500);
 const READ_BYTES: usize = 16 * 1024;
 
 impl Session {
-    pub(super) fn new(house: Arc<House>, client: Client, upgrade: OnUpgrade) -> Self {
+    pub(super) fn new(
+        house: Arc<House>,
+        client: Client,
+        caller: Caller,
+        upgrade: OnUpgrade,
+    ) -> Self {
         Self {
             house,
             client,
+            caller,
             upgrade,
         }
     }
@@ -66,6 +74,7 @@ impl Session {
         let Self {
             house,
             client,
+            caller,
             upgrade,
         } = *self;
         let upgraded = match upgrade.await {
@@ -80,10 +89,11 @@ impl Session {
         };
         let mut talk = Talk {
             client,
+            caller: caller.clone(),
             history: History::new(held, house.limits.socket_history_bytes),
             line: Line::default(),
         };
-        let mut wire = Wire::new(house, upgraded, incoming).await;
+        let mut wire = Wire::new(house, caller, upgraded, incoming).await;
         let end = wire.converse(&mut talk).await;
         drop(talk);
         wire.close(end).await;
@@ -110,6 +120,8 @@ enum Next {
 /// The client's end.
 struct Wire {
     house: Arc<House>,
+    /// As it was let in; what holds for its key now is looked up with each request.
+    caller: Caller,
     socket: WebSocketStream<Inflow<TokioIo<Upgraded>>>,
     ping: Interval,
     queue: VecDeque<Next>,
@@ -117,7 +129,7 @@ struct Wire {
 }
 
 impl Wire {
-    async fn new(house: Arc<House>, upgraded: Upgraded, held: Held) -> Self {
+    async fn new(house: Arc<House>, caller: Caller, upgraded: Upgraded, held: Held) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
             .max_message_size(Some(house.limits.wire_bytes))
@@ -128,6 +140,7 @@ impl Wire {
         ping.reset();
         Self {
             house,
+            caller,
             socket: WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await,
             ping,
             queue: VecDeque::new(),
@@ -310,7 +323,7 @@ impl Wire {
     }
 
     async fn refuse(&mut self, refusal: Refusal) -> Result<(), End> {
-        let message = refuse(refusal, &mut open_record(&self.house));
+        let message = refuse(refusal, &mut open_record(&self.house, self.caller.clone()));
         match Utf8Bytes::try_from(message) {
             Ok(text) => self.say(Message::Text(text)).await,
             Err(_not_text) => Ok(()),

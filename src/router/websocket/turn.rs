@@ -19,6 +19,7 @@ use crate::router::ask::Ask;
 use crate::router::attempt::{Attempt, Content};
 use crate::router::body::Held;
 use crate::router::headers::{Client, TURN_STATE};
+use crate::router::keys::Caller;
 use crate::router::rate_limits;
 use crate::router::reply::Refusal;
 use crate::router::report::{AttemptResult, Dialect, Record};
@@ -38,6 +39,8 @@ const OPENAI_MODEL: HeaderName = HeaderName::from_static("openai-model");
 pub(super) struct Talk {
     /// As it introduced itself in the handshake.
     pub(super) client: Client,
+    /// As it was let in.
+    pub(super) caller: Caller,
     pub(super) history: History,
     pub(super) line: Line,
 }
@@ -56,17 +59,23 @@ pub(super) async fn answer(
     waiting: Waiting,
     say: mpsc::Sender<Utf8Bytes>,
 ) {
-    let mut record = open_record(house);
+    let now = house.keys.again(&talk.caller);
+    let caller = now.as_ref().unwrap_or(&talk.caller).clone();
+    let mut record = open_record(house, caller);
     record.note(|done| done.model.clone_from(&waiting.create.model));
-    if let Err(refusal) = answered(house, talk, waiting, &mut record, &say).await {
+    let answered = match now {
+        Ok(_caller) => answered(house, talk, waiting, &mut record, &say).await,
+        Err(refusal) => Err(refusal),
+    };
+    if let Err(refusal) = answered {
         let message = refuse(refusal, &mut record);
         say_text(&say, message).await;
     }
 }
 
-pub(super) fn open_record(house: &Arc<House>) -> Record {
+pub(super) fn open_record(house: &Arc<House>, caller: Caller) -> Record {
     let id = format!("req_{}", random_id());
-    Record::open(house.clone(), id, Dialect::Responses)
+    Record::open(house.clone(), id, Dialect::Responses, caller)
 }
 
 /// The refusal as a message, and in the record.
@@ -98,7 +107,15 @@ async fn answered(
     record: &mut Record,
     say: &mpsc::Sender<Utf8Bytes>,
 ) -> Result<(), Refusal> {
-    let Waiting { create, mut held } = waiting;
+    let Waiting {
+        mut create,
+        mut held,
+    } = waiting;
+    record.take_place()?;
+    let model = record.caller().text_model(&create.model, &create.model)?;
+    if model != create.model {
+        create.set_model(&model)?;
+    }
     let slot = house.in_flight.clone().try_acquire_owned();
     let _slot = slot.map_err(|_full| Refusal::Busy)?;
     let before = match &create.previous_response_id {

@@ -14,6 +14,8 @@ use serde_json::value::RawValue;
 use super::request::{ResponsesRequest, not_an_object};
 use super::{EventKind, Failure, ItemEvent, TerminalEvent, elements, read_event};
 use crate::translate::RequestError;
+use crate::translate::effort::with_effort;
+use crate::translate::models::with_model;
 use crate::translate::raw::{self, RawObject};
 
 /// One text message of a client.
@@ -148,6 +150,25 @@ impl Create {
     /// The message as it came.
     pub fn text(&self) -> &Bytes {
         &self.text
+    }
+
+    /// Asks for another model.
+    ///
+    /// # Errors
+    /// When the message is no object after all.
+    pub fn set_model(&mut self, model: &str) -> Result<(), RequestError> {
+        self.text = with_model(&self.text, model)?;
+        self.model = model.to_owned();
+        Ok(())
+    }
+
+    /// Asks for another effort.
+    ///
+    /// # Errors
+    /// When the message is no object after all.
+    pub fn set_effort(&mut self, effort: &str) -> Result<(), RequestError> {
+        self.text = with_effort(&self.text, effort)?;
+        Ok(())
     }
 
     /// What it takes in memory: itself, and its items once more.

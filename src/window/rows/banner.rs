@@ -171,6 +171,7 @@ fn rank(notice: &Notice) -> Rank {
         | Notice::CredentialStore { .. } => Rank::Loss,
         Notice::Offline { .. }
         | Notice::WatchingFailed { .. }
+        | Notice::KeysUnreadable { .. }
         | Notice::SkippedDirectory { .. } => Rank::Rest,
     }
 }
@@ -215,6 +216,13 @@ fn notice(snapshot: &Snapshot, wanted: Rank, teller: &Teller<'_>) -> Option<Bann
             tone: BannerTone::Plain,
             icon: BannerIcon::Folder,
             title: "Changes of other programs are noticed late".into(),
+            text: sentence(reason),
+            act: None,
+        },
+        Notice::KeysUnreadable { reason } => Banner {
+            tone: BannerTone::Warn,
+            icon: BannerIcon::Lock,
+            title: "Client keys could not be read".into(),
             text: sentence(reason),
             act: None,
         },

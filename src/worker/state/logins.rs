@@ -1,5 +1,6 @@
 //! What stands on disk: readings, which profile is live, taking home and mending what a cut-off refresh left.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::super::event::{Effect, Reading};
@@ -69,6 +70,10 @@ impl AppState {
         self.live = reading.live;
         self.current = reading.current;
         self.credential_store = reading.credential_store;
+        let keys = reading.keys.or_keys_of(&self.keys);
+        if *self.keys != keys {
+            self.keys = Arc::new(keys);
+        }
         self.home_trouble = None;
         self.is_loaded = true;
         let mut effects: Vec<_> = self

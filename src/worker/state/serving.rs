@@ -84,6 +84,7 @@ impl AppState {
                 self.note_spending(&done, now);
                 debug!(
                     id = %done.id,
+                    key = done.key.as_ref().and_then(|id| Some(self.keys.get(id)?.label.as_str())),
                     dialect = done.dialect.as_str(),
                     model = %done.model,
                     profile = done.profile.as_ref().map(ProfileName::as_str),

@@ -3,6 +3,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::*;
+use crate::client_key::KeyRing;
 use crate::pool::{Access, RestCause};
 use crate::profile::{AuthFile, Health, Profile, SideFile, Unreadable};
 use crate::router::{AttemptOutcome, AttemptResult, Report, RequestDone, StartError};
@@ -63,6 +64,7 @@ fn reading(profiles: Vec<Profile>, live: Live) -> Event {
 
 fn numbered_reading(number: u64, profiles: Vec<Profile>, live: Live) -> Event {
     Event::DiskRead(Box::new(Reading {
+        keys: KeyRing::default(),
         number,
         profiles,
         skipped: vec![],
@@ -75,6 +77,7 @@ fn numbered_reading(number: u64, profiles: Vec<Profile>, live: Live) -> Event {
 /// Of `work`.
 fn failed_request() -> RequestDone {
     RequestDone {
+        key: None,
         id: "req_1".into(),
         dialect: crate::router::Dialect::Chat,
         model: "claude-y".into(),

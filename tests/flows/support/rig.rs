@@ -150,6 +150,18 @@ impl Rig {
             .block_on(self.ask(Method::POST, url, body.into()))
     }
 
+    /// The same with headers of its own.
+    pub fn post_with(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Vec<u8>>,
+    ) -> Answer {
+        let body = body.into();
+        self.runtime
+            .block_on(send(&self.client, Method::POST, url, headers, body))
+    }
+
     /// One chat completion, not streamed.
     pub fn chat(&self, base_url: &str, text: &str) -> Answer {
         self.post(&format!("{base_url}/chat/completions"), chat_body(text))
@@ -163,7 +175,7 @@ impl Rig {
                 .map(|number| {
                     let body = chat_body(&format!("number {number}")).into_bytes();
                     let (client, url) = (self.client.clone(), url.clone());
-                    tokio::spawn(async move { send(&client, Method::POST, &url, body).await })
+                    tokio::spawn(async move { send(&client, Method::POST, &url, &[], body).await })
                 })
                 .collect();
             let mut answers = Vec::new();
@@ -180,7 +192,7 @@ impl Rig {
     }
 
     async fn ask(&self, method: Method, url: &str, body: Vec<u8>) -> Answer {
-        send(&self.client, method, url, body).await
+        send(&self.client, method, url, &[], body).await
     }
 }
 
@@ -228,14 +240,20 @@ fn chat_body(text: &str) -> String {
     json!({ "model": "gpt-5.4", "messages": [{ "role": "user", "content": text }] }).to_string()
 }
 
-async fn send(client: &reqwest::Client, method: Method, url: &str, body: Vec<u8>) -> Answer {
-    let response = client
+async fn send(
+    client: &reqwest::Client,
+    method: Method,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: Vec<u8>,
+) -> Answer {
+    let mut request = client
         .request(method, url)
-        .header("content-type", "application/json")
-        .body(body)
-        .send()
-        .await
-        .unwrap();
+        .header("content-type", "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = request.body(body).send().await.unwrap();
     Answer {
         status: response.status().as_u16(),
         headers: response.headers().clone(),

@@ -18,14 +18,14 @@ mod parameters;
 mod sessions;
 mod upstreams;
 
-const CODEX: [(&str, &str); 2] = [
+pub(super) const CODEX: [(&str, &str); 2] = [
     ("originator", "codex_exec"),
     ("openai-beta", "responses_websockets=2026-02-06"),
 ];
 
 impl Rig {
     /// Opens a socket with these headers; the status and the body of the reply when it is refused.
-    async fn try_socket(
+    pub(super) async fn try_socket(
         &self,
         path: &str,
         headers: &[(&str, &str)],
@@ -51,12 +51,12 @@ impl Rig {
         }
     }
 
-    async fn codex_socket(&self) -> Talker {
+    pub(super) async fn codex_socket(&self) -> Talker {
         self.try_socket("/v1/responses", &CODEX).await.unwrap()
     }
 
     /// What came over the upstream's sockets, as it came.
-    fn messages(&self) -> Vec<Value> {
+    pub(super) fn messages(&self) -> Vec<Value> {
         let messages = self.requests().into_iter().filter(is_message);
         messages.map(|asked| asked.json()).collect()
     }
@@ -79,7 +79,7 @@ fn is_message(asked: &Asked) -> bool {
 }
 
 /// A client's end of a socket.
-struct Talker {
+pub(super) struct Talker {
     socket: WebSocketStream<TcpStream>,
     /// The headers with which it was opened.
     handshake: http::HeaderMap,
@@ -131,7 +131,7 @@ impl Talker {
         }
     }
 
-    async fn ask(&mut self, message: &Value) -> Vec<Value> {
+    pub(super) async fn ask(&mut self, message: &Value) -> Vec<Value> {
         self.say(message).await;
         self.answer().await
     }
@@ -148,12 +148,12 @@ impl Talker {
     }
 }
 
-fn message(role: &str, text: &str) -> Value {
+pub(super) fn message(role: &str, text: &str) -> Value {
     json!({"type": "message", "role": role, "content": [{"type": "input_text", "text": text}]})
 }
 
 /// A whole request, as Codex makes one.
-fn create(input: Value) -> Value {
+pub(super) fn create(input: Value) -> Value {
     let mut create = json!({"type": "response.create"});
     for (key, value) in codex_request().as_object().unwrap() {
         create[key] = value.clone();
@@ -180,7 +180,7 @@ fn id_of(answer: &[Value]) -> String {
     id.as_str().unwrap().to_owned()
 }
 
-fn types(answer: &[Value]) -> Vec<&str> {
+pub(super) fn types(answer: &[Value]) -> Vec<&str> {
     let types = answer.iter().map(|event| event["type"].as_str().unwrap());
     types.collect()
 }

@@ -1,0 +1,405 @@
+//! The client's key: who is let in with it, and what holds from there on.
+//!
+//! Everything is looked up in memory: the ring that the worker replaces when the file changes, and the meters. Never enters: the
+//! key itself beyond the look-up, and the disk.
+//!
+//! **Codex never hears 401.** It answers one by renewing the login that it has stored, whatever provider it talks to and even if
+//! the key came from `env_key` (`openai/codex: codex-rs/core/src/client.rs`), so a wrong key of ours would spend a refresh token
+//! and could sign its user out. It gets 400, which it shows and does not send again; 403 it would send five times. A handshake is
+//! answered with 426: then it falls back to POST at once and hears the sentence there.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use http::header::{HeaderMap, UPGRADE};
+use http::{HeaderName, HeaderValue, StatusCode};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::headers::is_codex;
+use super::reply::{Refusal, ceil_secs};
+use super::report::Dialect;
+use crate::client_key::{ClientKey, Denied, KeyId, KeyRing, Limit, Meters, Permit, Policy, Speech};
+use crate::pattern::Pattern;
+use crate::pool::{Need, Strategy};
+use crate::translate::ErrorBody;
+
+/// What the router knows of keys.
+#[derive(Debug)]
+pub(super) struct Keys {
+    ring: watch::Receiver<Arc<KeyRing>>,
+    pub(super) meters: Arc<Meters>,
+    failures: Failures,
+}
+
+/// Who asks: with a key, or without one where none is needed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Caller {
+    key: Option<Arc<ClientKey>>,
+    is_codex: bool,
+    /// Whether a key is needed at this address, whatever the file says.
+    must_show: bool,
+}
+
+/// Why a key does not open what was asked for.
+#[derive(Debug)]
+pub(super) struct KeyRefusal {
+    why: Why,
+    is_codex: bool,
+    is_handshake: bool,
+}
+
+#[derive(Debug)]
+enum Why {
+    Denied(Denied),
+    Model { asked: String },
+    Dialect(Speech),
+    Limit { limit: Limit, now: SystemTime },
+}
+
+impl Keys {
+    pub(super) fn new(ring: watch::Receiver<Arc<KeyRing>>, meters: Arc<Meters>) -> Self {
+        Self {
+            ring,
+            meters,
+            failures: Failures::default(),
+        }
+    }
+
+    /// Lets a request in by what its head shows. Whoever tries many keys waits for each refusal.
+    ///
+    /// # Errors
+    /// When it has no key and needs one, or one that opens nothing.
+    pub(super) async fn let_in(
+        &self,
+        head: &HeaderMap,
+        shown: Option<&[u8]>,
+        must_show: bool,
+        is_handshake: bool,
+    ) -> Result<Caller, Refusal> {
+        let admitted = self
+            .ring
+            .borrow()
+            .admit(shown, must_show, SystemTime::now());
+        let is_codex = is_codex(head);
+        match admitted {
+            Ok(key) => Ok(Caller {
+                key,
+                is_codex,
+                must_show,
+            }),
+            Err(denied) => {
+                if denied == Denied::BadKey && self.failures.note(Instant::now()) {
+                    sleep(FAILURE_DELAY).await;
+                }
+                Err(KeyRefusal {
+                    why: Why::Denied(denied),
+                    is_codex,
+                    is_handshake,
+                }
+                .into())
+            }
+        }
+    }
+
+    /// The same caller a while later, on a connection that stays open: by what holds for its key now.
+    ///
+    /// # Errors
+    /// When its key opens nothing any more, or it has none and needs one now.
+    pub(super) fn again(&self, caller: &Caller) -> Result<Caller, Refusal> {
+        let ring = self.ring.borrow().clone();
+        let key = match &caller.key {
+            None => ring.admit(None, caller.must_show, SystemTime::now()),
+            Some(old) => match ring.get(&old.id) {
+                Some(key) if key.digest == old.digest && key.is_open(SystemTime::now()) => {
+                    Ok(Some(key.clone()))
+                }
+                _ => Err(Denied::BadKey),
+            },
+        };
+        match key {
+            Ok(key) => Ok(Caller {
+                key,
+                ..caller.clone()
+            }),
+            Err(denied) => Err(caller.refused(Why::Denied(denied))),
+        }
+    }
+
+    /// Takes a place for a request of this dialect.
+    ///
+    /// # Errors
+    /// When the key is not for this dialect, or has no room for another request now.
+    pub(super) fn begin(&self, caller: &Caller, dialect: Dialect) -> Result<Permit, Refusal> {
+        let speech = speech_of(dialect);
+        if caller
+            .policy()
+            .is_some_and(|policy| !policy.allows_dialect(speech))
+        {
+            return Err(caller.refused(Why::Dialect(speech)));
+        }
+        let now = SystemTime::now();
+        // Counting costs nobody anything.
+        let limited = caller
+            .key
+            .as_deref()
+            .filter(|_| dialect != Dialect::CountTokens);
+        let permit = self.meters.begin(limited, std::time::Instant::now(), now);
+        permit.map_err(|limit| caller.refused(Why::Limit { limit, now }))
+    }
+
+    /// Whether any key opens the router.
+    pub(super) fn has_open_key(&self) -> bool {
+        self.ring.borrow().has_open_key(SystemTime::now())
+    }
+}
+
+impl Caller {
+    pub(super) fn key(&self) -> Option<&Arc<ClientKey>> {
+        self.key.as_ref()
+    }
+
+    pub(super) fn id(&self) -> Option<&KeyId> {
+        self.key.as_deref().map(|key| &key.id)
+    }
+
+    pub(super) fn policy(&self) -> Option<&Policy> {
+        self.key.as_deref().map(|key| &key.policy)
+    }
+
+    /// The accounts that may answer, if not all may.
+    pub(super) fn only_accounts(&self) -> Option<&[Pattern]> {
+        self.policy()?.only_accounts()
+    }
+
+    pub(super) fn strategy(&self) -> Option<Strategy> {
+        self.policy()?.strategy
+    }
+
+    /// What a request of this caller needs, whatever its model.
+    pub(super) fn need(&self) -> Need<'_> {
+        Need {
+            strategy: self.strategy(),
+            allowed: self.only_accounts(),
+            ..Need::default()
+        }
+    }
+
+    /// The model that answers a text request: the key's own, else the one that the router means by what was asked for.
+    ///
+    /// # Errors
+    /// When the key may not ask for it.
+    pub(super) fn text_model(&self, asked: &str, meant: &str) -> Result<String, Refusal> {
+        match self.policy().and_then(|policy| policy.model.as_ref()) {
+            Some(own) => Ok(own.clone()),
+            None => self.check_model(asked, meant).map(|()| meant.to_owned()),
+        }
+    }
+
+    /// For requests in whose place no text model can answer.
+    ///
+    /// # Errors
+    /// When the key may not ask for the model. One that is bound to a text model may ask for what its list names besides.
+    pub(super) fn check_model(&self, asked: &str, meant: &str) -> Result<(), Refusal> {
+        let is_allowed = self.policy().is_none_or(|policy| {
+            let is_bound_only = policy.models.is_empty() && policy.model.is_some();
+            policy.allows_model(asked, meant) && !is_bound_only
+        });
+        if is_allowed {
+            return Ok(());
+        }
+        Err(self.refused(Why::Model {
+            asked: asked.to_owned(),
+        }))
+    }
+
+    /// Whether a list of models names this one to the caller.
+    pub(super) fn sees_model(&self, name: &str, meant: &str) -> bool {
+        self.policy().is_none_or(|policy| match &policy.model {
+            Some(own) => name == own,
+            None => policy.allows_model(name, meant),
+        })
+    }
+
+    /// The effort that stands in the place of the client's.
+    pub(super) fn effort(&self, dialect: Dialect) -> Option<&str> {
+        let is_text = matches!(
+            dialect,
+            Dialect::Chat
+                | Dialect::Compaction
+                | Dialect::Completions
+                | Dialect::Messages
+                | Dialect::Responses
+        );
+        self.policy().filter(|_| is_text)?.effort.as_deref()
+    }
+
+    fn refused(&self, why: Why) -> Refusal {
+        KeyRefusal {
+            why,
+            is_codex: self.is_codex,
+            is_handshake: false,
+        }
+        .into()
+    }
+}
+
+fn speech_of(dialect: Dialect) -> Speech {
+    match dialect {
+        Dialect::Chat => Speech::Chat,
+        Dialect::Completions => Speech::Completions,
+        Dialect::Compaction | Dialect::Responses => Speech::Responses,
+        Dialect::CountTokens | Dialect::Messages => Speech::Messages,
+        Dialect::ImageEdits | Dialect::ImageVariations | Dialect::Images => Speech::Images,
+        Dialect::Embeddings => Speech::Embeddings,
+        Dialect::Moderations => Speech::Moderations,
+        Dialect::Speech | Dialect::Transcriptions | Dialect::Translations => Speech::Audio,
+    }
+}
+
+/// How many wrong keys came within a minute.
+#[derive(Debug, Default)]
+struct Failures(Mutex<VecDeque<Instant>>);
+
+/// So many wrong keys a minute are somebody's mistake; more are somebody's guesses.
+const FREE_FAILURES: usize = 20;
+const FAILURE_DELAY: Duration = Duration::from_secs(1);
+
+impl Failures {
+    /// Whether this one is one too many.
+    fn note(&self, now: Instant) -> bool {
+        const MINUTE: Duration = Duration::from_secs(60);
+        // A panic elsewhere leaves the list as usable as it was.
+        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.retain(|at| now.duration_since(*at) < MINUTE);
+        if failures.len() > FREE_FAILURES {
+            failures.pop_front();
+        }
+        failures.push_back(now);
+        failures.len() > FREE_FAILURES
+    }
+}
+
+impl KeyRefusal {
+    /// Status, body, and what a client should do about it.
+    pub(super) fn told(&self) -> KeyTold {
+        let (status, kind, code) = match &self.why {
+            Why::Denied(Denied::BadKey) => (
+                StatusCode::UNAUTHORIZED,
+                "invalid_request_error",
+                "invalid_api_key",
+            ),
+            Why::Denied(Denied::Unreadable) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "router_error",
+                "client_keys_unreadable",
+            ),
+            Why::Model { .. } => (
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "model_not_allowed",
+            ),
+            Why::Dialect(_) => (
+                StatusCode::FORBIDDEN,
+                "permission_error",
+                "dialect_not_allowed",
+            ),
+            Why::Limit { limit, .. } => match limit {
+                Limit::Requests { .. } | Limit::Concurrency { .. } => (
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "rate_limit_error",
+                    "rate_limit_exceeded",
+                ),
+                // By this type Codex says when there is room again instead of giving up without a word.
+                Limit::Tokens { .. } | Limit::Cost { .. } => (
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "usage_limit_reached",
+                    "insufficient_quota",
+                ),
+            },
+        };
+        let is_about_key = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        let mut told = KeyTold {
+            status,
+            body: ErrorBody::new(kind, self.to_string()).with_code(code),
+            retry_after: None,
+            should_retry: Some(false),
+            header: None,
+        };
+        if let Why::Limit { limit, now } = &self.why {
+            let after = limit.after(*now);
+            told.retry_after = Some(after);
+            told.should_retry = None;
+            if let Some(at) = limit.resets_at() {
+                let since = at.duration_since(SystemTime::UNIX_EPOCH);
+                told.body.resets_at = since.ok().map(|since| since.as_secs()); // before 1970: no such reset
+                told.body.resets_in_seconds = Some(ceil_secs(after));
+            }
+        }
+        if self.is_codex && is_about_key {
+            told.status = StatusCode::BAD_REQUEST;
+        }
+        if self.is_codex && self.is_handshake {
+            told.status = StatusCode::UPGRADE_REQUIRED;
+            told.header = Some((UPGRADE, HeaderValue::from_static("HTTP/1.1")));
+        }
+        told
+    }
+}
+
+/// What becomes a reply.
+pub(super) struct KeyTold {
+    pub(super) status: StatusCode,
+    pub(super) body: ErrorBody,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) should_retry: Option<bool>,
+    pub(super) header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl From<KeyRefusal> for Refusal {
+    fn from(refusal: KeyRefusal) -> Self {
+        Self::Key(Box::new(refusal))
+    }
+}
+
+impl fmt::Display for KeyRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.why {
+            // The same for every key that opens nothing: who tries keys learns nothing from it.
+            Why::Denied(Denied::BadKey) => f.write_str(
+                "this router needs a client key, and the request came without one that is in force; `codex-router keys list` shows which are",
+            ),
+            Why::Denied(Denied::Unreadable) => f.write_str(
+                "this router needs a client key and cannot read its own keys; `codex-router keys list` says why",
+            ),
+            Why::Model { asked } if asked.is_empty() => {
+                f.write_str("this key is for certain models only, and the request names none")
+            }
+            Why::Model { asked } => write!(f, "this key may not ask for the model {asked:?}"),
+            Why::Dialect(dialect) => write!(f, "this key is not for {dialect} requests"),
+            Why::Limit { limit, .. } => limit.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_twenty_first_wrong_key_of_a_minute_is_one_too_many() {
+        let failures = Failures::default();
+        let start = Instant::now();
+        for _ in 0..FREE_FAILURES {
+            assert!(!failures.note(start));
+        }
+        assert!(failures.note(start + Duration::from_secs(59)));
+        assert!(!failures.note(start + Duration::from_secs(60)));
+        for _ in 0..1_000 {
+            failures.note(start + Duration::from_secs(61));
+        }
+        assert!(failures.0.lock().unwrap().len() <= FREE_FAILURES + 1);
+    }
+}
