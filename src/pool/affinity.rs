@@ -30,6 +30,12 @@ impl SessionKey {
         Self::of("opening", owner, opening)
     }
 
+    /// The same session as this client key's own: what another key's client calls the same is another one.
+    #[must_use]
+    pub fn of_owner(self, owner: &str) -> Self {
+        Self::of("owner", Some(owner), &self.to_string())
+    }
+
     fn of(what: &str, owner: Option<&str>, text: &str) -> Self {
         let mut hash = Sha256::new();
         for part in [what, owner.unwrap_or_default(), text] {

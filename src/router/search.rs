@@ -32,6 +32,9 @@ pub(super) async fn first_good(
     ask: &mut Ask,
     record: &mut Record,
 ) -> Result<Opening, Refusal> {
+    if let Some(id) = record.caller().id() {
+        ask.session.belong_to(id.as_str());
+    }
     if let Some(effort) = record.own_effort() {
         ask.set_effort(effort)?;
     }

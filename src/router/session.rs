@@ -82,6 +82,11 @@ impl Named {
 }
 
 impl Session {
+    /// Two client keys share no session, whatever their clients call it, and no cache key that is made of one.
+    pub(super) fn belong_to(&mut self, owner: &str) {
+        self.key = self.key.map(|key| key.of_owner(owner));
+    }
+
     /// What stands for the conversation in the head of a request to the ChatGPT backend: the client's own key of its prompt
     /// cache, else one that is made of the session.
     pub(super) fn name(&self) -> Option<String> {

@@ -618,6 +618,7 @@ async fn an_address_for_others_needs_a_key_to_start_and_for_every_request() {
             limits: Limits::default(),
             models: ModelMap::default(),
             websocket: true,
+            affinity: true,
         };
         let deps = RouterDeps {
             pool: rig.pool.subscribe(),
@@ -627,6 +628,7 @@ async fn an_address_for_others_needs_a_key_to_start_and_for_every_request() {
             meters: rig.meters.clone(),
             offers: Vec::new(),
             refused: Vec::new(),
+            sessions: Sessions::default(),
             reports: sender,
         };
         start(config, deps)
@@ -717,8 +719,8 @@ async fn only_the_accounts_of_a_key_answer_it_by_its_own_strategy() {
     }
     assert_eq!(rig.asked(), ["second", "second"]);
     rig.sim.clear_record();
-    for _ in 0..4 {
-        rig.with_key("/v1/chat/completions", &both, &chat_request("hi"))
+    for text in ["a", "b", "c", "d"] {
+        rig.with_key("/v1/chat/completions", &both, &chat_request(text))
             .await;
     }
     let mut asked = rig.asked();
@@ -728,4 +730,29 @@ async fn only_the_accounts_of_a_key_answer_it_by_its_own_strategy() {
         .with_key("/v1/chat/completions", &nobody, &chat_request("hi"))
         .await;
     assert_eq!(reply.status(), 503);
+}
+
+#[tokio::test]
+async fn two_keys_share_no_session_whatever_their_clients_call_it() {
+    let rig = Rig::over(["work"]).await;
+    let [one, other] = rig.lock([Policy::default(), Policy::default()]);
+    let mut cache_keys = Vec::new();
+    for key in [&one, &other, &one] {
+        let reply = http()
+            .post(rig.url("/v1/messages"))
+            .header("content-type", "application/json")
+            .header("x-api-key", key)
+            .header("x-claude-code-session-id", "the-same")
+            .body(message_request().to_string());
+        assert_eq!(reply.send().await.unwrap().status(), 200);
+        let asked = rig.requests().pop().unwrap();
+        cache_keys.push(
+            asked.json()["prompt_cache_key"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
+    }
+    assert_eq!(cache_keys[0], cache_keys[2]);
+    assert_ne!(cache_keys[0], cache_keys[1]);
 }
