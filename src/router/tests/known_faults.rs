@@ -113,7 +113,8 @@ const CASES: &[Case] = &[
     (102, "the hour after which a WebSocket upstream closes is not noticed", &["the_close_after_an_hour_is_not_noticed", "a_session_on_one_socket_outlives_the_upstreams_hour"]),
     (103, "Azure's three forms with both headers", &["every_form_works_with_every_key_header"]),
     (104, "the base64 of an embedding is untouched", &["embeddings_go_to_a_key_and_their_base64_comes_back_untouched"]),
-    (105, "an upstream's 401 is never the client's", &["an_upstream_401_is_never_the_clients", "a_login_that_is_refused_is_never_the_clients_401", "when_every_key_refuses_the_client_hears_why_and_never_a_401"]),
+    (105, "an upstream's 401 is never the client's", &["an_upstream_401_is_never_the_clients", "a_login_that_is_refused_is_never_the_clients_401", "when_every_key_refuses_the_client_hears_why_and_never_a_401",
+        "a_failure_inside_a_stream_gets_the_status_it_would_have_had"]),
     (106, "a route that does not exist is told in JSON", &["errors_are_json_and_carry_a_request_id"]),
 ];
 
