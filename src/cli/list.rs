@@ -301,6 +301,7 @@ mod tests {
             terms: std::sync::Arc::default(),
             bad_terms: vec![],
             rest: None,
+            model_rests: vec![],
             usage: None,
             usage_error: None,
             is_refreshing: false,

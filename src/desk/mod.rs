@@ -18,11 +18,11 @@ pub use command::Command;
 pub use settings::Settings;
 pub use snapshot::{
     CodexProcess, Happening, KeyView, KeysView, LastRequest, Live, LoginKind, Notice, Outcome,
-    ProfileView, RouterState, RouterView, Snapshot,
+    PathView, ProfileView, RouterState, RouterView, Snapshot,
 };
 
-// A face may not look into `pool`; these three stand in the snapshot.
-pub use crate::pool::{BadTerm, Rest, RestCause, Strategy, Term, Terms};
+// A face may not look into `pool`; these stand in the snapshot.
+pub use crate::pool::{BadTerm, Rest, RestCause, RestSource, Strategy, Term, Terms};
 
 /// A face's end of the desk.
 #[derive(Clone, Debug)]

@@ -19,6 +19,8 @@ pub struct Snapshot {
     pub live: Live,
     pub router: RouterView,
     pub keys: KeysView,
+    /// Ways to upstreams that are closed for everybody.
+    pub paths: Vec<PathView>,
     pub notices: Vec<Notice>,
     /// The last few outcomes, oldest first; a face remembers the highest `seq` it has shown.
     pub happenings: Vec<Happening>,
@@ -52,6 +54,8 @@ pub struct ProfileView {
     pub bad_terms: Vec<String>,
     /// Set aside by the router for a while.
     pub rest: Option<Rest>,
+    /// The same for one model each.
+    pub model_rests: Vec<Rest>,
     /// Carries its own age.
     pub usage: Option<Arc<Usage>>,
     /// Why the last poll brought nothing: a sentence.
@@ -60,6 +64,14 @@ pub struct ProfileView {
     /// Of the access token.
     pub expires_at: Option<SystemTime>,
     pub last_refresh_at: Option<SystemTime>,
+}
+
+/// A way to an upstream that is closed for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathView {
+    /// `ChatGPT`, `OpenAI API`, or a host.
+    pub name: String,
+    pub rest: Rest,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

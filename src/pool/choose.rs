@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::rank::{costs_money, ranked};
 use super::terms::{Limit, ReservedWindow};
-use super::{Access, Draw, Lack, Member, Pool, RestCause, Score, Strategy, Trouble};
+use super::{Access, Draw, Member, Pool, RestCause, Score, Standing, Strategy, Trouble};
 use crate::pattern::Pattern;
 use crate::profile::ProfileName;
 
@@ -91,6 +91,16 @@ pub enum WhyNot {
     Empty,
     Throttled,
     Failing,
+    /// Its key, its login or the whole account is refused.
+    Refused,
+    /// Its service has too much to do for this model.
+    Overloaded,
+    /// Something in front of its service asks for proof that we are people.
+    Challenged,
+    /// One request finds out whether it is back.
+    Probing,
+    /// It is serving as many requests as it may.
+    Busy,
     /// The strategy uses the active profile only.
     NotInUse,
     /// It has no API key, and nothing else will do.
@@ -111,9 +121,16 @@ impl WhyNot {
     /// Whether waiting helps. The others need the user.
     pub fn ends_by_itself(self) -> bool {
         match self {
-            Self::Empty | Self::Throttled | Self::Failing | Self::Reserve(_) | Self::Limit(_) => {
-                true
-            }
+            Self::Empty
+            | Self::Throttled
+            | Self::Failing
+            | Self::Refused
+            | Self::Overloaded
+            | Self::Challenged
+            | Self::Probing
+            | Self::Busy
+            | Self::Reserve(_)
+            | Self::Limit(_) => true,
             Self::Disabled
             | Self::SignInAgain
             | Self::Unreadable
@@ -137,6 +154,11 @@ impl fmt::Display for WhyNot {
             Self::Empty => "empty",
             Self::Throttled => "throttled",
             Self::Failing => "failing",
+            Self::Refused => "its login was refused",
+            Self::Overloaded => "its service is overloaded",
+            Self::Challenged => "a challenge page is in the way",
+            Self::Probing => "being tried again",
+            Self::Busy => "busy",
             Self::NotInUse => "not in use",
             Self::NoKey => "has no API key",
             Self::LacksModel => "does not have this model",
@@ -272,18 +294,16 @@ fn excluded(
     if memory == Memory::Counts && lacks(member, need.model, now) {
         return Some((WhyNot::LacksModel, None));
     }
-    if let Some(rest) = member.rest.as_ref().filter(|rest| rest.until > now) {
-        let why = match rest.cause {
-            RestCause::UsageLimit => WhyNot::Empty,
-            RestCause::Throttled => WhyNot::Throttled,
-            RestCause::Failing => WhyNot::Failing,
-        };
-        return Some((why, Some(rest.until)));
+    if let Some(paused) = paused(pool, member, need.model, now) {
+        return Some(paused);
     }
     if let Some((limit, until)) = member.terms.budget.reached(&member.spend, now) {
         return Some((WhyNot::Limit(limit), until));
     }
     let usage = member.usage.as_ref()?;
+    if !member.cooldowns.believes_usage_of(usage.fetched_at) {
+        return None;
+    }
     if let Some(until) = usage.blocked_until(now) {
         return Some((WhyNot::Empty, until));
     }
@@ -291,14 +311,37 @@ fn excluded(
     Some((WhyNot::Reserve(window), until))
 }
 
+/// What it, or the way to it, was refused.
+fn paused(
+    pool: &Pool,
+    member: &Member,
+    model: &str,
+    now: SystemTime,
+) -> Option<(WhyNot, Option<SystemTime>)> {
+    let (cause, until) = match pool.standing(member, model, now) {
+        Standing::Free | Standing::Due => return None,
+        Standing::Probing => return Some((WhyNot::Probing, None)),
+        Standing::Resting { cause, until } => (cause, until),
+    };
+    let why = match cause {
+        RestCause::UsageLimit => WhyNot::Empty,
+        RestCause::Throttled => WhyNot::Throttled,
+        RestCause::Failing => WhyNot::Failing,
+        RestCause::Refused => WhyNot::Refused,
+        RestCause::LacksModel => WhyNot::LacksModel,
+        RestCause::Overloaded => WhyNot::Overloaded,
+        RestCause::Challenged => WhyNot::Challenged,
+    };
+    Some((why, Some(until)))
+}
+
 /// Whether it was refused this model, or the user's list of what it has does not name it.
 fn lacks(member: &Member, model: &str, now: SystemTime) -> bool {
-    let is_lacked = |lack: &Lack| lack.until > now && lack.model == model;
     let is_listed = match &member.access {
         Access::Endpoint(endpoint) => model.is_empty() || endpoint.may_have(model),
         Access::ChatGpt { .. } | Access::ApiKey { .. } => true,
     };
-    !is_listed || member.lacks.iter().any(is_lacked)
+    !is_listed || member.lacks(model, now)
 }
 
 /// A key names profiles, or groups of them.

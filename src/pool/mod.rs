@@ -5,24 +5,34 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use crate::profile::{Endpoint, ProfileName, Secret};
 use crate::usage::Usage;
 
 pub mod affinity;
+pub mod breaker;
 pub mod choose;
+pub mod cooldown;
+pub mod live;
 pub mod rank;
 pub mod speed;
 pub mod spend;
+pub mod standing;
 pub mod strategy;
 pub mod term;
 pub mod terms;
 
 pub use choose::{Candidate, Choice, LeftOut, Need, Reason, WhyNot, choose, choose_for};
+pub use cooldown::{
+    Cooldown, Cooldowns, Cooling, GUESSED_THROTTLE_REST, Rest, RestCause, RestSource, Scope,
+    Standing, Told,
+};
+pub use live::Live;
 pub use rank::{Draw, Score};
 pub use speed::Speed;
 pub use spend::{Amount, Period, Spend};
+pub use standing::{Path, Permits};
 pub use strategy::{Strategy, UnknownStrategy};
 pub use term::{BadTerm, Term};
 pub use terms::{Terms, Tier};
@@ -36,6 +46,8 @@ pub struct Pool {
     /// The profile that the Codex CLI itself uses.
     pub active: Option<ProfileName>,
     pub strategy: Strategy,
+    /// The ways to the upstreams of the members.
+    pub paths: Vec<Path>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,10 +56,10 @@ pub struct Member {
     pub access: Access,
     pub terms: Arc<Terms>,
     pub usage: Option<Arc<Usage>>,
-    /// Set aside for a while after a refusal.
-    pub rest: Option<Rest>,
-    /// Models that it was refused.
-    pub lacks: Vec<Lack>,
+    /// What it was refused, and until when that is believed.
+    pub cooldowns: Arc<Cooldowns>,
+    /// What came after that.
+    pub live: Live,
     pub in_flight: InFlight,
     pub speed: Speed,
     pub spend: Spend,
@@ -61,12 +73,26 @@ impl Member {
             access,
             terms: Arc::default(),
             usage: None,
-            rest: None,
-            lacks: Vec::new(),
+            cooldowns: Arc::default(),
+            live: Live::default(),
             in_flight: InFlight::default(),
             speed: Speed::default(),
             spend: Spend::default(),
         }
+    }
+
+    /// With a pause from `since` to `until`, for all of it or for one model.
+    #[cfg(test)]
+    pub fn paused(
+        mut self,
+        model: Option<&str>,
+        cause: RestCause,
+        since: SystemTime,
+        until: SystemTime,
+    ) -> Self {
+        let cooldown = Cooldown::known(cause, RestSource::ResetsAt, since, until);
+        Arc::make_mut(&mut self.cooldowns).restore(model.map(str::to_owned), cooldown);
+        self
     }
 }
 
@@ -99,33 +125,6 @@ pub enum Trouble {
     Unreadable,
     /// A kind of login that this program only shows.
     NotRoutable,
-}
-
-/// A pause after a refusal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rest {
-    pub until: SystemTime,
-    pub cause: RestCause,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestCause {
-    /// The upstream said that the allowance is used up.
-    UsageLimit,
-    /// Too many requests at once; not the allowance.
-    Throttled,
-    /// It failed or could not be reached several times.
-    Failing,
-}
-
-/// For "too many requests" without a time.
-pub const GUESSED_THROTTLE_REST: Duration = Duration::from_secs(5);
-
-/// A model that an account may not use, as long as that is believed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lack {
-    pub model: String,
-    pub until: SystemTime,
 }
 
 /// How many requests a member is serving. Shared by all pools that hold the member, so a new pool does not lose count.

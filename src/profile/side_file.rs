@@ -75,6 +75,20 @@ impl SideFile {
     pub fn set_rejected(&mut self, token: Option<&Fingerprint>) {
         self.set("rejected_token", token.map(|token| json!(token.as_str())));
     }
+
+    /// When the user last wanted it tried at once, whatever the router had been refused by then.
+    pub fn tried_now_at(&self) -> Option<SystemTime> {
+        let unix_ms = self.json.get("try_now_at")?.as_u64()?;
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(unix_ms))
+    }
+
+    pub fn set_tried_now(&mut self, at: SystemTime) {
+        let since = at
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let unix_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        self.set("try_now_at", Some(json!(unix_ms)));
+    }
 }
 
 /// Written before a refresh token is sent and removed after the answer was saved.
@@ -104,6 +118,15 @@ mod tests {
                 .unwrap()
                 .contains("from_the_future")
         );
+    }
+
+    #[test]
+    fn the_wish_to_try_at_once_survives_a_round_trip() {
+        let mut side = SideFile::default();
+        assert_eq!(side.tried_now_at(), None);
+        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_123);
+        side.set_tried_now(at);
+        assert_eq!(SideFile::parse(&side.to_bytes()).tried_now_at(), Some(at));
     }
 
     #[test]

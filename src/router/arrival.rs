@@ -33,9 +33,8 @@ pub(super) async fn good(reply: Reply, now: SystemTime) -> Result<Reply, Setback
         return Err(Setback::of_reply(reply.status, reply.headers, said, now));
     }
     if is_html(&reply.headers) {
-        return Err(Setback::Unreachable {
+        return Err(Setback::Challenged {
             what: "a web page came instead of an answer".into(),
-            is_everywhere: true,
         });
     }
     Ok(reply)
@@ -46,7 +45,6 @@ pub(super) fn not_reached(err: &SendError) -> Setback {
     debug!(error = %err, "nothing came back");
     Setback::Unreachable {
         what: format!("{host} cannot be reached"),
-        is_everywhere: false,
     }
 }
 

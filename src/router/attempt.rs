@@ -12,6 +12,7 @@ use super::access::{self, Form, Wire, fresh_access, has_run_out, kind_of};
 use super::arrival;
 use super::ask::{Ask, Place, Prepared};
 use super::handshake::{self, Beginning};
+use super::meaning;
 use super::models;
 use super::refused::refused_by;
 use super::reply::Refusal;
@@ -20,7 +21,7 @@ use super::serve::{random_id, unix_secs};
 use super::setback::{Said, Setback};
 use super::source::{Broken, Source};
 use super::websocket::{self, Call};
-use crate::pool::{Access, Lease, Member};
+use crate::pool::{Access, Lease, Member, Permits, Pool};
 use crate::profile::Api;
 use crate::translate::UpstreamKind;
 use crate::translate::chat_upstream::EventsFromChunks;
@@ -44,26 +45,55 @@ pub(super) enum Content {
 /// One attempt with one profile. Tells its outcome exactly once, as abandoned when it is dropped before.
 pub(super) struct Attempt {
     pub(super) house: Arc<House>,
-    lease: Lease,
+    /// What it was chosen from.
+    pool: Arc<Pool>,
+    /// Until the outcome is told.
+    lease: Option<Lease>,
+    member: Arc<Member>,
+    permits: Permits,
+    model: String,
+    began: SystemTime,
     pub(super) usage: Option<Usage>,
     /// Since when its first token is waited for; none once it is there.
     waiting: Option<Instant>,
+    /// Whether what comes of it says something about the profile.
+    pub(super) counts: bool,
     is_told: bool,
 }
 
 impl Attempt {
-    pub(super) fn new(house: Arc<House>, lease: Lease) -> Self {
+    /// With a member of this pool, for a request for this model.
+    pub(super) fn new(
+        house: Arc<House>,
+        pool: Arc<Pool>,
+        member: Arc<Member>,
+        permits: Permits,
+        model: &str,
+    ) -> Self {
         Self {
             house,
-            lease,
+            pool,
+            lease: Some(Lease::take(member.clone())),
+            member,
+            permits,
+            model: model.to_owned(),
+            began: SystemTime::now(),
             usage: None,
             waiting: Some(Instant::now()),
+            counts: true,
             is_told: false,
         }
     }
 
     pub(super) fn member(&self) -> &Member {
-        self.lease.member()
+        &self.member
+    }
+
+    /// The answer has begun well: whoever waits for this to be found out may follow.
+    pub(super) fn prove(&mut self) {
+        let (member, began) = (&self.member, self.began);
+        self.pool
+            .prove(member, &mut self.permits, &self.model, began);
     }
 
     pub(super) fn tell(&mut self, result: AttemptResult) {
@@ -71,10 +101,26 @@ impl Attempt {
             return;
         }
         self.is_told = true;
+        let at = SystemTime::now();
+        if self.counts {
+            // Before anybody else can choose it again.
+            meaning::mark(
+                &self.pool,
+                &self.member,
+                &self.model,
+                &result,
+                self.began,
+                at,
+            );
+        }
+        self.release();
         self.house.reports.tell(Report::Attempt(AttemptOutcome {
-            profile: self.lease.member().name.clone(),
-            at: SystemTime::now(),
+            profile: self.member.name.clone(),
+            model: std::mem::take(&mut self.model),
+            began: self.began,
+            at,
             result,
+            counts: self.counts,
             usage: self.usage.take(),
         }));
     }
@@ -83,7 +129,7 @@ impl Attempt {
     pub(super) fn note_token(&mut self, record: &mut Record) {
         if let Some(since) = self.waiting.take() {
             record.note_first_token();
-            let speed = &self.lease.member().speed;
+            let speed = &self.member.speed;
             speed.note(since.elapsed(), SystemTime::now());
         }
     }
@@ -91,6 +137,13 @@ impl Attempt {
     /// Nothing was sent, so there is nothing to tell.
     pub(super) fn forget(&mut self) {
         self.is_told = true;
+        self.release();
+    }
+
+    /// Others may have its place.
+    fn release(&mut self) {
+        self.permits = Permits::default();
+        self.lease = None;
     }
 }
 
@@ -103,7 +156,7 @@ impl Drop for Attempt {
 impl std::fmt::Debug for Attempt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Attempt")
-            .field("profile", &self.lease.member().name)
+            .field("profile", &self.member.name)
             .finish_non_exhaustive()
     }
 }
@@ -119,7 +172,7 @@ impl Attempt {
         record: &mut Record,
         keeps_turn: bool,
     ) -> Result<Result<(Content, HeaderMap, UpstreamKind), Setback>, Refusal> {
-        let mut access = self.lease.member().access.clone();
+        let mut access = self.member.access.clone();
         let mut may_refresh = matches!(access, Access::ChatGpt { .. });
         if has_run_out(&access, SystemTime::now()) {
             match self.fresh(&access).await {
@@ -233,7 +286,7 @@ impl Attempt {
     }
 
     async fn fresh(&self, stale: &Access) -> Result<Access, Setback> {
-        fresh_access(&self.house, self.lease.member(), stale)
+        fresh_access(&self.house, &self.member, stale)
             .await
             .map_err(|why| Setback::NoToken(why.to_string()))
     }

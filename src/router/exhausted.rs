@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use http::StatusCode;
 
 use super::reply::ceil_secs;
-use super::setback::{OVERLOADED, Setback};
+use super::setback::Setback;
 use crate::pool::{Choice, GUESSED_THROTTLE_REST, Pool, WhyNot};
 use crate::profile::ProfileName;
 use crate::translate::ErrorBody;
@@ -71,8 +71,12 @@ impl Exhausted {
                 profile: out.name.clone(),
                 kind: match out.why {
                     WhyNot::Empty | WhyNot::Reserve(_) | WhyNot::Limit(_) => Kind::Quota,
-                    WhyNot::Throttled => Kind::Throttle,
-                    WhyNot::Failing => Kind::Trouble,
+                    WhyNot::Throttled | WhyNot::Busy => Kind::Throttle,
+                    WhyNot::Failing | WhyNot::Overloaded | WhyNot::Challenged | WhyNot::Probing => {
+                        Kind::Trouble
+                    }
+                    // Tried again after minutes, and hardly with success before the user has done something.
+                    WhyNot::Refused => Kind::User,
                     WhyNot::Disabled
                     | WhyNot::SignInAgain
                     | WhyNot::Unreadable
@@ -90,9 +94,13 @@ impl Exhausted {
         Self {
             causes: tried_now.chain(left_out).collect(),
             has_retried: tried.len() > 1,
-            is_overloaded: tried.iter().any(
-                |(_, setback)| matches!(setback, Setback::Failing { what } if what == OVERLOADED),
-            ),
+            is_overloaded: tried
+                .iter()
+                .any(|(_, setback)| matches!(setback, Setback::Overloaded { .. }))
+                || choice
+                    .left_out
+                    .iter()
+                    .any(|out| out.why == WhyNot::Overloaded),
             now,
         }
     }
@@ -182,19 +190,29 @@ impl Cause {
             plan: None,
         };
         match setback {
-            Setback::UsageLimit { resets_at, plan } => Self {
+            Setback::UsageLimit { told, plan } => Self {
                 plan: plan.clone(),
-                ..cause(Kind::Quota, "empty", *resets_at)
+                ..cause(Kind::Quota, "empty", told.map(|told| told.until))
             },
             Setback::Throttled { retry_after } => {
                 let after = retry_after.unwrap_or(GUESSED_THROTTLE_REST);
                 let until = now.checked_add(after);
                 cause(Kind::Throttle, "throttled", until)
             }
+            Setback::Overloaded { retry_after } => {
+                let until = retry_after.and_then(|after| now.checked_add(after));
+                cause(Kind::Trouble, "its service is overloaded", until)
+            }
+            Setback::AccountRefused { what } => cause(
+                Kind::User,
+                &format!("its account is refused ({what})"),
+                None,
+            ),
+            Setback::Challenged { what } => cause(Kind::Trouble, what, None),
             Setback::Unauthorized => cause(Kind::User, "its login was refused", None),
             Setback::NoToken(why) => cause(Kind::User, why, None),
             Setback::Failing { what } => cause(Kind::Trouble, &format!("failing ({what})"), None),
-            Setback::Unreachable { what, .. } => cause(Kind::Trouble, what, None),
+            Setback::Unreachable { what } => cause(Kind::Trouble, what, None),
             Setback::ModelNotSupported(_) => cause(Kind::User, "does not have this model", None),
             Setback::NoPath(_) => cause(Kind::User, "has no such path", None),
             Setback::Unfit(_) => cause(Kind::User, "cannot answer this kind of request", None),
@@ -248,7 +266,7 @@ impl fmt::Display for Rough {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pool::LeftOut;
+    use crate::pool::{LeftOut, RestSource, Told};
 
     const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
@@ -279,7 +297,10 @@ mod tests {
 
     fn limit(secs: u64) -> Setback {
         Setback::UsageLimit {
-            resets_at: Some(in_secs(secs)),
+            told: Some(Told {
+                until: in_secs(secs),
+                source: RestSource::ResetsAt,
+            }),
             plan: Some("plus".into()),
         }
     }

@@ -66,10 +66,7 @@ pub(super) async fn all(house: &Arc<House>, caller: &Caller) -> Vec<Arc<Listed>>
 
 /// Without what the profile was refused a while ago.
 fn served(listed: Arc<Listed>, member: &Member, now: SystemTime) -> Arc<Listed> {
-    let is_lacked = |model: &Model| {
-        let mut lacks = member.lacks.iter().filter(|lack| lack.until > now);
-        lacks.any(|lack| lack.model == model.slug)
-    };
+    let is_lacked = |model: &Model| member.lacks(&model.slug, now);
     if !listed.document.models.iter().any(is_lacked) {
         return listed;
     }

@@ -15,8 +15,8 @@ use super::keys::Caller;
 use super::refused::RefusedParameter;
 use super::reply::Refusal;
 use crate::client_key::{KeyId, Permit, Used};
-use crate::pool::Reason;
 use crate::pool::affinity::{Binding, SessionKey};
+use crate::pool::{Reason, Told};
 use crate::profile::ProfileName;
 use crate::translate::models::Model;
 use crate::translate::responses::TokenUsage;
@@ -41,8 +41,13 @@ pub enum Report {
 #[derive(Clone, Debug, PartialEq)]
 pub struct AttemptOutcome {
     pub profile: ProfileName,
+    /// What was asked for; empty when no model was named.
+    pub model: String,
+    pub began: SystemTime,
     pub at: SystemTime,
     pub result: AttemptResult,
+    /// Whether it says something about the profile. What the same request met elsewhere in the same words does not.
+    pub counts: bool,
     /// What the reply told about the account's allowance.
     pub usage: Option<Usage>,
 }
@@ -53,11 +58,21 @@ pub enum AttemptResult {
     Served,
     /// Its allowance is used up.
     UsageLimit {
-        resets_at: Option<SystemTime>,
+        told: Option<Told>,
     },
     /// Too much at once; not the allowance.
     Throttled {
         retry_after: Option<Duration>,
+    },
+    /// The service has too much to do, for everybody.
+    Overloaded {
+        retry_after: Option<Duration>,
+    },
+    /// Something in front of the service asks for proof that we are people.
+    Challenged,
+    /// The account itself is refused, whatever the token.
+    AccountRefused {
+        what: String,
     },
     /// The access token was refused, even a fresh one if one could be had.
     Unauthorized,
@@ -335,8 +350,11 @@ mod tests {
         let outcome = |result| {
             Report::Attempt(AttemptOutcome {
                 profile: ProfileName::parse("work").unwrap(),
+                model: String::new(),
+                began: SystemTime::UNIX_EPOCH,
                 at: SystemTime::UNIX_EPOCH,
                 result,
+                counts: true,
                 usage: None,
             })
         };

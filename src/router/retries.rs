@@ -1,71 +1,78 @@
 //! How many second tries all requests together may make, so that an upstream in trouble is not hit several times as hard.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Tries that are always in reserve for a quiet user.
-const RESERVE: f64 = 10.0;
-/// Every request earns a fifth of a second try.
-const PER_REQUEST: f64 = 0.2;
-/// The reserve fills up again by itself within ten seconds.
-const PER_SEC: f64 = 1.0;
+const RESERVE: u32 = 10;
+/// So many requests earn one second try: a fifth more at most.
+const REQUESTS_PER_TRY: u32 = 5;
+/// What counts is what happened within so many seconds.
+const SPAN_SECS: usize = 10;
 
 #[derive(Debug)]
 pub(super) struct Retries {
-    left: Mutex<Left>,
+    began: Instant,
+    seconds: Mutex<[Second; SPAN_SECS]>,
 }
 
-#[derive(Debug)]
-struct Left {
-    tries: f64,
-    at: Instant,
+#[derive(Clone, Copy, Debug, Default)]
+struct Second {
+    /// Since the beginning.
+    number: u64,
+    requests: u32,
+    tries: u32,
 }
 
 impl Retries {
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            left: Mutex::new(Left {
-                tries: RESERVE,
-                at: now,
-            }),
+            began: now,
+            seconds: Mutex::default(),
         }
     }
 
     /// A request has come.
     pub(super) fn earn(&self, now: Instant) {
-        self.change(now, |left| {
-            left.tries += PER_REQUEST;
-            true
-        });
+        self.change(now, |second, _| second.requests += 1);
     }
 
     /// Whether a second try may be made; counts it if so.
     pub(super) fn spend(&self, now: Instant) -> bool {
-        self.change(now, |left| {
-            let may = left.tries >= 1.0;
-            if may {
-                left.tries -= 1.0;
-            }
+        self.change(now, |second, (requests, tries)| {
+            let may = tries < RESERVE + requests / REQUESTS_PER_TRY;
+            second.tries += u32::from(may);
             may
         })
     }
 
-    fn change(&self, now: Instant, change: impl FnOnce(&mut Left) -> bool) -> bool {
-        // Two numbers cannot be left half written.
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let elapsed = now.saturating_duration_since(left.at).as_secs_f64();
-        left.tries += elapsed * PER_SEC;
-        left.at = now;
-        let outcome = change(&mut left);
-        left.tries = left.tries.min(RESERVE);
-        outcome
+    /// `change` gets the second that is now, and the requests and tries of the whole span.
+    fn change<T>(&self, now: Instant, change: impl FnOnce(&mut Second, (u32, u32)) -> T) -> T {
+        let elapsed: Duration = now.saturating_duration_since(self.began);
+        let number = elapsed.as_secs();
+        let place = usize::try_from(number % SPAN_SECS as u64).unwrap_or_default();
+        // Numbers cannot be left half written.
+        let mut seconds = self.seconds.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_recent = |second: &&Second| number - second.number.min(number) < SPAN_SECS as u64;
+        let sums = seconds
+            .iter()
+            .filter(is_recent)
+            .fold((0, 0), |sums, second| {
+                (sums.0 + second.requests, sums.1 + second.tries)
+            });
+        let second = &mut seconds[place];
+        if second.number != number {
+            *second = Second {
+                number,
+                ..Second::default()
+            };
+        }
+        change(second, sums)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -78,10 +85,31 @@ mod tests {
                 retries.spend(now)
             })
             .count();
-        assert!((20..=30).contains(&second_tries), "{second_tries}");
-        assert!(
-            retries.spend(now + Duration::from_secs(2)),
-            "the reserve comes back"
-        );
+        assert_eq!(second_tries, 30);
+    }
+
+    #[test]
+    fn what_a_burst_has_earned_is_there_when_its_failures_come() {
+        let now = Instant::now();
+        let retries = Retries::new(now);
+        for _ in 0..500 {
+            retries.earn(now);
+        }
+        let later = now + Duration::from_secs(3);
+        let second_tries = (0..500).filter(|_| retries.spend(later)).count();
+        assert_eq!(second_tries, 110);
+    }
+
+    #[test]
+    fn after_ten_seconds_the_reserve_is_back_and_old_requests_earn_nothing() {
+        let now = Instant::now();
+        let retries = Retries::new(now);
+        for _ in 0..500 {
+            retries.earn(now);
+        }
+        while retries.spend(now) {}
+        let later = now + Duration::from_secs(10);
+        let second_tries = (0..500).filter(|_| retries.spend(later)).count();
+        assert_eq!(second_tries, 10);
     }
 }

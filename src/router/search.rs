@@ -20,7 +20,7 @@ use super::reply::{Refusal, UpstreamRefusal};
 use super::report::{Record, Report};
 use super::setback::{NextStep, Said, Setback};
 use crate::pool::affinity::{SessionKey, Tie, Whereabouts};
-use crate::pool::{Choice, Draw, Lease, Need, Strategy, choose_for};
+use crate::pool::{Choice, Draw, Need, Strategy, choose_for};
 use crate::profile::ProfileName;
 
 /// Asks profiles until one answers.
@@ -45,6 +45,7 @@ pub(super) async fn first_good(
         let outcome = attempt.run(ask, record, keeps_turn).await;
         match outcome.inspect_err(|_nothing_was_sent| attempt.forget())? {
             Ok((content, headers, kind)) => {
+                attempt.prove();
                 search.settle(&attempt, ask.session.key);
                 return Ok(Opening {
                     attempt,
@@ -69,9 +70,12 @@ pub(super) async fn first_forwarded(
 ) -> Result<(Attempt, HeaderMap, Forwarded), Refusal> {
     let mut search = Search::begin(house);
     loop {
-        let attempt = search.next(parcel.asker(), record)?;
+        let mut attempt = search.next(parcel.asker(), record)?;
         match parcel.send(house, &attempt.member().access).await {
-            Ok((headers, forwarded)) => return Ok((attempt, headers, forwarded)),
+            Ok((headers, forwarded)) => {
+                attempt.prove();
+                return Ok((attempt, headers, forwarded));
+            }
             Err(setback) => search.note(attempt, setback, parcel.asker())?,
         }
     }
@@ -168,8 +172,13 @@ impl<'h> Search<'h> {
             let candidates = self.choice.candidates.iter().filter(|_| may_try);
             candidates.filter(|it| tried.iter().all(|(name, _)| *name != it.member.name))
         };
-        let next = untried().next().filter(|_| may_afford(house, tried));
-        let Some(candidate) = next else {
+        let mut permitted = untried().filter_map(|candidate| {
+            let permits = pool.permits(&candidate.member, asker.model, self.now)?;
+            Some((candidate, permits))
+        });
+        let next = permitted.next().filter(|_| may_afford(house, tried));
+        let Some((candidate, permits)) = next else {
+            drop(permitted);
             return Err(self.give_up(asker));
         };
         record.note(|done| {
@@ -179,8 +188,14 @@ impl<'h> Search<'h> {
             done.session = asker.session;
             done.retries += u32::from(!tried.is_empty());
         });
-        let lease = Lease::take(candidate.member.clone());
-        Ok(Attempt::new(house.clone(), lease))
+        let member = candidate.member.clone();
+        Ok(Attempt::new(
+            house.clone(),
+            pool,
+            member,
+            permits,
+            asker.model,
+        ))
     }
 
     /// Puts in front where the session lives, unless nobody keeps to that.
@@ -228,6 +243,8 @@ impl<'h> Search<'h> {
         asker: Asker<'_>,
     ) -> Result<(), Refusal> {
         let name = attempt.member().name.clone();
+        let is_repeated = self.is_repeated(&setback);
+        attempt.counts = !is_repeated && !self.may_be_one_accounts(&setback, &name);
         debug!(profile = %name, result = ?setback.result(""), "attempt failed");
         match setback.result(asker.model) {
             Some(result) => attempt.tell(result),
@@ -236,10 +253,41 @@ impl<'h> Search<'h> {
         match setback.next_step() {
             NextStep::GiveUp => Err(self.refusal_of(name, setback, asker)),
             NextStep::RefreshThenRetry | NextStep::TryNextProfile { .. } => {
+                let follows_the_request = is_repeated && setback.may_follow_the_request();
+                let is_everywhere = self.is_overload_again(&setback);
                 self.tried.push((name, setback));
+                if follows_the_request || is_everywhere {
+                    return Err(self.exhausted());
+                }
                 Ok(())
             }
         }
+    }
+
+    /// Whether two others said the same to this request already: then it is about the request more likely than about them.
+    fn is_repeated(&self, setback: &Setback) -> bool {
+        let same = self
+            .tried
+            .iter()
+            .filter(|(_, it)| it.says_the_same(setback));
+        same.count() >= MAX_COOLED
+    }
+
+    /// Whether another account has already been too much to do for.
+    fn is_overload_again(&self, setback: &Setback) -> bool {
+        let is_overload = |setback: &Setback| matches!(setback, Setback::Overloaded { .. });
+        is_overload(setback) && self.tried.iter().any(|(_, it)| is_overload(it))
+    }
+
+    /// An overload is everybody's when a second account meets it, or when there is none to ask.
+    fn may_be_one_accounts(&self, setback: &Setback, name: &ProfileName) -> bool {
+        let is_left = |other: &ProfileName| {
+            other != name && self.tried.iter().all(|(tried, _)| tried != other)
+        };
+        let mut candidates = self.choice.candidates.iter();
+        matches!(setback, Setback::Overloaded { .. })
+            && !self.is_overload_again(setback)
+            && candidates.any(|candidate| is_left(&candidate.member.name))
     }
 
     /// No profile is left: the client's answer.
@@ -295,6 +343,9 @@ impl<'h> Search<'h> {
             Setback::Unfit(error) => Refusal::Request(*error),
             setback @ (Setback::UsageLimit { .. }
             | Setback::Throttled { .. }
+            | Setback::Overloaded { .. }
+            | Setback::AccountRefused { .. }
+            | Setback::Challenged { .. }
             | Setback::Unauthorized
             | Setback::NoToken(_)
             | Setback::Failing { .. }
@@ -312,6 +363,9 @@ impl<'h> Search<'h> {
         Refusal::Exhausted(Box::new(exhausted))
     }
 }
+
+/// So many profiles one request may bring into disrepute with the same words.
+const MAX_COOLED: usize = 2;
 
 /// Whether the last setback allows another try. One that the next profile may meet as well is paid from the common budget.
 fn may_afford(house: &House, tried: &[(ProfileName, Setback)]) -> bool {

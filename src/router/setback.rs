@@ -13,7 +13,8 @@ use super::codes::{
     is_usage_limit, says_model_missing, says_model_not_supported,
 };
 use super::report::AttemptResult;
-use crate::pool::Access;
+use crate::pool::cooldown::MAX_REST;
+use crate::pool::{Access, RestSource, Told};
 use crate::translate::{Failure, RequestError};
 use crate::upstream::retry_after;
 use crate::usage::Usage;
@@ -21,23 +22,33 @@ use crate::usage::Usage;
 #[derive(Debug)]
 pub(super) enum Setback {
     UsageLimit {
-        resets_at: Option<SystemTime>,
+        told: Option<Told>,
         plan: Option<String>,
     },
     Throttled {
         retry_after: Option<Duration>,
     },
+    /// The service has too much to do, whoever asks.
+    Overloaded {
+        retry_after: Option<Duration>,
+    },
     Unauthorized,
+    /// The account itself is refused: a word for it.
+    AccountRefused {
+        what: String,
+    },
     /// The access token has run out and there is no newer one: a sentence. Nothing was sent.
     NoToken(String),
     Failing {
         what: String,
     },
-    /// The network, or something in front of the service that challenges us; no account's fault.
+    /// The network; no account's fault.
     Unreachable {
         what: String,
-        /// Whether another profile would only meet the same.
-        is_everywhere: bool,
+    },
+    /// Something in front of the service challenges us, whoever asks on this way.
+    Challenged {
+        what: String,
     },
     /// This account may not use the model; another might.
     ModelNotSupported(Box<Said>),
@@ -83,9 +94,8 @@ impl Setback {
         now: SystemTime,
     ) -> Self {
         if is_challenge(status, &headers) {
-            return Self::Unreachable {
+            return Self::Challenged {
                 what: format!("something in front of the service answers {status}"),
-                is_everywhere: true,
             };
         }
         let failure = Failure::from_body(&body);
@@ -107,13 +117,9 @@ impl Setback {
         )
     }
 
-    /// The same as seen at this upstream. What stands in the way of one endpoint of the user's own stands in no other's way.
+    /// The same as seen at this upstream: another one than an endpoint of the user's own may have the path.
     pub(super) fn seen_at(self, access: &Access) -> Self {
         match (self, access) {
-            (Self::Unreachable { what, .. }, Access::Endpoint(_)) => Self::Unreachable {
-                what,
-                is_everywhere: false,
-            },
             (Self::ClientFault(said), Access::Endpoint(_)) if said.lacks_path() => {
                 Self::NoPath(said)
             }
@@ -138,7 +144,7 @@ impl Setback {
             .flatten()
             .find(|word| is_account_fault(word))
         {
-            return Self::Failing {
+            return Self::AccountRefused {
                 what: word.to_owned(),
             };
         }
@@ -152,16 +158,23 @@ impl Setback {
         if says(is_model_fault) || is_missing || says_model_not_supported(&failure.message) {
             return Self::ModelNotSupported(Box::new(said));
         }
-        if says(is_overload) || failure.message.contains("model is at capacity") {
-            return Self::Failing {
-                what: OVERLOADED.to_owned(),
+        let wait = || {
+            let headers = said.reply.as_ref().map(|(_, headers, _)| headers);
+            let by_header = headers.and_then(|headers| retry_after(headers, now));
+            by_header.or(failure.retry_after)
+        };
+        let is_overload_status = matches!(status, Some(503 | 529));
+        if says(is_overload)
+            || is_overload_status
+            || failure.message.contains("model is at capacity")
+        {
+            return Self::Overloaded {
+                retry_after: wait(),
             };
         }
         if says(|word| word == "rate_limit_exceeded") || status == Some(429) {
-            let headers = said.reply.as_ref().map(|(_, headers, _)| headers);
-            let by_header = headers.and_then(|headers| retry_after(headers, now));
             return Self::Throttled {
-                retry_after: by_header.or(failure.retry_after),
+                retry_after: wait(),
             };
         }
         if says(is_request_fault) {
@@ -190,19 +203,21 @@ impl Setback {
 
     fn usage_limit(said: &Said, now: SystemTime) -> Self {
         let failure = &said.failure;
-        let absolute = failure
-            .resets_at
-            .and_then(|secs| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(secs)));
+        let absolute =
+            || SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(failure.resets_at?));
         let relative = || now.checked_add(Duration::from_secs(failure.resets_in_seconds?));
-        let by_headers = || {
-            let (_, headers, _) = said.reply.as_ref()?;
-            Usage::from_headers(headers, now)?.blocked_until(now)?
+        let headers = said.reply.as_ref().map(|(_, headers, _)| headers);
+        let by_limits = || Usage::from_headers(headers?, now)?.blocked_until(now)?;
+        let by_wait = || now.checked_add(retry_after(headers?, now).or(failure.retry_after)?);
+        let told = |until: Option<SystemTime>, source| {
+            // A moment that is wrong must not shut an account out for good.
+            let until = until?.clamp(now + SHORTEST_REST, now + MAX_REST);
+            Some(Told { until, source })
         };
         Self::UsageLimit {
-            resets_at: absolute
-                .or_else(relative)
-                .or_else(by_headers)
-                .map(|at| at.clamp(now + SHORTEST_REST, now + LONGEST_REST)),
+            told: told(absolute().or_else(relative), RestSource::ResetsAt)
+                .or_else(|| told(by_limits(), RestSource::Headers))
+                .or_else(|| told(by_wait(), RestSource::RetryAfter)),
             plan: failure.plan_type.clone(),
         }
     }
@@ -213,32 +228,55 @@ impl Setback {
             // The pool learns of these and does not choose the profile again, so that they cannot become a storm.
             Self::UsageLimit { .. }
             | Self::Throttled { .. }
+            | Self::AccountRefused { .. }
             | Self::NoToken(_)
             | Self::Unfit(_)
             | Self::ModelNotSupported(_) => NextStep::TryNextProfile { costs: false },
             // Cheap to be told, and of this one endpoint only.
             Self::NoPath(_) => NextStep::TryNextProfile { costs: false },
-            Self::Failing { .. } | Self::Cut => NextStep::TryNextProfile { costs: true },
-            Self::Unreachable { is_everywhere, .. } if !is_everywhere => {
-                NextStep::TryNextProfile { costs: true }
-            }
-            Self::Unreachable { .. }
-            | Self::ClientFault(_)
-            | Self::TimedOut(_)
-            | Self::Spoiled(_) => NextStep::GiveUp,
+            // The pool leaves out who would only meet the same challenge.
+            Self::Failing { .. }
+            | Self::Overloaded { .. }
+            | Self::Challenged { .. }
+            | Self::Unreachable { .. }
+            | Self::Cut => NextStep::TryNextProfile { costs: true },
+            Self::ClientFault(_) | Self::TimedOut(_) | Self::Spoiled(_) => NextStep::GiveUp,
         }
+    }
+
+    /// Whether a second account was answered in the same words.
+    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Failing { what: a }, Self::Failing { what: b })
+            | (Self::AccountRefused { what: a }, Self::AccountRefused { what: b }) => a == b,
+            (Self::Throttled { retry_after: a }, Self::Throttled { retry_after: b }) => a == b,
+            (Self::UsageLimit { told: a, .. }, Self::UsageLimit { told: b, .. }) => a == b,
+            (Self::ModelNotSupported(a), Self::ModelNotSupported(b)) => {
+                a.failure.message == b.failure.message
+            }
+            (Self::Cut, Self::Cut) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it may be the request that makes every account fail in this way.
+    pub(super) fn may_follow_the_request(&self) -> bool {
+        matches!(self, Self::Failing { .. } | Self::Cut)
     }
 
     /// What the worker is told; nothing when no attempt was made.
     pub(super) fn result(&self, model: &str) -> Option<AttemptResult> {
         Some(match self {
-            Self::UsageLimit { resets_at, .. } => AttemptResult::UsageLimit {
-                resets_at: *resets_at,
-            },
+            Self::UsageLimit { told, .. } => AttemptResult::UsageLimit { told: *told },
             Self::Throttled { retry_after } => AttemptResult::Throttled {
                 retry_after: *retry_after,
             },
+            Self::Overloaded { retry_after } => AttemptResult::Overloaded {
+                retry_after: *retry_after,
+            },
             Self::Unauthorized => AttemptResult::Unauthorized,
+            Self::AccountRefused { what } => AttemptResult::AccountRefused { what: what.clone() },
+            Self::Challenged { .. } => AttemptResult::Challenged,
             Self::NoToken(_) | Self::Unfit(_) => return None,
             Self::Failing { what } => AttemptResult::Failing { what: what.clone() },
             Self::Unreachable { .. } => AttemptResult::Unreachable,
@@ -282,12 +320,7 @@ impl Said {
     }
 }
 
-/// How a service that has too much to do is told.
-pub(super) const OVERLOADED: &str = "overloaded";
-
-/// What a reset may be at most and at least: a clock that is wrong must not shut an account out for good.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
-const LONGEST_REST: Duration = Duration::from_secs(8 * 24 * 3600);
 
 /// Cloudflare's challenge page: HTML with 403, or any status that it marks.
 fn is_challenge(status: StatusCode, headers: &HeaderMap) -> bool {
@@ -341,7 +374,7 @@ mod tests {
             (
                 402,
                 r#"{"detail":{"code":"deactivated_workspace"}}"#,
-                "Failing",
+                "AccountRefused",
             ),
             (
                 429,
@@ -358,7 +391,7 @@ mod tests {
             (
                 401,
                 r#"{"error":{"code":"account_deactivated"}}"#,
-                "Failing",
+                "AccountRefused",
             ),
             (
                 400,
@@ -415,7 +448,14 @@ mod tests {
             (
                 503,
                 r#"{"error":{"code":"server_is_overloaded"}}"#,
-                "Failing",
+                "Overloaded",
+            ),
+            (503, "", "Overloaded"),
+            (529, r#"{"type":"error"}"#, "Overloaded"),
+            (
+                400,
+                r#"{"detail":"The selected model is at capacity."}"#,
+                "Overloaded",
             ),
             (500, "", "Failing"),
             (520, "<html>", "Failing"),
@@ -436,7 +476,7 @@ mod tests {
         for (code, expected) in [
             ("usage_limit_reached", "UsageLimit"),
             ("rate_limit_exceeded", "Throttled"),
-            ("server_is_overloaded", "Failing"),
+            ("server_is_overloaded", "Overloaded"),
             ("brand_new", "Failing"),
             ("context_length_exceeded", "ClientFault"),
             ("invalid_prompt", "ClientFault"),
@@ -450,8 +490,8 @@ mod tests {
     #[test]
     fn the_reset_comes_from_the_body_before_the_headers_and_is_kept_sane() {
         let resets_at = |body: &str| match of_reply(429, body) {
-            Setback::UsageLimit { resets_at, .. } => {
-                resets_at.map(|at| at.duration_since(NOW).unwrap().as_secs())
+            Setback::UsageLimit { told, .. } => {
+                told.map(|told| told.until.duration_since(NOW).unwrap().as_secs())
             }
             other => panic!("{other:?}"),
         };
@@ -475,12 +515,11 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_page_is_nobodys_fault_and_stops_the_attempts() {
+    fn a_challenge_page_is_no_accounts_fault() {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", "text/html; charset=UTF-8".parse().unwrap());
         let setback = Setback::of_reply(StatusCode::FORBIDDEN, headers, Bytes::new(), NOW);
-        assert_eq!(setback.next_step(), NextStep::GiveUp);
-        assert_eq!(setback.result("m"), Some(AttemptResult::Unreachable));
+        assert_eq!(setback.result("m"), Some(AttemptResult::Challenged));
     }
 
     #[test]

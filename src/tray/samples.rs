@@ -62,6 +62,7 @@ pub(super) fn chatgpt(of: &str, windows: impl IntoIterator<Item = Window>) -> Pr
         terms: Arc::default(),
         bad_terms: vec![],
         rest: None,
+        model_rests: vec![],
         usage,
         usage_error: None,
         is_refreshing: false,

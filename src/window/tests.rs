@@ -41,6 +41,7 @@ fn profile(text: &str, left: f64) -> ProfileView {
         terms: std::sync::Arc::default(),
         bad_terms: vec![],
         rest: None,
+        model_rests: vec![],
         usage: Some(Arc::new(Usage {
             plan: None,
             windows: vec![window(5, 100.0 - left), window(168, 5.0)],

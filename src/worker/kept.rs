@@ -1,17 +1,21 @@
 //! What the worker keeps about one profile beside its files.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tracing::warn;
 
+use super::refusals::Refusals;
 use super::schedule;
+use crate::pool::breaker::Pace;
+use crate::pool::cooldown::Refused;
 use crate::pool::{
-    Access, BadTerm, GUESSED_THROTTLE_REST, InFlight, Lack, Member, Rest, RestCause, Speed, Spend,
-    Terms, Trouble, Unusable,
+    Access, BadTerm, Cooldown, Cooldowns, InFlight, Member, RestCause, RestSource, Speed, Spend,
+    Terms, Told, Trouble, Unusable,
 };
-use crate::profile::{AuthFile, Credentials, Fingerprint, Health, Profile, Secret, Unreadable};
+use crate::profile::{
+    AuthFile, Credentials, Fingerprint, Health, Profile, ProfileName, Secret, Unreadable,
+};
 use crate::translate::models::Model;
 use crate::upstream::Bearer;
 use crate::usage::Usage;
@@ -23,11 +27,9 @@ pub struct Kept {
     pub usage_error: Option<String>,
     pub poll: Poll,
     pub refresh: Refresh,
-    pub rest: Option<Rest>,
-    lacks: Vec<Lack>,
+    pub refusals: Refusals,
     /// What it offered when it was last asked; none when it never was.
     pub models: Option<Arc<[Model]>>,
-    breaker: Breaker,
     pub in_flight: InFlight,
     speed: Speed,
     pub spend: Spend,
@@ -104,27 +106,6 @@ impl Unsaved {
 /// this time is not refused for its age.
 pub const REFRESH_GAP: Duration = Duration::from_secs(60);
 
-/// Opens after failures in quick succession, for longer each time.
-#[derive(Debug, Default)]
-struct Breaker {
-    failed_at: VecDeque<SystemTime>,
-    openings: u32,
-}
-
-const BREAKER_FAILURES: usize = 5;
-const BREAKER_SPAN: Duration = Duration::from_secs(30);
-const BREAKER_REST: Duration = Duration::from_secs(30);
-const MAX_BREAKER_REST: Duration = Duration::from_secs(300);
-/// For a usage limit whose end nobody told; the usage poll that follows knows better.
-const GUESSED_LIMIT_REST: Duration = Duration::from_secs(300);
-const MIN_REST: Duration = Duration::from_secs(1);
-/// Longer than a session, shorter than a change of plan should take to be noticed.
-const LACK_LASTS: Duration = Duration::from_secs(6 * 3_600);
-/// Names come from clients: few, and none longer than any model's.
-const MAX_LACKS: usize = 32;
-const MAX_MODEL_BYTES: usize = 128;
-const MAX_REST: Duration = Duration::from_secs(8 * 86_400);
-
 impl Kept {
     pub fn new(profile: Profile, first_poll_at: SystemTime) -> Self {
         let mut kept = Self {
@@ -139,10 +120,8 @@ impl Kept {
                 is_asked: false,
             },
             refresh: Refresh::default(),
-            rest: None,
-            lacks: Vec::new(),
+            refusals: Refusals::new(Pace::PROFILE),
             models: None,
-            breaker: Breaker::default(),
             in_flight: InFlight::default(),
             speed: Speed::default(),
             spend: Spend::default(),
@@ -164,6 +143,7 @@ impl Kept {
             profile.side.set_rejected(token.as_ref());
         }
         let before = (self.profile.identity().cloned(), self.profile.health());
+        let tried_now_at = self.profile.side.tried_now_at();
         let is_same_login = match (&self.profile.login, &profile.login) {
             (Ok(old), Ok(new)) => old.same_login(new),
             (Err(old), Err(new)) => old == new,
@@ -174,15 +154,20 @@ impl Kept {
         if before.0.as_ref() != self.profile.identity() {
             self.usage = None;
             self.usage_error = None;
-            self.rest = None;
-            self.lacks.clear();
+            self.refusals.forget();
             self.models = None;
-            self.breaker = Breaker::default();
             self.speed = Speed::default();
             self.spend = Spend::default();
             self.poll.failures = 0;
         }
+        if let Some(at) = self.profile.side.tried_now_at()
+            && tried_now_at != Some(at)
+        {
+            self.refusals.try_now(at);
+            self.poll.next_at = self.poll.next_at.map(|next_at| next_at.min(poll_at));
+        }
         if !is_same_login {
+            self.refusals.change(Cooldowns::note_new_login);
             self.refresh.failures = 0;
             self.refresh.blocked = None;
             self.plan(poll_at);
@@ -253,14 +238,6 @@ impl Kept {
         }
     }
 
-    /// Whether what opens its upstream is a key, which nobody can renew but the user.
-    pub fn has_key(&self) -> bool {
-        matches!(
-            self.access(),
-            Some(Access::ApiKey { .. } | Access::Endpoint(_))
-        )
-    }
-
     /// For a usage poll: only with an access token that still works, so that polling never redeems anything.
     pub fn working_bearer(&self, now: SystemTime) -> Option<Bearer> {
         let login = self.profile.login.as_ref().ok()?.chatgpt()?;
@@ -291,8 +268,8 @@ impl Kept {
         Ok(Member {
             terms: self.terms.clone(),
             usage: self.usage.clone(),
-            rest: self.rest.clone(),
-            lacks: self.lacks.clone(),
+            cooldowns: self.refusals.cooldowns.clone(),
+            live: self.refusals.live.clone(),
             in_flight: self.in_flight.clone(),
             speed: self.speed.clone(),
             spend: self.spend.clone(),
@@ -313,90 +290,69 @@ impl Kept {
             Some(old) => usage.or_else_from(old),
             None => usage,
         };
-        // A poll that shows room again ends a rest that only guessed.
-        if usage.blocked_until(usage.fetched_at).is_none()
-            && self
-                .rest
-                .as_ref()
-                .is_some_and(|rest| rest.cause == RestCause::UsageLimit)
-        {
-            self.rest = None;
-        }
         self.usage_error = None;
         self.usage = Some(Arc::new(usage));
     }
 
-    pub fn note_served(&mut self) {
-        self.rest = None;
-        self.breaker = Breaker::default();
-    }
-
-    /// The upstream said that this account may not use the model. Plans change, so it is believed for a while only.
-    pub fn note_lack(&mut self, model: String, now: SystemTime) {
-        self.lacks
-            .retain(|lack| lack.until > now && lack.model != model);
-        if model.is_empty() || model.len() > MAX_MODEL_BYTES {
-            return;
-        }
-        if self.lacks.len() == MAX_LACKS {
-            self.lacks.remove(0);
-        }
-        self.lacks.push(Lack {
-            model,
-            until: now + LACK_LASTS,
-        });
-    }
-
-    /// It has answered with this model.
-    pub fn note_has(&mut self, model: &str) {
-        self.lacks.retain(|lack| lack.model != model);
-    }
-
-    pub fn note_usage_limit(&mut self, resets_at: Option<SystemTime>, now: SystemTime) {
-        let known = resets_at.or_else(|| {
-            self.usage
-                .as_ref()
-                .and_then(|usage| usage.blocked_until(now))
-                .flatten()
-        });
-        self.set_rest(
-            RestCause::UsageLimit,
-            known.unwrap_or(now + GUESSED_LIMIT_REST),
-            now,
-        );
-    }
-
-    pub fn note_throttled(&mut self, retry_after: Option<Duration>, now: SystemTime) {
-        self.set_rest(
-            RestCause::Throttled,
-            now + retry_after.unwrap_or(GUESSED_THROTTLE_REST).min(MAX_REST),
-            now,
-        );
-    }
-
-    pub fn note_failing(&mut self, now: SystemTime) {
-        let breaker = &mut self.breaker;
-        breaker
-            .failed_at
-            .retain(|at| now.duration_since(*at).is_ok_and(|age| age <= BREAKER_SPAN));
-        breaker.failed_at.push_back(now);
-        if breaker.failed_at.len() >= BREAKER_FAILURES {
-            breaker.failed_at.clear();
-            let rest = BREAKER_REST
-                .saturating_mul(1 << breaker.openings.min(8))
-                .min(MAX_BREAKER_REST);
-            breaker.openings = breaker.openings.saturating_add(1);
-            self.set_rest(RestCause::Failing, now + rest, now);
+    /// Numbers of a poll: what they show ends a limit that came to an end early.
+    pub fn note_poll(&mut self, usage: Usage) {
+        let fetched_at = usage.fetched_at;
+        self.note_usage(usage);
+        let usage = self.usage.as_deref();
+        if usage.is_some_and(|usage| usage.blocked_until(fetched_at).is_none()) {
+            self.refusals
+                .change(|cooldowns| cooldowns.note_room(fetched_at));
         }
     }
 
-    fn set_rest(&mut self, cause: RestCause, until: SystemTime, now: SystemTime) {
-        let until = until.clamp(now + MIN_REST, now + MAX_REST);
-        // A longer rest with evidence is not shortened by a burst of other refusals.
-        if self.rest.as_ref().is_none_or(|rest| {
-            rest.until <= now || rest.until < until || cause == RestCause::UsageLimit
-        }) {
-            self.rest = Some(Rest { until, cause });
+    /// It was refused; `model` when that is about a model only.
+    pub fn note_refusal(
+        &mut self,
+        model: Option<&str>,
+        cause: RestCause,
+        told: Option<Told>,
+        began: SystemTime,
+        now: SystemTime,
+    ) {
+        let by_window = || {
+            let until = self.usage.as_ref()?.blocked_until(now)??;
+            let source = RestSource::UsageWindow;
+            Some(Told { until, source })
+        };
+        let told = match cause {
+            RestCause::UsageLimit => told.or_else(by_window),
+            _ => told,
+        };
+        let refused = refused(&self.profile.name, self.poll.next_at, began, now);
+        self.refusals.note(model, cause, told, refused);
+    }
+
+    /// It failed, which says something only when it does so often.
+    pub fn note_failure(&mut self, began: SystemTime, now: SystemTime) {
+        let refused = refused(&self.profile.name, self.poll.next_at, began, now);
+        self.refusals.note_failure(refused);
+    }
+
+    /// A pause that an earlier run knew of.
+    pub fn restore(&mut self, model: Option<String>, cooldown: Cooldown) {
+        let is_older = |at: SystemTime| cooldown.since <= at;
+        if !self.profile.side.tried_now_at().is_some_and(is_older) {
+            self.refusals
+                .change(|cooldowns| cooldowns.restore(model, cooldown));
         }
+    }
+}
+
+fn refused(
+    name: &ProfileName,
+    polled_at: Option<SystemTime>,
+    began: SystemTime,
+    now: SystemTime,
+) -> Refused<'_> {
+    Refused {
+        began,
+        now,
+        salt: name.as_str(),
+        is_polled: polled_at.is_some(),
     }
 }

@@ -29,6 +29,7 @@ mod event;
 mod kept;
 mod publisher;
 mod refresher;
+mod refusals;
 mod schedule;
 mod state;
 
@@ -338,6 +339,7 @@ impl Loop {
             *keys = self.state.keys.clone();
             is_new
         });
+        self.state.settle();
         for effect in effects {
             self.hands
                 .run(effect, || self.state.numbers(), &self.tokens)

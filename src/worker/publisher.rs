@@ -8,9 +8,10 @@ use super::state::AppState;
 use crate::client_key::{ClientKey, KeyRing};
 use crate::desk::words::key_limits;
 use crate::desk::{
-    KeyView, KeysView, Live as LiveView, LoginKind, Notice, ProfileView, RouterView, Snapshot,
+    KeyView, KeysView, Live as LiveView, LoginKind, Notice, PathView, ProfileView, RouterView,
+    Snapshot,
 };
-use crate::pool::Pool;
+use crate::pool::{Path, Pool};
 use crate::profile::{AuthFile, Claims, Credentials, Profile};
 use crate::store::live::Live;
 
@@ -43,6 +44,7 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
         },
         keys: keys_view(&state.keys),
         notices: notices(state),
+        paths: path_views(state, now),
         happenings: state.happenings.iter().cloned().collect(),
         codex: state.codex.clone(),
         poll_interval: state.settings.usage_poll_interval,
@@ -58,6 +60,15 @@ pub fn pool(state: &AppState) -> Pool {
         strategy: state.settings.strategy,
         ..Pool::default()
     };
+    pool.paths = state
+        .paths
+        .iter()
+        .map(|(name, refusals)| Path {
+            name: name.clone(),
+            cooldowns: refusals.cooldowns.clone(),
+            live: refusals.live.clone(),
+        })
+        .collect();
     for kept in state.kept.values() {
         match kept.member() {
             Ok(member) => pool.members.push(Arc::new(member)),
@@ -87,6 +98,7 @@ fn profile_view(kept: &Kept, is_active: bool, now: SystemTime) -> ProfileView {
         }
         None => (LoginKind::Unknown, Claims::default(), None),
     };
+    let rests: Vec<_> = kept.refusals.cooldowns.views(now).collect();
     ProfileView {
         name: name.clone(),
         kind,
@@ -102,7 +114,11 @@ fn profile_view(kept: &Kept, is_active: bool, now: SystemTime) -> ProfileView {
         is_in_pool: kept.terms.is_enabled,
         terms: kept.terms.clone(),
         bad_terms: kept.bad_terms.clone(),
-        rest: kept.rest.clone().filter(|rest| rest.until > now),
+        rest: rests.iter().find(|rest| rest.model.is_none()).cloned(),
+        model_rests: rests
+            .into_iter()
+            .filter(|rest| rest.model.is_some())
+            .collect(),
         usage: kept.usage.clone(),
         usage_error: kept.usage_error.clone(),
         is_refreshing: kept.poll.is_running || kept.refresh.is_running,
@@ -125,6 +141,16 @@ fn keys_view(keys: &KeyRing) -> KeysView {
         is_required: keys.is_required,
         keys: keys.keys().iter().map(view).collect(),
     }
+}
+
+fn path_views(state: &AppState, now: SystemTime) -> Vec<PathView> {
+    let paused = state.paths.iter().flat_map(|(name, refusals)| {
+        refusals.cooldowns.views(now).map(|rest| PathView {
+            name: name.clone(),
+            rest,
+        })
+    });
+    paused.collect()
 }
 
 fn live_view(state: &AppState) -> LiveView {

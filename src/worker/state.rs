@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::event::{Effect, Event};
 use super::kept::Kept;
+use super::refusals::Refusals;
 use crate::client_key::KeyRing;
 use crate::desk::settings::Listen;
 use crate::desk::{CodexProcess, Command, Happening, LastRequest, Outcome, RouterState, Settings};
@@ -29,6 +30,8 @@ use refreshing::save_token;
 pub struct AppState {
     pub settings: Arc<Settings>,
     pub kept: BTreeMap<ProfileName, Kept>,
+    /// By the names of `Access::path`; one for each that a profile goes.
+    pub paths: BTreeMap<String, Refusals>,
     pub skipped: Vec<Skipped>,
     pub live: Live,
     /// Decides between several profiles of the live account.
@@ -104,6 +107,7 @@ impl AppState {
         Self {
             settings,
             kept: BTreeMap::new(),
+            paths: BTreeMap::new(),
             skipped: Vec::new(),
             live: Live::Missing,
             current: None,

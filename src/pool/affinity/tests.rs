@@ -2,8 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::pool::{
-    Access, Lack, Member, Need, Pool, Rest, RestCause, Strategy, Terms, Trouble, Unusable,
-    choose_for,
+    Access, Member, Need, Pool, RestCause, Strategy, Terms, Trouble, Unusable, choose_for,
 };
 use crate::profile::Secret;
 
@@ -144,14 +143,7 @@ fn key(text: &str) -> Member {
 }
 
 fn resting(cause: RestCause, secs: u64) -> Member {
-    let rest = Rest {
-        until: in_secs(secs),
-        cause,
-    };
-    Member {
-        rest: Some(rest),
-        ..member("work")
-    }
+    member("work").paused(None, cause, NOW, in_secs(secs))
 }
 
 /// The order in which a session of "work" is tried, and whether it still belongs there.
@@ -163,8 +155,8 @@ fn kept(
     let pool = Pool {
         members: members.into_iter().map(Arc::new).collect(),
         unusable,
-        active: None,
         strategy: Strategy::LeastUsed,
+        ..Pool::default()
     };
     let need = Need {
         model: "m",
@@ -202,11 +194,7 @@ fn a_home_that_is_back_soon_is_waited_for_and_any_other_is_left() {
         is_enabled: false,
         ..Terms::default()
     });
-    let mut lacking = member("work");
-    lacking.lacks = vec![Lack {
-        model: "m".into(),
-        until: in_secs(9),
-    }];
+    let lacking = member("work").paused(Some("m"), RestCause::LacksModel, NOW, in_secs(9));
     for (home, tie) in [
         (resting(RestCause::Throttled, 60), Tie::Holds),
         (resting(RestCause::Throttled, 7_200), Tie::Holds),
@@ -216,7 +204,7 @@ fn a_home_that_is_back_soon_is_waited_for_and_any_other_is_left() {
         (off, Tie::Loose),
         (lacking, Tie::Loose),
     ] {
-        let what = format!("{:?} {:?}", home.rest, home.lacks);
+        let what = format!("{:?}", home.cooldowns);
         let (order, is) = kept(vec![member("a"), home], vec![], None);
         assert_eq!((order, is), (vec!["a".to_owned()], tie), "{what}");
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::pool::terms::{Allowance, Budget, Reserve};
-use crate::pool::{Amount, Lease, Rest, Terms, Tier, Unusable};
+use crate::pool::{Amount, Lease, Terms, Tier, Unusable};
 use crate::profile::Secret;
 use crate::usage::{Usage, Window};
 
@@ -14,6 +14,11 @@ fn name(text: &str) -> ProfileName {
 
 fn in_secs(secs: u64) -> SystemTime {
     NOW + Duration::from_secs(secs)
+}
+
+/// Until second 60.
+fn paused(member: Member, model: Option<&str>, cause: RestCause) -> Member {
+    member.paused(model, cause, NOW, in_secs(60))
 }
 
 fn member(text: &str, used_percent: Option<f64>) -> Member {
@@ -60,6 +65,7 @@ fn pool(strategy: Strategy, members: Vec<Member>) -> Pool {
         unusable: Vec::new(),
         active: Some(name("work")),
         strategy,
+        ..Pool::default()
     }
 }
 
@@ -122,11 +128,7 @@ fn active_uses_only_the_profile_in_use() {
 
 #[test]
 fn whoever_is_left_out_carries_its_reason_and_the_earliest_return_is_known() {
-    let mut resting = member("resting", Some(1.0));
-    resting.rest = Some(Rest {
-        until: in_secs(60),
-        cause: RestCause::Throttled,
-    });
+    let resting = paused(member("resting", Some(1.0)), None, RestCause::Throttled);
     let off = with_terms(member("off", Some(1.0)), |terms| terms.is_enabled = false);
     let mut pool = pool(
         Strategy::LeastUsed,
@@ -156,11 +158,7 @@ fn whoever_is_left_out_carries_its_reason_and_the_earliest_return_is_known() {
 
 #[test]
 fn a_member_is_back_the_moment_its_window_resets_or_its_rest_ends() {
-    let mut resting = member("resting", Some(1.0));
-    resting.rest = Some(Rest {
-        until: in_secs(60),
-        cause: RestCause::Failing,
-    });
+    let resting = paused(member("resting", Some(1.0)), None, RestCause::Failing);
     let pool = pool(
         Strategy::LeastUsed,
         vec![resting, member("empty", Some(100.0))],
@@ -198,11 +196,8 @@ fn what_only_the_api_offers_goes_to_keys_alone() {
 
 #[test]
 fn a_member_that_was_refused_a_model_is_passed_over_for_it_until_that_is_old() {
-    let mut work = member("work", Some(1.0));
-    work.lacks = vec![Lack {
-        model: "gpt-x".into(),
-        until: in_secs(60),
-    }];
+    let work = member("work", Some(1.0));
+    let work = paused(work, Some("gpt-x"), RestCause::LacksModel);
     let pool = pool(Strategy::LeastUsed, vec![work, member("home", Some(90.0))]);
     let first = |model: &str, now| {
         let need = Need {
@@ -219,14 +214,7 @@ fn a_member_that_was_refused_a_model_is_passed_over_for_it_until_that_is_old() {
 
 #[test]
 fn when_nobody_else_can_have_the_model_the_memory_counts_for_nothing() {
-    let lacking = |text: &str| {
-        let mut member = member(text, None);
-        member.lacks = vec![Lack {
-            model: "gpt-x".into(),
-            until: in_secs(60),
-        }];
-        member
-    };
+    let lacking = |text: &str| paused(member(text, None), Some("gpt-x"), RestCause::LacksModel);
     let need = Need {
         model: "gpt-x",
         ..Need::default()
@@ -668,10 +656,7 @@ mod properties {
                 member = with_key(member);
             }
             if rest == 0 {
-                member.rest = Some(Rest {
-                    until: in_secs(50),
-                    cause: RestCause::Throttled,
-                });
+                member = paused(member, None, RestCause::Throttled);
             }
             if speed > 0 {
                 member.speed.note(Duration::from_millis(speed * 100), NOW);

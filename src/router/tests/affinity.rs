@@ -1,6 +1,6 @@
 //! Sessions stay at the account that answered them before.
 
-use crate::pool::{Rest, RestCause, Terms};
+use crate::pool::{RestCause, Terms};
 use crate::simulator::Reply;
 
 use super::*;
@@ -42,13 +42,21 @@ impl Rig {
 
     fn set_rest(&self, name: &str, rest: Option<(RestCause, u64)>) {
         self.change_members(|member| {
-            let is_meant = member.name.as_str() == name;
-            let rest = rest.map(|(cause, secs)| Rest {
-                until: SystemTime::now() + Duration::from_secs(secs),
-                cause,
-            });
-            let rest = if is_meant { rest } else { member.rest.clone() };
-            Member { rest, ..member }
+            if member.name.as_str() != name {
+                return member;
+            }
+            member.live.clear();
+            let now = SystemTime::now();
+            let member = Member {
+                cooldowns: Arc::default(),
+                ..member
+            };
+            match rest {
+                None => member,
+                Some((cause, secs)) => {
+                    member.paused(None, cause, now, now + Duration::from_secs(secs))
+                }
+            }
         });
     }
 
@@ -160,6 +168,7 @@ async fn another_account_stands_in_for_a_while_and_the_session_comes_back() {
         ],
     );
     assert_eq!(rig.turn("s").await, "home");
+    rig.set_rest("work", None);
     assert_eq!(rig.turn("s").await, "home");
     assert_eq!(rig.turn("s").await, "work");
     for (cause, secs) in [

@@ -1,6 +1,6 @@
 //! What only Codex asks for, and what it must never be told.
 
-use crate::pool::{Rest, RestCause, Trouble, Unusable};
+use crate::pool::{RestCause, Trouble, Unusable};
 use crate::simulator::events::{ev_completed, ev_created, ev_text_delta};
 use crate::simulator::{Ending, Gate, Reply};
 
@@ -51,15 +51,11 @@ fn used_up(name: &str, resets_in: u64) -> impl Fn(Member) -> Member {
         usage.plan = Some("team".into());
         usage.windows[0].used_percent = 100.0;
         usage.windows[0].resets_at = Some(until);
-        let rest = Rest {
-            until,
-            cause: RestCause::UsageLimit,
-        };
-        Member {
+        let member = Member {
             usage: Some(Arc::new(usage)),
-            rest: Some(rest),
             ..member
-        }
+        };
+        member.paused(None, RestCause::UsageLimit, SystemTime::now(), until)
     }
 }
 

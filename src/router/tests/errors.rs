@@ -139,7 +139,7 @@ const TABLE: &[Row] = &[
         (503, "router_error", "no_account_available"), (503, "api_error"), "503", SILENT),
     ("in trouble, asked twice", || exhausted(&[], vec![failing("status 500"), Setback::Cut]),
         (503, "router_error", "no_account_available"), (503, "api_error"), "503", NO),
-    ("overloaded", || exhausted(&[], vec![failing("overloaded")]),
+    ("overloaded", || exhausted(&[], vec![Setback::Overloaded { retry_after: None }]),
         (503, "router_error", "no_account_available"), (529, "overloaded_error"), "503", SILENT),
     ("signed out", || exhausted(&[(WhyNot::SignInAgain, None)], vec![]),
         (503, "router_error", "no_account_available"), (503, "api_error"), "503", NO),

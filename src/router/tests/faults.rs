@@ -1,6 +1,6 @@
 //! Faults that other routers were caught with, as flows. The whole list with its tests: [`known_faults`](super::known_faults).
 
-use crate::pool::{Rest, RestCause};
+use crate::pool::{Cooldowns, RestCause};
 use crate::simulator::Reply;
 
 use super::*;
@@ -176,8 +176,8 @@ async fn the_only_account_is_asked_again_when_its_rest_is_over() {
         (RestCause::Failing, now, 200),
     ] {
         let mut work = (*pool.members[0]).clone();
-        work.rest = Some(Rest { until, cause });
-        pool.members[0] = Arc::new(work);
+        work.cooldowns = Arc::new(Cooldowns::default());
+        pool.members[0] = Arc::new(work.paused(None, cause, now, until));
         rig.pool.send_replace(Arc::new(pool.clone()));
         assert_eq!(
             rig.chat(chat_request("hi")).await.status(),

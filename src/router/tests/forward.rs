@@ -183,6 +183,7 @@ async fn when_every_key_refuses_the_client_hears_why_and_never_a_401() {
         .await
         .unwrap();
     assert_eq!(reply.status(), 503);
+    rig.forgive();
     rig.sim
         .reply_next("key", [Reply::throttled(Duration::from_secs(7))]);
     let reply = rig

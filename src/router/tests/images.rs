@@ -124,6 +124,7 @@ async fn a_picture_fails_over_and_fails_honestly() {
     assert_eq!(rig.asked(), ["work", "home"]);
     rig.told().await;
 
+    rig.forgive();
     rig.sim
         .reply_next("work", [Reply::text("no pictures today")]);
     let reply = generate(&rig, json!({"prompt": "x"})).await;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
 use super::*;
-use crate::pool::{Access, Member, Pool, Strategy};
+use crate::pool::{Access, Live, Member, Path, Pool, Strategy};
 use crate::profile::{Claims, Fingerprint, ProfileName, Secret};
 use crate::simulator::{Account, Asked, Simulator};
 use crate::upstream::Endpoints;
@@ -187,6 +187,14 @@ impl Rig {
         }
     }
 
+    /// As if what was marked of refusals had been over for long.
+    fn forgive(&self) {
+        let pool = self.pool.borrow();
+        let members = pool.members.iter().map(|member| &member.live);
+        let paths = pool.paths.iter().map(|path| &path.live);
+        members.chain(paths).for_each(Live::clear);
+    }
+
     fn address(&self) -> SocketAddr {
         self.router.addresses()[0]
     }
@@ -339,11 +347,21 @@ fn endpoints(sim: &Simulator) -> Endpoints {
 }
 
 fn pool_of(members: Vec<Member>) -> Pool {
+    let mut paths: Vec<Path> = Vec::new();
+    for member in &members {
+        let name = member.access.path();
+        if paths.iter().all(|path| path.name != name) {
+            paths.push(Path {
+                name: name.to_owned(),
+                ..Path::default()
+            });
+        }
+    }
     Pool {
         members: members.into_iter().map(Arc::new).collect(),
-        unusable: vec![],
-        active: None,
         strategy: Strategy::LeastUsed,
+        paths,
+        ..Pool::default()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Model lists, in the shape that the client asks for.
 
 use super::*;
+use crate::pool::RestCause;
 
 async fn get(rig: &Rig, path: &str) -> (u16, Option<String>, Value) {
     let reply = http().get(rig.url(path)).send().await.unwrap();
@@ -156,13 +157,11 @@ async fn a_model_that_an_account_was_refused_is_not_advertised_for_it() {
     sim.add(Account::chatgpt("work").models(["gpt-5.5", "gpt-x", "gpt-y"]));
     sim.add(Account::chatgpt("home").models(["gpt-y"]));
     let mut work = member("work", access(&sim.auth_json("work")), 0);
-    let until = SystemTime::now() + Duration::from_secs(3_600);
-    work.lacks = ["gpt-x", "gpt-y"]
-        .map(|model| crate::pool::Lack {
-            model: model.into(),
-            until,
-        })
-        .into();
+    let now = SystemTime::now();
+    for model in ["gpt-x", "gpt-y"] {
+        let until = now + Duration::from_secs(3_600);
+        work = work.paused(Some(model), RestCause::LacksModel, now, until);
+    }
     let home = member("home", access(&sim.auth_json("home")), 1);
     let rig = Rig::start(sim, vec![work, home], Limits::default()).await;
     let (_, _, body) = get(&rig, "/v1/models").await;
@@ -242,11 +241,10 @@ async fn a_refusal_that_is_hours_old_and_an_account_that_is_switched_off_count_f
     let sim = Arc::new(Simulator::start().await.unwrap());
     sim.add(Account::chatgpt("work").models(["gpt-x"]));
     sim.add(Account::chatgpt("home").models(["gpt-y"]));
-    let mut work = member("work", access(&sim.auth_json("work")), 0);
-    work.lacks = vec![crate::pool::Lack {
-        model: "gpt-x".into(),
-        until: SystemTime::now() - Duration::from_secs(1),
-    }];
+    let work = member("work", access(&sim.auth_json("work")), 0);
+    let until = SystemTime::now() - Duration::from_secs(1);
+    let since = until - Duration::from_secs(6 * 3_600);
+    let work = work.paused(Some("gpt-x"), RestCause::LacksModel, since, until);
     let mut home = member("home", access(&sim.auth_json("home")), 1);
     Arc::make_mut(&mut home.terms).is_enabled = false;
     let rig = Rig::start(sim, vec![work, home], Limits::default()).await;

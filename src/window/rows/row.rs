@@ -390,6 +390,10 @@ fn hint(profile: &ProfileView, standing: &Standing<'_>) -> Option<String> {
         RestCause::UsageLimit => "the upstream says that its allowance is used up",
         RestCause::Throttled => "it was asked too often at once",
         RestCause::Failing => "it failed several times in a row",
+        RestCause::Refused => "its login or its key was refused",
+        RestCause::LacksModel => "it does not have the model",
+        RestCause::Overloaded => "its service has too much to do",
+        RestCause::Challenged => "a challenge page is in the way",
     };
     Some(format!("The router leaves it alone for a while: {why}."))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::desk::{
     Happening, LastRequest, Live, LoginKind, Notice, Outcome, ProfileView, Rest, RestCause,
-    RouterState, RouterView, Strategy,
+    RestSource, RouterState, RouterView, Strategy,
 };
 use crate::profile::{EndpointKind, Health, Unreadable, name::ProfileName};
 use crate::usage::{Credits, Usage, Window};
@@ -77,6 +77,7 @@ fn profile(text: &str, windows: Vec<Window>) -> ProfileView {
         terms: Arc::default(),
         bad_terms: vec![],
         rest: None,
+        model_rests: vec![],
         usage: Some(Arc::new(usage(windows))),
         usage_error: None,
         is_refreshing: false,

@@ -5,10 +5,12 @@ use std::time::SystemTime;
 
 use super::super::event::{Effect, Reading};
 use super::super::kept::{Kept, Standing};
+use super::super::refusals::Refusals;
 use super::super::schedule;
 use super::refreshing::unsaved_in_words;
 use super::{AppState, Polls};
 use crate::desk::Outcome;
+use crate::pool::breaker::Pace;
 use crate::profile::{Profile, ProfileName};
 use crate::store::live::Live;
 
@@ -59,13 +61,24 @@ impl AppState {
         for (place, profile) in reading.profiles.into_iter().enumerate() {
             let poll_at = schedule::first_poll(place, now);
             match self.kept.get_mut(&profile.name) {
-                Some(kept) => take_from_disk(kept, profile, poll_at),
+                Some(kept) => {
+                    let before = kept.profile.side.tried_now_at();
+                    take_from_disk(kept, profile, poll_at);
+                    let wished = kept.profile.side.tried_now_at();
+                    if let (Some(at), Some(access)) =
+                        (wished.filter(|_| wished != before), kept.access())
+                        && let Some(path) = self.paths.get_mut(access.path())
+                    {
+                        path.try_now(at);
+                    }
+                }
                 None => {
                     self.kept
                         .insert(profile.name.clone(), Kept::new(profile, poll_at));
                 }
             }
         }
+        self.know_paths();
         self.skipped = reading.skipped;
         self.live = reading.live;
         self.current = reading.current;
@@ -83,6 +96,21 @@ impl AppState {
             .collect();
         effects.extend(self.note_time(now));
         effects
+    }
+
+    /// Has a place for each way that a profile goes, and for no other.
+    fn know_paths(&mut self) {
+        let used: Vec<_> = self
+            .kept
+            .values()
+            .filter_map(|kept| Some(kept.access()?.path().to_owned()))
+            .collect();
+        self.paths.retain(|name, _| used.contains(name));
+        for name in used {
+            self.paths
+                .entry(name)
+                .or_insert_with(|| Refusals::new(Pace::PATH));
+        }
     }
 
     /// When the CLI has rotated the live login, its profile must have the new one, too.

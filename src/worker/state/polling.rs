@@ -64,7 +64,7 @@ impl AppState {
             Ok(usage) => {
                 kept.poll.failures = 0;
                 kept.poll.next_at = Some(schedule::next_poll(name, &usage, interval, now));
-                kept.note_usage(usage);
+                kept.note_poll(usage);
                 self.offline_since = None;
                 self.keep_usage_at.get_or_insert(now + KEEP_USAGE_AFTER);
                 Outcome::UsageRefreshed { name: name.clone() }

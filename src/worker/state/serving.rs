@@ -6,13 +6,15 @@ use std::time::SystemTime;
 use tracing::debug;
 
 use super::super::event::Effect;
+use super::super::refusals::Refusals;
 use super::super::schedule;
 use super::{AppState, KEEP_USAGE_AFTER};
 use crate::desk::settings::Listen;
 use crate::desk::{LastRequest, RouterState};
-use crate::pool::Amount;
+use crate::pool::cooldown::Refused;
+use crate::pool::{Amount, Scope};
 use crate::profile::ProfileName;
-use crate::router::{AttemptOutcome, AttemptResult, Report, RequestDone, StartError};
+use crate::router::{AttemptOutcome, AttemptResult, Meaning, Report, RequestDone, StartError};
 
 impl AppState {
     pub(super) fn turn_router_on(&mut self, listen: Listen) -> Vec<Effect> {
@@ -95,10 +97,6 @@ impl AppState {
                     took_ms = done.took.as_millis(),
                     "request done"
                 );
-                let server = done.profile.as_ref().filter(|_| done.is_complete);
-                if let Some(kept) = server.and_then(|name| self.kept.get_mut(name)) {
-                    kept.note_has(&done.asked_model);
-                }
                 self.router.last_request = Some(last_request(done));
                 Vec::new()
             }
@@ -126,30 +124,70 @@ impl AppState {
             kept.note_usage(usage);
             self.keep_usage_at.get_or_insert(now + KEEP_USAGE_AFTER);
         }
-        match outcome.result {
-            AttemptResult::Served => kept.note_served(),
-            AttemptResult::UsageLimit { resets_at } => {
-                kept.note_usage_limit(resets_at, now);
-                // Ask how it really stands, as soon as that is polite.
-                let earliest = kept
-                    .poll
-                    .started_at
-                    .map_or(now, |at| (at + schedule::MIN_POLL_GAP).max(now));
-                kept.poll.next_at = kept.poll.next_at.map(|at| at.min(earliest));
+        let (began, model) = (outcome.began, outcome.model.as_str());
+        let access = kept.access();
+        let mut path = access.and_then(|access| self.paths.get_mut(access.path()));
+        match outcome.result.meaning(outcome.at) {
+            Meaning::Served => {
+                kept.refusals.note_served(model, began);
+                if let Some(path) = &mut path {
+                    path.note_served(model, began);
+                }
             }
-            AttemptResult::Throttled { retry_after } => kept.note_throttled(retry_after, now),
-            AttemptResult::Failing { .. } | AttemptResult::Unreachable | AttemptResult::Cut => {
-                kept.note_failing(now)
-            }
-            AttemptResult::ModelNotSupported { model } => kept.note_lack(model, now),
-            // A token is dealt with where it was refused; a key can only be left alone for a while.
-            AttemptResult::Unauthorized if kept.has_key() => kept.note_failing(now),
-            // These say nothing about the profile.
-            AttemptResult::Unauthorized
-            | AttemptResult::ClientFault { .. }
-            | AttemptResult::Abandoned => {}
+            Meaning::Pause(cooling) if outcome.counts => match cooling.scope {
+                Scope::Profile => kept.note_refusal(None, cooling.cause, cooling.told, began, now),
+                Scope::Model => {
+                    kept.note_refusal(Some(model), cooling.cause, cooling.told, began, now);
+                }
+                Scope::Path | Scope::PathModel => {
+                    let model = (cooling.scope == Scope::PathModel).then_some(model);
+                    if let Some(path) = &mut path {
+                        let refused = refused_on_path(began, now);
+                        path.note(model, cooling.cause, cooling.told, refused);
+                    }
+                }
+            },
+            Meaning::Failure(scope) if outcome.counts => match scope {
+                Scope::Profile | Scope::Model => kept.note_failure(began, now),
+                Scope::Path | Scope::PathModel => {
+                    if let Some(path) = &mut path {
+                        path.note_failure(refused_on_path(began, now));
+                    }
+                }
+            },
+            Meaning::Nothing | Meaning::Pause(_) | Meaning::Failure(_) => {}
+        }
+        kept.refusals.hear(outcome.at);
+        if let Some(path) = path {
+            path.hear(outcome.at);
+        }
+        if matches!(outcome.result, AttemptResult::UsageLimit { .. }) {
+            // Ask how it really stands, as soon as that is polite.
+            let earliest = kept
+                .poll
+                .started_at
+                .map_or(now, |at| (at + schedule::MIN_POLL_GAP).max(now));
+            kept.poll.next_at = kept.poll.next_at.map(|at| at.min(earliest));
         }
         self.note_time(now)
+    }
+
+    /// The pool that holds all of this is published.
+    pub fn settle(&mut self) {
+        let of_profiles = self.kept.values_mut().map(|kept| &mut kept.refusals);
+        of_profiles
+            .chain(self.paths.values_mut())
+            .for_each(Refusals::settle);
+    }
+}
+
+/// Whoever waits for the path waits for the same moment.
+fn refused_on_path(began: SystemTime, now: SystemTime) -> Refused<'static> {
+    Refused {
+        began,
+        now,
+        salt: "",
+        is_polled: true,
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::client_key::KeyRing;
-use crate::pool::{Access, RestCause};
+use crate::pool::{Access, Cooldown, RestCause, RestSource, Standing, Told};
 use crate::profile::{AuthFile, Health, Profile, SideFile, Unreadable};
 use crate::router::{AttemptOutcome, AttemptResult, Report, RequestDone, StartError};
 use crate::store::switch::Switched;
@@ -124,12 +124,30 @@ fn usage(used_percent: f64, at: SystemTime) -> Usage {
 }
 
 fn attempt(text: &str, result: AttemptResult) -> Event {
+    attempt_with(text, "m", noon(), result)
+}
+
+/// Began and ended at this moment.
+fn attempt_with(text: &str, model: &str, at: SystemTime, result: AttemptResult) -> Event {
     Event::Reported(Report::Attempt(AttemptOutcome {
         profile: name(text),
-        at: noon(),
+        model: model.into(),
+        began: at,
+        at,
         result,
+        counts: true,
         usage: None,
     }))
+}
+
+fn told(until: SystemTime) -> Option<Told> {
+    let source = RestSource::ResetsAt;
+    Some(Told { until, source })
+}
+
+/// What keeps all of a profile away.
+fn pause_of(state: &AppState, text: &str) -> Option<Cooldown> {
+    state.kept[&name(text)].refusals.cooldowns.all.clone()
 }
 
 fn polls(effects: &[Effect]) -> Vec<String> {
@@ -500,12 +518,12 @@ fn a_usage_limit_rests_the_profile_until_its_reset_and_success_ends_a_rest() {
         attempt(
             "work",
             AttemptResult::UsageLimit {
-                resets_at: Some(resets_at),
+                told: told(resets_at),
             },
         ),
         noon(),
     );
-    let rest = |state: &AppState| state.kept[&name("work")].rest.clone();
+    let rest = |state: &AppState| pause_of(state, "work");
     assert_eq!(
         rest(&state).map(|rest| (rest.until, rest.cause)),
         Some((resets_at, RestCause::UsageLimit))
@@ -518,10 +536,10 @@ fn a_usage_limit_rests_the_profile_until_its_reset_and_success_ends_a_rest() {
 fn a_limit_that_only_guessed_its_end_is_lifted_by_a_poll_that_shows_room() {
     let mut state = state();
     state.note(
-        attempt("work", AttemptResult::UsageLimit { resets_at: None }),
+        attempt("work", AttemptResult::UsageLimit { told: None }),
         noon(),
     );
-    assert!(state.kept[&name("work")].rest.is_some());
+    assert!(pause_of(&state, "work").is_some());
     state.note(
         Event::UsageArrived {
             name: name("work"),
@@ -529,20 +547,20 @@ fn a_limit_that_only_guessed_its_end_is_lifted_by_a_poll_that_shows_room() {
         },
         noon(),
     );
-    assert_eq!(state.kept[&name("work")].rest, None);
+    assert_eq!(pause_of(&state, "work"), None);
 }
 
 #[test]
 fn a_limit_ends_early_when_a_poll_shows_room_whatever_end_was_told() {
     let mut state = state();
-    let resets_at = Some(noon() + 30 * MINUTE);
-    let rest = |state: &AppState| state.kept[&name("work")].rest.clone();
+    let resets_at = told(noon() + 30 * MINUTE);
+    let rest = |state: &AppState| pause_of(state, "work");
     let poll = |state: &mut AppState, used_percent| {
         let result = Ok(usage(used_percent, noon() + MINUTE));
         let name = name("work");
         state.note(Event::UsageArrived { name, result }, noon() + MINUTE);
     };
-    let limit = AttemptResult::UsageLimit { resets_at };
+    let limit = AttemptResult::UsageLimit { told: resets_at };
     state.note(attempt("work", limit), noon());
     poll(&mut state, 100.0);
     assert!(rest(&state).is_some(), "there is still no room");
@@ -553,9 +571,9 @@ fn a_limit_ends_early_when_a_poll_shows_room_whatever_end_was_told() {
 #[test]
 fn a_used_up_account_still_has_its_token_renewed() {
     let mut state = state();
-    let resets_at = Some(noon() + 10 * DAY);
+    let resets_at = told(noon() + 10 * DAY);
     state.note(
-        attempt("work", AttemptResult::UsageLimit { resets_at }),
+        attempt("work", AttemptResult::UsageLimit { told: resets_at }),
         noon(),
     );
     let due = refreshes(&state.note(Event::TimePassed, noon() + 9 * DAY - 15 * MINUTE));
@@ -570,7 +588,11 @@ fn a_throttled_account_rests_for_its_own_time_and_no_other_with_it() {
         attempt("work", AttemptResult::Throttled { retry_after }),
         noon(),
     );
-    let rest = |text: &str| state.kept[&name(text)].rest.as_ref().map(|rest| rest.until);
+    let rest = |text: &str| {
+        let cooldowns = &state.kept[&name(text)].refusals.cooldowns;
+        let mut pauses = cooldowns.iter();
+        pauses.next().map(|(_, pause)| pause.until)
+    };
     assert_eq!(rest("work"), Some(noon() + Duration::from_secs(7)));
     assert_eq!(rest("spare"), None);
 }
@@ -586,11 +608,11 @@ fn five_failures_in_half_a_minute_rest_a_profile_and_the_clients_faults_never_do
         state.note(attempt("work", AttemptResult::Abandoned), noon());
     }
     for _ in 0..4 {
-        state.note(attempt("work", AttemptResult::Unreachable), noon());
+        state.note(attempt("work", AttemptResult::Cut), noon());
     }
-    assert_eq!(state.kept[&name("work")].rest, None);
+    assert_eq!(pause_of(&state, "work"), None);
     state.note(attempt("work", AttemptResult::Cut), noon());
-    let rest = state.kept[&name("work")].rest.clone().unwrap();
+    let rest = pause_of(&state, "work").unwrap();
     assert_eq!(
         (rest.cause, rest.until),
         (RestCause::Failing, noon() + MINUTE / 2)
@@ -1122,49 +1144,132 @@ fn a_refused_model_is_remembered_for_hours_and_forgotten_when_it_answers() {
         let result = AttemptResult::ModelNotSupported {
             model: model.into(),
         };
-        state.note(attempt("work", result), at);
+        state.note(attempt_with("work", model, at, result), at);
     };
-    let lacks = |state: &AppState| {
+    let lacks = |state: &AppState, at| {
         let pool = publisher::pool(state);
-        let work = pool
-            .members
-            .iter()
-            .find(|member| member.name == name("work"));
-        let lacks = work.unwrap().lacks.iter();
-        lacks.map(|lack| lack.model.clone()).collect::<Vec<_>>()
+        let mut members = pool.members.iter();
+        let work = members.find(|member| member.name == name("work")).unwrap();
+        ["gpt-x", "gpt-y", "gpt-z"].map(|model| work.lacks(model, at))
     };
     let mut state = state();
+    let later = |minutes: u32| noon() + minutes * MINUTE;
     refused(&mut state, "gpt-x", noon());
-    refused(&mut state, "gpt-y", noon() + 60 * MINUTE);
-    refused(&mut state, "gpt-y", noon() + 60 * MINUTE);
-    refused(&mut state, "", noon());
-    assert_eq!(lacks(&state), ["gpt-x", "gpt-y"]);
-
-    refused(&mut state, "gpt-z", noon() + 6 * 60 * MINUTE);
+    refused(&mut state, "gpt-y", later(60));
+    assert_eq!(lacks(&state, later(61)), [true, true, false]);
+    let six_hours = later(6 * 60);
+    refused(&mut state, "gpt-z", six_hours);
     assert_eq!(
-        lacks(&state),
-        ["gpt-y", "gpt-z"],
+        lacks(&state, six_hours),
+        [false, true, true],
         "the first is six hours old"
     );
-
-    let mut done = failed_request();
-    state.note(Event::Reported(Report::Request(done.clone())), noon());
-    assert_eq!(lacks(&state), ["gpt-y", "gpt-z"]);
-    done.is_complete = true;
-    state.note(Event::Reported(Report::Request(done)), noon());
-    assert_eq!(lacks(&state), ["gpt-z"]);
-
-    for number in 0..40 {
-        refused(
-            &mut state,
-            &format!("made-up-{number}"),
-            noon() + 6 * 60 * MINUTE,
-        );
-    }
+    let served = |at| attempt_with("work", "gpt-y", at, AttemptResult::Served);
+    state.note(served(later(59)), six_hours);
     assert_eq!(
-        lacks(&state).len(),
-        32,
-        "clients may make up any number of names"
+        lacks(&state, six_hours),
+        [false, true, true],
+        "it was asked before"
+    );
+    state.note(served(six_hours), six_hours);
+    assert_eq!(lacks(&state, six_hours), [false, false, true]);
+}
+
+#[test]
+fn what_stands_in_the_way_of_a_path_pauses_no_profile() {
+    let mut state = state();
+    let pauses = |state: &AppState| {
+        let snapshot = publisher::snapshot(state, "", noon());
+        let paths = snapshot.paths.iter();
+        let told = paths.map(|path| (path.rest.cause, path.rest.model.clone()));
+        told.collect::<Vec<_>>()
+    };
+    state.note(
+        attempt("work", AttemptResult::Overloaded { retry_after: None }),
+        noon(),
+    );
+    assert_eq!(pauses(&state), [(RestCause::Overloaded, Some("m".into()))]);
+    for _ in 0..5 {
+        state.note(attempt("work", AttemptResult::Unreachable), noon());
+    }
+    assert_eq!(pauses(&state)[0], (RestCause::Failing, None));
+    let later = noon() + MINUTE;
+    let challenged = attempt_with("work", "m", later, AttemptResult::Challenged);
+    state.note(challenged, later);
+    let path = state.paths.values().next().unwrap();
+    let cause = path.cooldowns.all.as_ref().map(|all| all.cause);
+    assert_eq!(cause, Some(RestCause::Challenged));
+    assert_eq!(pause_of(&state, "work"), None);
+    assert_eq!(pause_of(&state, "spare"), None);
+}
+
+#[test]
+fn what_the_same_request_met_elsewhere_in_the_same_words_pauses_nobody() {
+    let mut state = state();
+    for result in [
+        AttemptResult::UsageLimit { told: None },
+        AttemptResult::Unauthorized,
+    ] {
+        let Event::Reported(Report::Attempt(outcome)) = attempt("work", result) else {
+            unreachable!();
+        };
+        let outcome = AttemptOutcome {
+            counts: false,
+            ..outcome
+        };
+        state.note(Event::Reported(Report::Attempt(outcome)), noon());
+    }
+    assert_eq!(pause_of(&state, "work"), None);
+}
+
+#[test]
+fn a_mark_of_the_router_lasts_until_the_pool_that_knows_is_published() {
+    let mut state = state();
+    let live = state.kept[&name("work")].refusals.live.clone();
+    live.mark(None, RestCause::UsageLimit, noon() + MINUTE, noon());
+    state.settle();
+    let is_marked = || live.standing("m", noon()) != Standing::Free;
+    assert!(is_marked(), "the report has not come");
+    state.note(
+        attempt("work", AttemptResult::UsageLimit { told: None }),
+        noon(),
+    );
+    assert!(is_marked(), "nobody knows yet");
+    state.settle();
+    assert!(!is_marked());
+    assert!(pause_of(&state, "work").is_some());
+}
+
+#[test]
+fn the_users_wish_in_a_side_file_ends_every_pause() {
+    let mut state = state();
+    for result in [
+        AttemptResult::UsageLimit {
+            told: told(noon() + DAY),
+        },
+        AttemptResult::Challenged,
+    ] {
+        state.note(attempt("work", result), noon());
+    }
+    let wished_at = noon() + MINUTE;
+    let mut work = profile("work", fresh("ana"));
+    work.side.set_tried_now(wished_at);
+    let event = reading(vec![work, profile("spare", fresh("ben"))], Live::Missing);
+    state.note(event, wished_at);
+    assert_eq!(pause_of(&state, "work"), None);
+    assert!(state.paths.values().all(|path| path.cooldowns.is_empty()));
+    let known = Cooldown::known(
+        RestCause::UsageLimit,
+        RestSource::ResetsAt,
+        noon(),
+        noon() + DAY,
+    );
+    let kept = state.kept.get_mut(&name("work")).unwrap();
+    kept.restore(None, known);
+    assert_eq!(
+        pause_of(&state, "work"),
+        None,
+        "nor does an earlier run bring it back"
     );
 }
 

@@ -1,6 +1,6 @@
 //! A session is the same one on a socket and by POST.
 
-use crate::pool::{Rest, RestCause};
+use crate::pool::RestCause;
 
 use super::*;
 
@@ -11,10 +11,13 @@ impl Rig {
             let members = pool.members.iter().map(|member| {
                 let mut member = Member::clone(member);
                 if member.name.as_str() == "work" {
-                    member.rest = secs.map(|secs| Rest {
-                        until: SystemTime::now() + Duration::from_secs(secs),
-                        cause: RestCause::UsageLimit,
-                    });
+                    let now = SystemTime::now();
+                    member.cooldowns = Arc::default();
+                    member.live.clear();
+                    if let Some(secs) = secs {
+                        let until = now + Duration::from_secs(secs);
+                        member = member.paused(None, RestCause::UsageLimit, now, until);
+                    }
                 }
                 Arc::new(member)
             });

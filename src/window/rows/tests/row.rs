@@ -195,6 +195,8 @@ fn a_resting_account_says_how_long_and_why() {
     let rest = |cause| Rest {
         until: now() + mins(12),
         cause,
+        source: RestSource::Guess,
+        model: None,
     };
     let busy = row(ProfileView {
         rest: Some(rest(RestCause::Throttled)),
@@ -220,6 +222,8 @@ fn a_rest_that_is_over_is_not_spoken_of() {
         rest: Some(Rest {
             until: now(),
             cause: RestCause::UsageLimit,
+            source: RestSource::ResetsAt,
+            model: None,
         }),
         ..profile("a", vec![five(50.0, hours(2)), week(60.0, hours(9))])
     };

@@ -1,0 +1,95 @@
+//! What was refused to one profile, or on one path: the pauses, the breaker, and the cell in which the router marks the newest.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::pool::breaker::{Breaker, Pace};
+use crate::pool::cooldown::Refused;
+use crate::pool::{Cooldown, Cooldowns, Live, RestCause, RestSource, Told};
+
+#[derive(Debug)]
+pub struct Refusals {
+    pub cooldowns: Arc<Cooldowns>,
+    /// Shared with every pool.
+    pub live: Live,
+    breaker: Breaker,
+    pace: Pace,
+    /// Of the latest report that is in `cooldowns` and perhaps not yet in a published pool.
+    heard_at: Option<SystemTime>,
+}
+
+impl Refusals {
+    pub fn new(pace: Pace) -> Self {
+        Self {
+            cooldowns: Arc::default(),
+            live: Live::default(),
+            breaker: Breaker::new(pace),
+            pace,
+            heard_at: None,
+        }
+    }
+
+    /// It was refused; `model` when that is about a model only.
+    pub fn note(
+        &mut self,
+        model: Option<&str>,
+        cause: RestCause,
+        told: Option<Told>,
+        refused: Refused<'_>,
+    ) {
+        self.change(|cooldowns| cooldowns.note(model, cause, told, refused));
+    }
+
+    /// It failed, which says something only when it does so often.
+    pub fn note_failure(&mut self, refused: Refused<'_>) {
+        if let Some(until) = self.breaker.note_failure(refused.began, refused.now) {
+            let source = RestSource::Guess;
+            let told = Some(Told { until, source });
+            self.note(None, RestCause::Failing, told, refused);
+        }
+    }
+
+    /// An attempt with this model that began then was answered to its end.
+    pub fn note_served(&mut self, model: &str, began: SystemTime) {
+        let is_closed = self.breaker.note_success(began);
+        if self.cooldowns.is_empty() {
+            return;
+        }
+        self.change(|cooldowns| {
+            let is_open = |all: &mut Cooldown| all.cause == RestCause::Failing && !is_closed;
+            let stays = cooldowns.all.take_if(is_open);
+            cooldowns.note_served(model, began);
+            cooldowns.all = stays.or(cooldowns.all.take());
+        });
+    }
+
+    /// Everything that was reported up to then is in `cooldowns`.
+    pub fn hear(&mut self, at: SystemTime) {
+        self.heard_at = self.heard_at.max(Some(at));
+    }
+
+    /// What is known here is published: the marks have done their part.
+    pub fn settle(&mut self) {
+        if let Some(at) = self.heard_at.take() {
+            self.live.settle(at);
+        }
+    }
+
+    /// Ends everything by the user's wish.
+    pub fn try_now(&mut self, at: SystemTime) {
+        self.change(|cooldowns| cooldowns.try_now(at));
+        self.breaker = Breaker::new(self.pace);
+        self.live.clear();
+    }
+
+    /// All of it was about another account.
+    pub fn forget(&mut self) {
+        self.cooldowns = Arc::default();
+        self.breaker = Breaker::new(self.pace);
+        self.live.clear();
+    }
+
+    pub fn change(&mut self, change: impl FnOnce(&mut Cooldowns)) {
+        change(Arc::make_mut(&mut self.cooldowns));
+    }
+}
