@@ -24,7 +24,7 @@ const ROOMS: &[Room] = &[
     // Floor 2: hands.
     Room { name: "store", floor: 2, may: &["profile", "usage", "client_key", "desk::settings", "desk::Settings"] },
     Room { name: "ledger", floor: 2, may: &["client_key", "usage", "price", "profile", "redact", "desk::record"] },
-    Room { name: "upstream", floor: 2, may: &["profile", "usage", "translate"] },
+    Room { name: "upstream", floor: 2, may: &["profile", "usage", "translate", "system::system_proxy"] },
     Room { name: "login", floor: 2, may: &["profile", "upstream::oauth"] },
     Room { name: "system", floor: 2, may: &["desk"] },
     Room { name: "simulator", floor: 2, may: &["translate"] },

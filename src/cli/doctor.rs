@@ -17,6 +17,8 @@ use crate::store::{
 };
 use crate::worker::REFUSAL_LASTS;
 
+mod network;
+
 /// One thing that was looked at.
 struct Row {
     what: &'static str,
@@ -69,6 +71,8 @@ fn looked_at(environment: &Environment) -> Result<Vec<Row>, HomeError> {
     rows.push(row("settings", spoken(&bad)));
     rows.push(row("port", port(&home, &settings)));
     rows.push(row("client keys", keys(&home)));
+    rows.push(row("proxy", network::proxies(&home, &settings)));
+    rows.push(row("certificates", network::certificates(&settings)));
     rows.push(row("websocket", Ok(websocket(&settings))));
     Ok(rows)
 }

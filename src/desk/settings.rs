@@ -3,12 +3,14 @@
 //! The environment beats `router/config.toml`, which beats the defaults. Reading either is `store`'s work; here are values.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use url::{Host, Url};
 
 pub use super::model_map::ModelMap;
 use crate::pool::Strategy;
+use crate::profile::Proxy;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -35,6 +37,10 @@ pub struct Settings {
     /// Who we say we are. Honest by default.
     pub originator: String,
     pub user_agent: String,
+    /// For profiles that have none of their own.
+    pub proxy: Proxy,
+    /// Certificates that are trusted besides what the system trusts, as PEM.
+    pub ca_file: Option<PathBuf>,
     pub usage_poll_interval: Duration,
     /// Whether usage is asked for by itself, or only by hand.
     pub usage_poll: bool,
@@ -151,6 +157,14 @@ const USER_AGENT: Key = Key {
         "CODEX_ROUTER_UPSTREAM_USER_AGENT",
     ],
 };
+const PROXY: Key = Key {
+    toml: "network.proxy",
+    env: &["CODEX_ROUTER_PROXY", "CODEX_ROUTER_NETWORK_PROXY"],
+};
+const CA_FILE: Key = Key {
+    toml: "network.ca_file",
+    env: &["CODEX_ROUTER_CA_FILE", "CODEX_ROUTER_NETWORK_CA_FILE"],
+};
 const POLL: Key = Key {
     toml: "usage.poll_interval_secs",
     env: &["CODEX_ROUTER_USAGE_POLL_INTERVAL_SECS"],
@@ -193,6 +207,8 @@ impl Default for Settings {
                 std::env::consts::OS,
                 std::env::consts::ARCH
             ),
+            proxy: Proxy::System,
+            ca_file: None,
             usage_poll_interval: Duration::from_secs(600),
             usage_poll: true,
             no_window: false,
@@ -205,17 +221,22 @@ impl Settings {
     /// Reads the text of `config.toml` (none: `self` stays) under the environment, which `env` looks up.
     ///
     /// Never fails: what cannot be used is reported and its default taken, so that a typo does not keep anybody from their
-    /// logins.
+    /// logins. Only where a proxy may have been meant, nothing goes out: without it others would learn where the user is.
     pub fn overridden_by(
         self,
         config: Option<&str>,
         env: impl Fn(&str) -> Option<String>,
     ) -> (Self, Vec<BadSetting>) {
         let mut bad = Vec::new();
+        let mut settings = self;
         let table = match config.unwrap_or_default().parse::<toml::Table>() {
             Ok(table) => table,
             Err(err) => {
                 let reason = err.message().to_owned();
+                if config.is_some_and(|text| text.contains("proxy")) {
+                    settings.proxy =
+                        Proxy::Unusable("config.toml cannot be read, and names a proxy".into());
+                }
                 bad.push(BadSetting {
                     key: "config.toml",
                     value: String::new(),
@@ -225,7 +246,6 @@ impl Settings {
             }
         };
         let mut source = Source { table, env, bad };
-        let mut settings = self;
         source.take(&LISTEN, &mut settings.listen, Listen::parse);
         source.take(&HOSTS, &mut settings.hosts, parse_hosts);
         source.take(&ROUTER_ON, &mut settings.router_on, parse_switch);
@@ -245,6 +265,18 @@ impl Settings {
         source.take(&CLIENT, &mut settings.client_id, parse_header_text);
         source.take(&ORIGINATOR, &mut settings.originator, parse_header_text);
         source.take(&USER_AGENT, &mut settings.user_agent, parse_header_text);
+        source.take(&PROXY, &mut settings.proxy, Proxy::parse);
+        if let Some(bad) = source.bad.iter().find(|bad| bad.key == PROXY.toml) {
+            settings.proxy = Proxy::Unusable(format!(
+                "the setting {} cannot be used: {}",
+                bad.key, bad.reason
+            ));
+        }
+        source.take(&CA_FILE, &mut settings.ca_file, |text| {
+            let path = Path::new(text);
+            let whole = path.is_absolute().then(|| Some(path.to_owned()));
+            whole.ok_or_else(|| "write the whole path".to_owned())
+        });
         source.take(&POLL, &mut settings.usage_poll_interval, |text| {
             let secs: u64 = text
                 .parse()
@@ -518,6 +550,33 @@ mod tests {
             assert!(!sentence.contains("canary"), "{sentence}");
             assert!(sentence.contains("gate.example.test"), "{sentence}");
         }
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_not_replaced_by_a_direct_way() {
+        let (settings, bad) = read("[network]\nproxy = \"none\"\nca_file = \"/a/ca.pem\"", &[]);
+        assert_eq!((settings.proxy, bad), (Proxy::Direct, vec![]));
+        assert_eq!(settings.ca_file, Some(PathBuf::from("/a/ca.pem")));
+        for (config, env) in [
+            ("[network]\nproxy = \"ana:canary@gate.test:1\"", None),
+            ("[network]\nproxy = 7", None),
+            ("", Some(("CODEX_ROUTER_PROXY", "http://canary"))),
+            ("[network\nproxy = \"http://ana:canary@gate.test:1\"", None),
+        ] {
+            let env: Vec<_> = env
+                .into_iter()
+                .map(|(name, _)| (name, "htp://ana:canary@x"))
+                .collect();
+            let (settings, bad) = read(config, &env);
+            assert!(matches!(settings.proxy, Proxy::Unusable(_)), "{config}");
+            assert_eq!(bad.len(), 1);
+            let said = format!("{settings:?} {bad:?} {}", bad[0]);
+            assert!(!said.contains("canary"), "{said}");
+        }
+        // What is broken names none, and the environment beats what may be wrong.
+        assert_eq!(read("[broken", &[]).0.proxy, Proxy::System);
+        let env = [("CODEX_ROUTER_PROXY", "none")];
+        assert_eq!(read("[proxy", &env).0.proxy, Proxy::Direct);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use crate::profile::{Endpoint, ProfileName, Secret};
+use crate::profile::{Endpoint, Network, ProfileName, Secret};
 use crate::usage::Usage;
 
 pub mod affinity;
@@ -54,6 +54,8 @@ pub struct Pool {
 pub struct Member {
     pub name: ProfileName,
     pub access: Access,
+    /// How its requests get out.
+    pub network: Arc<Network>,
     pub terms: Arc<Terms>,
     pub usage: Option<Arc<Usage>>,
     /// What it was refused, and until when that is believed.
@@ -71,6 +73,7 @@ impl Member {
         Self {
             name,
             access,
+            network: Arc::default(),
             terms: Arc::default(),
             usage: None,
             cooldowns: Arc::default(),

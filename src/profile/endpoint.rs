@@ -5,7 +5,7 @@
 //! takes its key for OpenAI's: the Codex CLI refuses a mode that it does not know. Address and key stand together and travel
 //! together; nothing else says where the key may go.
 
-mod file;
+pub(super) mod file;
 
 use std::collections::BTreeMap;
 use std::fmt;

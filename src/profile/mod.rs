@@ -8,6 +8,7 @@ pub mod claims;
 pub mod endpoint;
 pub mod identity;
 pub mod name;
+pub mod network;
 pub mod secret;
 pub mod side_file;
 
@@ -16,6 +17,7 @@ pub use claims::Claims;
 pub use endpoint::{Api, Endpoint, EndpointError, EndpointKind};
 pub use identity::Identity;
 pub use name::{InvalidProfileName, ProfileName};
+pub use network::{Network, Proxy, ProxyUrl};
 pub use secret::{Fingerprint, Secret};
 pub use side_file::{Intent, SideFile};
 

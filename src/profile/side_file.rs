@@ -1,24 +1,57 @@
 //! Our own words about a profile: `router.json` beside its `auth.json`, because the CLI drops keys it does not know.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
 use super::auth_file::ChatGptLogin;
+use super::network::Network;
 use super::secret::Fingerprint;
 
 /// The side file. Every field is optional, unknown ones survive a rewrite, and what cannot be parsed is started afresh.
-#[derive(Clone, Debug, Default, PartialEq)]
+///
+/// Its `Debug` shows the keys alone: a proxy has a password, a header may be one.
+#[derive(Clone, Default, PartialEq)]
 pub struct SideFile {
     json: Map<String, Value>,
+    is_broken: bool,
 }
 
 impl SideFile {
-    /// Reads the text of a `router.json`. Nothing in it is worth failing for: a broken one counts as empty.
+    /// Reads the text of a `router.json`. Nothing in it is worth failing for: a broken one counts as empty, but for the network,
+    /// see [`SideFile::network`].
     pub fn parse(text: &[u8]) -> Self {
-        Self {
-            json: serde_json::from_slice(text).unwrap_or_default(),
+        match serde_json::from_slice(text) {
+            Ok(json) => Self {
+                json,
+                is_broken: false,
+            },
+            Err(_no_object) => Self::broken(),
         }
+    }
+
+    pub fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// One that is there and cannot be read.
+    pub fn broken() -> Self {
+        Self {
+            json: Map::new(),
+            is_broken: true,
+        }
+    }
+
+    /// The profile's own way out. A file that is broken, or only half written yet, may have named a proxy: until it can be read
+    /// nothing is sent.
+    pub fn network(&self) -> Network {
+        if self.is_broken {
+            return Network::unusable(
+                "its router.json cannot be read, and may name a proxy: mend or delete it",
+            );
+        }
+        Network::read(self.json.get("proxy"), self.json.get("headers"))
     }
 
     pub fn is_empty(&self) -> bool {
@@ -91,6 +124,15 @@ impl SideFile {
     }
 }
 
+impl fmt::Debug for SideFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SideFile")
+            .field("keys", &self.json.keys().collect::<Vec<_>>())
+            .field("is_broken", &self.is_broken)
+            .finish()
+    }
+}
+
 /// Written before a refresh token is sent and removed after the answer was saved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
@@ -132,7 +174,29 @@ mod tests {
     #[test]
     fn a_broken_side_file_counts_as_empty() {
         for text in [&b"{"[..], b"[]", b"", b"\xff"] {
-            assert!(SideFile::parse(text).is_empty());
+            let broken = SideFile::parse(text);
+            assert!(broken.is_empty());
         }
+    }
+
+    #[test]
+    fn a_side_file_that_cannot_be_read_may_have_named_a_proxy() {
+        assert_eq!(SideFile::default().network(), Network::default());
+        assert_eq!(SideFile::parse(b"{}").network(), Network::default());
+        for text in [&b""[..], br#"{"label": "x", "#, b"7"] {
+            assert!(SideFile::parse(text).network().trouble().is_some());
+        }
+        assert!(SideFile::broken().network().trouble().is_some());
+    }
+
+    #[test]
+    fn neither_a_proxys_password_nor_a_header_is_shown() {
+        let side = SideFile::parse(
+            br#"{"proxy": "http://ana:canary@gate.test:1", "headers": {"x-key": "canary"}}"#,
+        );
+        let network = side.network();
+        assert!(network.proxy.is_some() && network.headers.len() == 1);
+        let shown = format!("{side:?} {network:?}");
+        assert!(!shown.contains("canary"), "{shown}");
     }
 }

@@ -16,7 +16,7 @@ use crate::pool::{Access, Member};
 use crate::profile::{Endpoint, EndpointKind, Fingerprint};
 use crate::translate::UpstreamKind;
 use crate::translate::models::{ModelDocument, openai_list};
-use crate::upstream::{Bearer, Reply, SendError, Service, Upstream};
+use crate::upstream::{Bearer, Outlet, Reply, SendError, Service};
 
 /// How an upstream is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,7 +68,7 @@ fn name_for<'a>(access: &'a Access, model: &'a str) -> &'a str {
 
 /// Sends a request for a response, and returns with the head of the reply.
 pub(super) async fn ask(
-    upstream: &Upstream,
+    upstream: Outlet<'_>,
     access: &Access,
     form: &Form,
     place: Place,
@@ -97,7 +97,7 @@ pub(super) async fn ask(
 
 /// Sends what is passed on as it is to a path below the base of the API.
 pub(super) async fn forward(
-    upstream: &Upstream,
+    upstream: Outlet<'_>,
     access: &Access,
     path: &str,
     model: &str,
@@ -120,7 +120,7 @@ pub(super) async fn forward(
 /// # Errors
 /// A sentence.
 pub(super) async fn models(
-    upstream: &Upstream,
+    upstream: Outlet<'_>,
     access: &Access,
     client_version: &str,
 ) -> Result<(ModelDocument, Option<HeaderValue>), String> {

@@ -41,11 +41,16 @@ pub(super) async fn good(reply: Reply, now: SystemTime) -> Result<Reply, Setback
 }
 
 pub(super) fn not_reached(err: &SendError) -> Setback {
-    let (SendError::NotSent { host, .. } | SendError::Lost { host, .. }) = err;
     debug!(error = %err, "nothing came back");
-    Setback::Unreachable {
-        what: format!("{host} cannot be reached"),
-    }
+    let what = match err {
+        SendError::NotSent { host, .. } | SendError::Lost { host, .. } => {
+            format!("{host} cannot be reached")
+        }
+        SendError::NotThroughProxy { host, proxy, .. } => {
+            format!("{host} cannot be reached through the proxy {proxy}")
+        }
+    };
+    Setback::Unreachable { what }
 }
 
 fn is_html(headers: &HeaderMap) -> bool {

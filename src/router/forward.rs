@@ -20,7 +20,7 @@ use super::search::{self, ApiOnly, Asker};
 use super::serve::{Answered, Relayed};
 use super::setback::Setback;
 use super::{House, arrival};
-use crate::pool::Access;
+use crate::pool::{Access, Member};
 use crate::translate::form::{is_form, place_of};
 use crate::translate::models::{checked_name, with_model};
 use crate::translate::responses::TokenUsage;
@@ -137,8 +137,11 @@ impl Parcel {
     pub(super) async fn send(
         &self,
         house: &House,
-        access: &Access,
+        member: &Member,
     ) -> Result<(HeaderMap, Forwarded), Setback> {
+        let Member {
+            access, network, ..
+        } = member;
         let limits = &house.limits;
         let patience = if self.is_long {
             limits.answer_head_reasoning
@@ -153,7 +156,7 @@ impl Parcel {
             }
             Access::ApiKey { .. } | Access::ChatGpt { .. } => self.body.clone(),
         };
-        let (upstream, model) = (&house.upstream, &self.model);
+        let (upstream, model) = (house.upstream.through(network), &self.model);
         let sending = access::forward(upstream, access, self.path, model, headers, body);
         let reply = arrival::head(sending, patience).await?;
         let reply = arrival::good(reply, SystemTime::now()).await;

@@ -269,7 +269,11 @@ async fn fetch(house: &House, member: &Member, client_version: &str) -> Result<L
             .await
             .map_err(|why| why.to_string())?;
     }
-    let asked = access::models(&house.upstream, &access, client_version);
+    let asked = access::models(
+        house.upstream.through(&member.network),
+        &access,
+        client_version,
+    );
     let (document, etag) = timeout(house.limits.answer_head, asked)
         .await
         .map_err(|_elapsed| "no answer in time".to_owned())??;

@@ -71,7 +71,7 @@ pub(super) async fn first_forwarded(
     let mut search = Search::begin(house);
     loop {
         let mut attempt = search.next(parcel.asker(), record)?;
-        match parcel.send(house, &attempt.member().access).await {
+        match parcel.send(house, attempt.member()).await {
             Ok((headers, forwarded)) => {
                 attempt.prove();
                 return Ok((attempt, headers, forwarded));

@@ -7,6 +7,7 @@ use super::safe_file;
 use super::state::State;
 use crate::desk::Settings;
 use crate::desk::settings::{BadSetting, MIN_POLL_INTERVAL};
+use crate::profile::Proxy;
 
 /// Reads the settings. What cannot be used is reported and its default taken, so that a typo keeps nobody from their logins.
 pub fn settings(home: &Home, environment: &Environment) -> (Settings, Vec<BadSetting>) {
@@ -15,7 +16,12 @@ pub fn settings(home: &Home, environment: &Environment) -> (Settings, Vec<BadSet
         Err(err) => (None, Some(err)),
     };
     let look_up = |name: &str| environment.get(name).map(str::to_owned);
-    let (settings, mut bad) = as_it_was(home).overridden_by(text.as_deref(), look_up);
+    let mut before = as_it_was(home);
+    if unreadable.is_some() {
+        // It may name one.
+        before.proxy = Proxy::Unusable("config.toml cannot be read, and may name a proxy".into());
+    }
+    let (settings, mut bad) = before.overridden_by(text.as_deref(), look_up);
     bad.extend(unreadable.map(|err| BadSetting {
         key: "config.toml",
         value: String::new(),
@@ -89,7 +95,12 @@ mod tests {
         let home = TestHome::new();
         std::fs::create_dir_all(home.config()).unwrap();
         let (read, bad) = settings(&home, &Environment::of([("X", "y")], None));
-        assert_eq!(read, Settings::default());
+        assert!(matches!(read.proxy, Proxy::Unusable(_)));
+        let rest = Settings {
+            proxy: Proxy::System,
+            ..read
+        };
+        assert_eq!(rest, Settings::default());
         assert_eq!(bad[0].key, "config.toml");
         assert!(bad[0].reason.contains("not an ordinary file"), "{bad:?}");
     }

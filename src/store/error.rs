@@ -46,6 +46,8 @@ pub enum StoreError {
         name: ProfileName,
         reason: Unreadable,
     },
+    #[error("{path:?} is not JSON as it should be; mend it or delete it")]
+    BrokenSide { path: PathBuf },
     #[error("Codex is signed out: there is no login to keep")]
     NothingLive,
     #[error("the login that Codex uses cannot be read ({0}); sign in to Codex again")]

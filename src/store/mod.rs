@@ -20,6 +20,7 @@ pub mod rotation;
 pub mod safe_file;
 pub mod state;
 pub mod switch;
+pub mod trusted;
 pub mod usage_cache;
 pub mod watch;
 

@@ -184,7 +184,8 @@ pub fn write_side(home: &Home, name: &ProfileName, side: &SideFile) -> Result<()
 /// Reads our own words about a profile, changes them and writes them, with nobody in between.
 ///
 /// # Errors
-/// As of [`write_side`]; also when the old file cannot be read (a broken one is started afresh).
+/// As of [`write_side`]; also when the old file cannot be read. A broken one stays as it is: it may name a proxy, and what is
+/// written over it would send the account's requests another way.
 pub fn edit_side(
     home: &Home,
     name: &ProfileName,
@@ -195,6 +196,11 @@ pub fn edit_side(
     let old = safe_file::read_in(&folder, SIDE)?
         .map(|contents| SideFile::parse(&contents.bytes))
         .unwrap_or_default();
+    if old.is_broken() {
+        return Err(StoreError::BrokenSide {
+            path: folder.show(SIDE),
+        });
+    }
     let mut side = old.clone();
     edit(&mut side);
     if side == old {
@@ -250,7 +256,7 @@ impl Opened {
             Ok(contents) => contents.map(|contents| SideFile::parse(&contents.bytes)),
             Err(err) => {
                 tracing::warn!(profile = %self.name, error = %err, "router.json cannot be read");
-                None
+                Some(SideFile::broken())
             }
         };
         Ok(Some(Profile {

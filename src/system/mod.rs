@@ -1,9 +1,11 @@
-//! This computer: which Codex programs are running, and how our own process keeps its memory to itself.
+//! This computer: which Codex programs are running, which proxy it is set to, and how our own process keeps its memory to itself.
 //!
 //! Looks and never acts on others: a process is never killed, and nothing about it is kept longer than a snapshot.
 
 mod codex_processes;
 mod own_process;
+mod proxy;
 
 pub use codex_processes::codex_processes;
 pub use own_process::keep_memory_private;
+pub use proxy::system_proxy;

@@ -9,11 +9,11 @@ use http::HeaderMap;
 use http::header::{ACCEPT, AUTHORIZATION, HeaderValue, USER_AGENT};
 use url::Url;
 
-use super::models::{self, ModelsError};
-use super::{ModelsDocument, Reply, SendError, Upstream, below};
+use super::models::ModelsError;
+use super::{ModelsDocument, Outlet, Reply, SendError, below};
 use crate::profile::{Endpoint, EndpointKind};
 
-impl Upstream {
+impl Outlet<'_> {
     /// Sends a body to a path of the API, `responses` or `chat/completions` for instance, and returns as soon as the head of the
     /// reply is here. `name` is what the endpoint calls the model.
     ///
@@ -46,7 +46,7 @@ impl Upstream {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         self.sign_for(endpoint, &mut headers)?;
         let url = address(endpoint, "models", "");
-        models::fetch(self.client_for(&url)?, url, headers).await
+        self.fetch_models(url, headers).await
     }
 
     fn sign_for(&self, endpoint: &Endpoint, headers: &mut HeaderMap) -> Result<(), SendError> {
@@ -62,6 +62,7 @@ impl Upstream {
                 value
             })
         };
+        self.add_own_headers(headers, || endpoint.host().to_owned())?;
         for (name, text) in &endpoint.headers {
             headers.insert(name.clone(), secret(text.expose())?);
         }
@@ -159,7 +160,15 @@ mod tests {
 
     #[test]
     fn a_key_stands_in_its_header_and_is_marked_as_secret() {
-        let upstream = Upstream::new(super::super::tests::nowhere());
+        let upstream = super::super::Upstream::new(super::super::tests::nowhere());
+        let network = crate::profile::Network {
+            headers: vec![
+                (HeaderName::from_static("x-team"), Secret::new("beaten")),
+                (HeaderName::from_static("x-own"), Secret::new("canary-own")),
+            ],
+            ..Default::default()
+        };
+        let upstream = upstream.through(&network);
         let mut endpoint = azure(None);
         endpoint.key = Some(Secret::new("canary"));
         endpoint.headers = vec![(HeaderName::from_static("x-team"), Secret::new("canary-too"))];
@@ -167,6 +176,7 @@ mod tests {
         upstream.sign_for(&endpoint, &mut headers).unwrap();
         assert_eq!(headers.get("api-key").unwrap(), "canary");
         assert_eq!(headers.get("x-team").unwrap(), "canary-too");
+        assert_eq!(headers.get("x-own").unwrap(), "canary-own");
         assert!(headers.get(AUTHORIZATION).is_none());
         assert!(!format!("{headers:?}").contains("canary"));
 

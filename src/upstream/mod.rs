@@ -2,11 +2,13 @@
 //!
 //! Knows addresses, headers and what an answer means; decides nothing. No redirects, no cookies, plain http to this computer
 //! only (settings see to that). TLS trusts what the operating system trusts, since company proxies with a CA of their own are
-//! real.
+//! real, and the certificates that it is given besides.
+//!
+//! Every request goes out for somebody: an [`Outlet`] is the upstream as one profile reaches it, by its own proxy and with its own
+//! headers. There is no other door, so none can be taken by mistake.
 //! Never enters: which profile speaks, what to do after a failure, files.
 
 use std::fmt;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,14 +16,16 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER
 use http::{HeaderMap, HeaderName, StatusCode};
 use url::Url;
 
-use crate::profile::Secret;
+use crate::profile::{Network, Proxy, Secret};
 
+mod clients;
 mod endpoint;
 pub mod models;
 pub mod oauth;
 pub mod socket;
 pub mod usage;
 
+use clients::{Clients, Way};
 pub use models::ModelsDocument;
 pub use oauth::RefreshError;
 pub use usage::UsageError;
@@ -71,44 +75,69 @@ pub enum SendError {
     /// Nothing has left this computer: the name, the connection or TLS failed. Trying again costs nothing.
     #[error("could not reach {host}: {reason}")]
     NotSent { host: String, reason: String },
+    /// The same, with a proxy in between; it may be the proxy's fault. Nothing went another way.
+    #[error("could not reach {host} through the proxy {proxy}: {reason}")]
+    NotThroughProxy {
+        host: String,
+        /// `host:port`
+        proxy: String,
+        reason: String,
+    },
     /// The request may have arrived.
     #[error("{host} broke off: {reason}")]
     Lost { host: String, reason: String },
 }
 
-/// What one stream may send ahead of its reader.
-const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
-/// Enough for 256 streams that nobody reads: all streams of a connection share it, and a client that has stopped reading must
-/// not silence the others. hyper's adaptive window gives the connection no more than one stream.
-const CONNECTION_WINDOW_BYTES: u32 = 256 * STREAM_WINDOW_BYTES;
-
-/// The doors to the outside. The TLS client behind it is made at the first use, so that starting up costs nothing.
-pub struct Upstream {
-    endpoints: Endpoints,
-    client: OnceLock<reqwest::Client>,
-    /// For handshakes of WebSockets, which HTTP/2 does not have.
-    socket_client: OnceLock<reqwest::Client>,
-    /// For endpoints on this computer, which no proxy stands before.
-    direct: OnceLock<reqwest::Client>,
+/// Which client a request needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Request,
+    /// The handshake of a WebSocket, which HTTP/2 does not have.
+    Socket,
 }
 
-/// DNS, TCP and TLS together.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Notices a peer that vanished while a stream is silent.
-const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+/// The doors to the outside. The TLS clients behind it are made at the first use, so that starting up costs nothing.
+pub struct Upstream {
+    endpoints: Endpoints,
+    clients: Clients,
+}
+
+/// The upstream as one profile reaches it.
+#[derive(Clone, Copy, Debug)]
+pub struct Outlet<'a> {
+    upstream: &'a Upstream,
+    network: &'a Network,
+}
 
 impl Upstream {
+    /// By the proxy that the system names, trusting what the system trusts.
     pub fn new(endpoints: Endpoints) -> Self {
         Self {
             endpoints,
-            client: OnceLock::new(),
-            socket_client: OnceLock::new(),
-            direct: OnceLock::new(),
+            clients: Clients::default(),
         }
     }
 
-    pub fn endpoints(&self) -> &Endpoints {
-        &self.endpoints
+    /// By this proxy where a profile has none of its own, trusting these certificates (DER) as well.
+    pub fn with_network(self, proxy: Proxy, roots: &[Vec<u8>]) -> Self {
+        Self {
+            clients: Clients::new(proxy, roots),
+            ..self
+        }
+    }
+
+    /// The upstream as a profile with this network reaches it.
+    pub fn through<'a>(&'a self, network: &'a Network) -> Outlet<'a> {
+        Outlet {
+            upstream: self,
+            network,
+        }
+    }
+}
+
+impl Outlet<'_> {
+    fn endpoints(&self) -> &Endpoints {
+        &self.upstream.endpoints
     }
 
     /// Sends a Responses request and returns as soon as the head of the reply is here.
@@ -126,8 +155,8 @@ impl Upstream {
         body: Bytes,
     ) -> Result<Reply, SendError> {
         let url = match service {
-            Service::ChatGpt => self.endpoints.codex_responses.clone(),
-            Service::OpenAi => below(&self.endpoints.openai_base, "responses"),
+            Service::ChatGpt => self.endpoints().codex_responses.clone(),
+            Service::OpenAi => below(&self.endpoints().openai_base, "responses"),
         };
         self.post_json(service, bearer, url, "text/event-stream", headers, body)
             .await
@@ -136,7 +165,7 @@ impl Upstream {
     /// The same to the endpoint that compacts a conversation, which answers with one document.
     ///
     /// # Errors
-    /// As [`Upstream::responses`].
+    /// As [`Outlet::responses`].
     pub async fn compact(
         &self,
         service: Service,
@@ -145,8 +174,8 @@ impl Upstream {
         body: Bytes,
     ) -> Result<Reply, SendError> {
         let url = match service {
-            Service::ChatGpt => below(&self.endpoints.codex_responses, "compact"),
-            Service::OpenAi => below(&self.endpoints.openai_base, "responses/compact"),
+            Service::ChatGpt => below(&self.endpoints().codex_responses, "compact"),
+            Service::OpenAi => below(&self.endpoints().openai_base, "responses/compact"),
         };
         self.post_json(service, bearer, url, "application/json", headers, body)
             .await
@@ -183,18 +212,18 @@ impl Upstream {
         mut headers: HeaderMap,
         body: Bytes,
     ) -> Result<Reply, SendError> {
-        let url = below(&self.endpoints.openai_base, path);
+        let url = below(&self.endpoints().openai_base, path);
         self.sign(Service::OpenAi, bearer, &mut headers)?;
         self.post(url, headers, body).await
     }
 
     async fn post(&self, url: Url, headers: HeaderMap, body: Bytes) -> Result<Reply, SendError> {
-        let client = self.client_for(&url)?;
+        let client = self.client_for(&url, Purpose::Request)?;
         let request = client.post(url.clone()).headers(headers).body(body);
         let reply: http::Response<reqwest::Body> = request
             .send()
             .await
-            .map_err(|err| send_error(&url, &err))?
+            .map_err(|err| self.send_error(&url, &err))?
             .into();
         let (head, body) = reply.into_parts();
         Ok(Reply {
@@ -204,7 +233,7 @@ impl Upstream {
         })
     }
 
-    /// Puts the credentials and, where nothing stands yet, our own name into the headers.
+    /// Puts the profile's own headers, then the credentials and, where nothing stands yet, our own name into the headers.
     fn sign(
         &self,
         service: Service,
@@ -212,7 +241,7 @@ impl Upstream {
         headers: &mut HeaderMap,
     ) -> Result<(), SendError> {
         let host = || {
-            self.endpoints
+            self.endpoints()
                 .codex_responses
                 .host_str()
                 .unwrap_or_default()
@@ -224,6 +253,7 @@ impl Upstream {
                 reason: "the login has characters that no header can carry".into(),
             })
         };
+        self.add_own_headers(headers, host)?;
         let mut authorization = value(&format!("Bearer {}", bearer.token.expose()))?;
         authorization.set_sensitive(true);
         headers.insert(AUTHORIZATION, authorization);
@@ -239,54 +269,68 @@ impl Upstream {
         }
         let originator = HeaderName::from_static("originator");
         if service == Service::ChatGpt && !headers.contains_key(&originator) {
-            headers.insert(originator, value(&self.endpoints.originator)?);
+            headers.insert(originator, value(&self.endpoints().originator)?);
         }
         if !headers.contains_key(USER_AGENT) {
-            headers.insert(USER_AGENT, value(&self.endpoints.user_agent)?);
+            headers.insert(USER_AGENT, value(&self.endpoints().user_agent)?);
         }
         Ok(())
     }
 
-    fn client(&self) -> Result<&reqwest::Client, SendError> {
-        self.client_for(&self.endpoints.codex_responses)
-    }
-
-    fn client_for(&self, url: &Url) -> Result<&reqwest::Client, SendError> {
-        if is_loopback(url) {
-            return self.made(&self.direct, || builder().no_proxy());
-        }
-        self.made(&self.client, builder)
-    }
-
-    fn socket_client(&self) -> Result<&reqwest::Client, SendError> {
-        self.made(&self.socket_client, || builder().http1_only())
-    }
-
-    fn made<'a>(
+    /// What the user wants with every request of this profile. A value may be a secret.
+    fn add_own_headers(
         &self,
-        place: &'a OnceLock<reqwest::Client>,
-        builder: impl FnOnce() -> reqwest::ClientBuilder,
-    ) -> Result<&'a reqwest::Client, SendError> {
-        if let Some(client) = place.get() {
-            return Ok(client);
+        headers: &mut HeaderMap,
+        host: impl FnOnce() -> String,
+    ) -> Result<(), SendError> {
+        for (name, value) in &self.network.headers {
+            let Ok(mut value) = HeaderValue::from_str(value.expose()) else {
+                return Err(SendError::NotSent {
+                    host: host(),
+                    reason: format!("its header {name} has characters that no header can carry"),
+                });
+            };
+            value.set_sensitive(true);
+            headers.insert(name.clone(), value);
         }
-        // Another part of the process may have installed it first; either way there is one.
-        let _already_there = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = builder();
-        if is_loopback(&self.endpoints.codex_responses) {
-            // A proxy that the system is set to has no business between us and this computer.
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(|err| SendError::NotSent {
-            host: self
-                .endpoints
-                .codex_responses
-                .host_str()
-                .unwrap_or_default()
-                .to_owned(),
-            reason: format!("TLS cannot be set up: {}", cause(&err)),
+        Ok(())
+    }
+
+    /// The client that leads to this address by the profile's way.
+    fn client_for(&self, url: &Url, purpose: Purpose) -> Result<reqwest::Client, SendError> {
+        let host = || url.host_str().unwrap_or_default().to_owned();
+        let way = self.upstream.clients.way(self.network, url);
+        let way = way.map_err(|reason| SendError::NotSent {
+            host: host(),
+            reason,
         })?;
-        Ok(place.get_or_init(|| client))
+        let made = self.upstream.clients.get(way, purpose);
+        made.map_err(|err| SendError::NotSent {
+            host: host(),
+            reason: format!("TLS cannot be set up: {}", cause(&err)),
+        })
+    }
+
+    fn send_error(&self, url: &Url, err: &reqwest::Error) -> SendError {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let reason = cause(err);
+        if !(err.is_connect() || err.is_builder()) {
+            return SendError::Lost { host, reason };
+        }
+        let proxy = match self.upstream.clients.way(self.network, url) {
+            Ok(Way::Through(proxy)) => Some(proxy.place()),
+            Ok(Way::System) => crate::system::system_proxy(url.as_str())
+                .map(|(proxy, port)| format!("{proxy}:{port}")),
+            Ok(Way::Direct) | Err(_) => None,
+        };
+        match proxy {
+            Some(proxy) => SendError::NotThroughProxy {
+                host,
+                proxy,
+                reason,
+            },
+            None => SendError::NotSent { host, reason },
+        }
     }
 }
 
@@ -338,16 +382,6 @@ async fn read_all(mut response: reqwest::Response, limit: usize) -> Result<Vec<u
     Ok(body)
 }
 
-fn builder() -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_keepalive(TCP_KEEPALIVE)
-        .http2_keep_alive_interval(TCP_KEEPALIVE)
-        .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-}
-
 fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
@@ -360,16 +394,6 @@ fn is_loopback(url: &Url) -> bool {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
-    }
-}
-
-fn send_error(url: &Url, err: &reqwest::Error) -> SendError {
-    let host = url.host_str().unwrap_or_default().to_owned();
-    let reason = cause(err);
-    if err.is_connect() || err.is_builder() {
-        SendError::NotSent { host, reason }
-    } else {
-        SendError::Lost { host, reason }
     }
 }
 
@@ -487,7 +511,10 @@ mod tests {
     async fn an_answer_that_nobody_reads_does_not_hold_up_the_others() {
         drop(rustls::crypto::ring::default_provider().install_default());
         let address = endless_or_ok().await;
-        let client = builder().no_proxy().http2_prior_knowledge().build();
+        let client = clients::builder()
+            .no_proxy()
+            .http2_prior_knowledge()
+            .build();
         let client = client.unwrap();
         let get = |path: &str| client.get(format!("http://{address}/{path}")).send();
         let mut unread = Vec::new();

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use http::header::{ETAG, HeaderValue};
 use url::Url;
 
-use super::{Bearer, SendError, Service, Upstream, below, read_all, send_error};
+use super::{Bearer, Outlet, Purpose, SendError, Service, below, read_all};
 
 /// The service's own list, byte for byte, so that fields we do not know reach the client.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub enum ModelsError {
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 
-impl Upstream {
+impl Outlet<'_> {
     /// Asks the ChatGPT backend (its own shape, for `client_version`) or the OpenAI API (the list shape).
     ///
     /// # Errors
@@ -55,31 +55,35 @@ impl Upstream {
             HeaderValue::from_static("application/json"),
         );
         self.sign(service, bearer, &mut headers)?;
-        fetch(self.client()?, url, headers).await
+        self.fetch_models(url, headers).await
     }
-}
 
-pub(super) async fn fetch(
-    client: &reqwest::Client,
-    url: Url,
-    headers: HeaderMap,
-) -> Result<ModelsDocument, ModelsError> {
-    let request = client
-        .get(url.clone())
-        .headers(headers)
-        .timeout(TOTAL_TIMEOUT);
-    let response = request.send().await.map_err(|err| send_error(&url, &err))?;
-    if !response.status().is_success() {
-        return Err(ModelsError::Refused {
-            status: response.status().as_u16(),
-        });
+    pub(super) async fn fetch_models(
+        &self,
+        url: Url,
+        headers: HeaderMap,
+    ) -> Result<ModelsDocument, ModelsError> {
+        let client = self.client_for(&url, Purpose::Request)?;
+        let request = client
+            .get(url.clone())
+            .headers(headers)
+            .timeout(TOTAL_TIMEOUT);
+        let response = request
+            .send()
+            .await
+            .map_err(|err| self.send_error(&url, &err))?;
+        if !response.status().is_success() {
+            return Err(ModelsError::Refused {
+                status: response.status().as_u16(),
+            });
+        }
+        let etag = response.headers().get(ETAG).cloned();
+        let body = read_all(response, MAX_ANSWER_BYTES)
+            .await
+            .map_err(ModelsError::Lost)?;
+        Ok(ModelsDocument {
+            body: body.into(),
+            etag,
+        })
     }
-    let etag = response.headers().get(ETAG).cloned();
-    let body = read_all(response, MAX_ANSWER_BYTES)
-        .await
-        .map_err(ModelsError::Lost)?;
-    Ok(ModelsDocument {
-        body: body.into(),
-        etag,
-    })
 }

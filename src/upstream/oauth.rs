@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{SendError, Upstream, read_all, retry_after, send_error};
+use super::{Outlet, Purpose, SendError, read_all, retry_after};
 use crate::profile::{RefreshedTokens, Secret};
 
 /// Why no new token came. What matters is what has become of the old one.
@@ -35,7 +35,7 @@ pub enum RefreshError {
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-impl Upstream {
+impl Outlet<'_> {
     /// Sends a refresh token to the issuer. It is spent by that: the caller must have made sure that the answer can be saved.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl Upstream {
             "refresh_token": refresh_token.expose(),
         });
         let client = self
-            .client()
+            .client_for(&endpoints.token, Purpose::Request)
             .map_err(|err| RefreshError::NotSent(err.to_string()))?;
         let request = client
             .post(endpoints.token.clone())
@@ -65,8 +65,8 @@ impl Upstream {
             request
                 .send()
                 .await
-                .map_err(|err| match send_error(&endpoints.token, &err) {
-                    not_sent @ SendError::NotSent { .. } => {
+                .map_err(|err| match self.send_error(&endpoints.token, &err) {
+                    not_sent @ (SendError::NotSent { .. } | SendError::NotThroughProxy { .. }) => {
                         RefreshError::NotSent(not_sent.to_string())
                     }
                     lost @ SendError::Lost { .. } => RefreshError::Ambiguous(lost.to_string()),

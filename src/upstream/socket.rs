@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use super::{Bearer, Reply, SendError, Service, Upstream, send_error};
+use super::{Bearer, Outlet, Purpose, Reply, SendError, Service};
 use crate::translate::sse::MAX_EVENT_BYTES;
 
 const OPENAI_BETA: HeaderName = HeaderName::from_static("openai-beta");
@@ -72,7 +72,7 @@ pub enum SocketEnd {
     TooLarge,
 }
 
-impl Upstream {
+impl Outlet<'_> {
     /// Opens a socket where Responses requests of ChatGPT accounts go.
     ///
     /// `headers` are what the caller chose to pass on; credentials are set here and beat them.
@@ -85,7 +85,7 @@ impl Upstream {
         headers: HeaderMap,
         pings: Pings,
     ) -> Result<Handshake, SendError> {
-        let url = self.endpoints.codex_responses.clone();
+        let url = self.endpoints().codex_responses.clone();
         let mut all = headers;
         all.entry(OPENAI_BETA).or_insert(PROTOCOL);
         self.sign(Service::ChatGpt, bearer, &mut all)?;
@@ -96,8 +96,12 @@ impl Upstream {
         if let Ok(key) = HeaderValue::from_str(&key) {
             all.insert(SEC_WEBSOCKET_KEY, key);
         }
-        let request = self.socket_client()?.get(url.clone()).headers(all);
-        let reply = request.send().await.map_err(|err| send_error(&url, &err))?;
+        let client = self.client_for(&url, Purpose::Socket)?;
+        let request = client.get(url.clone()).headers(all);
+        let reply = request
+            .send()
+            .await
+            .map_err(|err| self.send_error(&url, &err))?;
         if reply.status() != StatusCode::SWITCHING_PROTOCOLS {
             let reply: http::Response<reqwest::Body> = reply.into();
             let (head, body) = reply.into_parts();
@@ -118,7 +122,7 @@ impl Upstream {
         let stream = reply
             .upgrade()
             .await
-            .map_err(|err| send_error(&url, &err))?;
+            .map_err(|err| self.send_error(&url, &err))?;
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
             .max_message_size(Some(MAX_EVENT_BYTES))

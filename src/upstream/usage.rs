@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Bearer, Service, Upstream, read_all, retry_after, send_error};
+use super::{Bearer, Outlet, Purpose, Service, read_all, retry_after};
 use crate::usage::Usage;
 
 /// Why there is no new number.
@@ -25,7 +25,7 @@ pub enum UsageError {
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-impl Upstream {
+impl Outlet<'_> {
     /// # Errors
     /// See [`UsageError`].
     pub async fn usage(&self, bearer: &Bearer, now: SystemTime) -> Result<Usage, UsageError> {
@@ -35,7 +35,7 @@ impl Upstream {
         self.sign(Service::ChatGpt, bearer, &mut headers)
             .map_err(unreachable)?;
         let request = self
-            .client()
+            .client_for(&url, Purpose::Request)
             .map_err(unreachable)?
             .get(url.clone())
             .headers(headers)
@@ -43,7 +43,7 @@ impl Upstream {
         let response = request
             .send()
             .await
-            .map_err(|err| unreachable(send_error(&url, &err)))?;
+            .map_err(|err| unreachable(self.send_error(&url, &err)))?;
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers(), now);
         match status {

@@ -220,10 +220,15 @@ impl Hands {
                     tell(&events, Event::SwitchEnded { to, result, codex }).await;
                 });
             }
-            Effect::PollUsage { name, bearer } => {
+            Effect::PollUsage {
+                name,
+                bearer,
+                network,
+            } => {
                 let upstream = self.upstream.clone();
                 self.tasks.spawn(async move {
-                    let result = upstream.usage(&bearer, SystemTime::now()).await;
+                    let outlet = upstream.through(&network);
+                    let result = outlet.usage(&bearer, SystemTime::now()).await;
                     if let Err(err) = &result {
                         debug!(profile = %name, error = %err, "usage poll failed");
                     }

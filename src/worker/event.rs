@@ -1,12 +1,13 @@
 //! What the world did, in the past tense, and what must now be done, as data.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::client_key::KeyRing;
 use crate::desk::CodexProcess;
 use crate::desk::settings::Listen;
 use crate::pool::Access;
-use crate::profile::{AuthFile, Fingerprint, Profile, ProfileName};
+use crate::profile::{AuthFile, Fingerprint, Network, Profile, ProfileName};
 use crate::router::{KnownOffers, NoToken, RefusedParameter, Report, StartError};
 use crate::store::live::Live;
 use crate::store::profiles::Skipped;
@@ -93,6 +94,7 @@ pub enum Effect {
     PollUsage {
         name: ProfileName,
         bearer: Bearer,
+        network: Arc<Network>,
     },
     Refresh {
         name: ProfileName,

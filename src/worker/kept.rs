@@ -14,7 +14,7 @@ use crate::pool::{
     Terms, Told, Trouble, Unusable,
 };
 use crate::profile::{
-    AuthFile, Credentials, Fingerprint, Health, Profile, ProfileName, Secret, Unreadable,
+    AuthFile, Credentials, Fingerprint, Health, Network, Profile, ProfileName, Secret, Unreadable,
 };
 use crate::translate::models::Model;
 use crate::upstream::Bearer;
@@ -23,6 +23,8 @@ use crate::usage::Usage;
 #[derive(Debug)]
 pub struct Kept {
     pub profile: Profile,
+    /// As its side file says.
+    pub network: Arc<Network>,
     pub usage: Option<Arc<Usage>>,
     pub usage_error: Option<String>,
     pub poll: Poll,
@@ -109,6 +111,7 @@ pub const REFRESH_GAP: Duration = Duration::from_secs(60);
 impl Kept {
     pub fn new(profile: Profile, first_poll_at: SystemTime) -> Self {
         let mut kept = Self {
+            network: Arc::new(profile.side.network()),
             profile,
             usage: None,
             usage_error: None,
@@ -149,6 +152,7 @@ impl Kept {
             (Err(old), Err(new)) => old == new,
             _ => false,
         };
+        self.network = Arc::new(profile.side.network());
         self.profile = profile;
         self.read_terms();
         if before.0.as_ref() != self.profile.identity() {
@@ -266,6 +270,7 @@ impl Kept {
             return unusable(Trouble::NotRoutable);
         };
         Ok(Member {
+            network: self.network.clone(),
             terms: self.terms.clone(),
             usage: self.usage.clone(),
             cooldowns: self.refusals.cooldowns.clone(),

@@ -20,8 +20,8 @@ use crate::pool::Pool;
 pub use crate::router::REFUSAL_LASTS;
 use crate::router::Report;
 use crate::store::home::Home;
-use crate::store::usage_cache;
 use crate::store::watch::{Changed, Watcher};
+use crate::store::{trusted, usage_cache};
 use crate::upstream::{Endpoints, Upstream};
 
 mod effects;
@@ -121,7 +121,7 @@ impl Worker {
 
 async fn run(options: Options, back: DeskBack) {
     let home = Arc::new(options.home);
-    let upstream = Arc::new(Upstream::new(endpoints(&options.settings)));
+    let upstream = Arc::new(upstream(&options.settings));
     let (pool_sender, pool_receiver) = watch::channel(Arc::new(Pool::default()));
     let (keys_sender, keys_receiver) = watch::channel(Arc::new(state::unread_keys()));
     let (event_sender, events) = mpsc::channel(EVENTS);
@@ -420,6 +420,20 @@ fn shortened(path: &Path, user_home: Option<&Path>) -> String {
         Some(below) => format!("~/{}", below.display()),
         None => path.display().to_string(),
     }
+}
+
+fn upstream(settings: &Settings) -> Upstream {
+    let roots = match &settings.ca_file {
+        None => Vec::new(),
+        Some(path) => trusted::read(path).unwrap_or_else(|reason| {
+            warn!(
+                reason,
+                "network.ca_file is not used; what the system trusts is"
+            );
+            Vec::new()
+        }),
+    };
+    Upstream::new(endpoints(settings)).with_network(settings.proxy.clone(), &roots)
 }
 
 fn endpoints(settings: &Settings) -> Endpoints {

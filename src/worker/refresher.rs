@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use tracing::{debug, warn};
 
-use crate::profile::{AuthFile, Fingerprint, Profile, ProfileName};
+use crate::profile::{AuthFile, Fingerprint, Network, Profile, ProfileName};
 use crate::store::home::Home;
 use crate::store::locks::AccountLock;
 use crate::store::rotation::{self, Publication, Rotation, find_newer};
@@ -159,7 +159,8 @@ impl Refresher {
                     "this login has no refresh token".into(),
                 ));
             };
-            match self.upstream.redeem(token, now).await {
+            let outlet = self.upstream.through(&flight.network);
+            match outlet.redeem(token, now).await {
                 Ok(tokens) => {
                     return match flight.old.with_refreshed(&tokens, now) {
                         Ok(auth) => Ok(Redeemed::Tokens(Box::new(auth))),
@@ -336,6 +337,7 @@ struct Flight {
     name: ProfileName,
     old: AuthFile,
     token: Fingerprint,
+    network: Network,
 }
 
 /// Takes the lock, looks for something newer, and makes sure that an answer could be saved.
@@ -377,6 +379,11 @@ fn open(home: &Home, name: &ProfileName) -> Result<Opening, RefreshFailure> {
             code: "refused before".into(),
         });
     }
+    // Before anything is written: a side file that cannot be read stays as it is.
+    let network = profile.side.network();
+    if let Some(reason) = network.trouble() {
+        return Err(RefreshFailure::NotPossible(reason.to_owned()));
+    }
     let mend_live = |redeemed: &Fingerprint, new: &AuthFile| {
         if let Err(err) = rotation::publish(home, redeemed, new, SystemTime::now()) {
             warn!(profile = %name, error = %err, "the live login is behind its profile");
@@ -401,6 +408,7 @@ fn open(home: &Home, name: &ProfileName) -> Result<Opening, RefreshFailure> {
         name: name.clone(),
         old,
         token,
+        network,
     })))
 }
 

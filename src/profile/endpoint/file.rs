@@ -236,7 +236,10 @@ pub fn checked_name(field: &'static str, name: &str) -> Result<String, EndpointE
 }
 
 /// A header that may be chosen freely: not one of those by which HTTP itself works.
-fn own_header(field: &'static str, name: &str) -> Result<HeaderName, EndpointError> {
+pub(in crate::profile) fn own_header(
+    field: &'static str,
+    name: &str,
+) -> Result<HeaderName, EndpointError> {
     let name: HeaderName = name
         .parse()
         .map_err(|_odd_letter| wrong(field, "has a name that no header can have"))?;

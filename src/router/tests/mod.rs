@@ -36,6 +36,7 @@ mod known_faults;
 mod lifecycle;
 mod messages;
 mod models;
+mod network;
 mod parameters;
 mod passthrough;
 mod streams;

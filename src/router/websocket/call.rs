@@ -153,7 +153,9 @@ async fn over_socket(
         every: limits.socket_ping,
         patience: limits.socket_pong,
     };
-    let opening = house.upstream.open_socket(&bearer, headers.clone(), pings);
+    let network = attempt.member().network.clone();
+    let outlet = house.upstream.through(&network);
+    let opening = outlet.open_socket(&bearer, headers.clone(), pings);
     let (socket, of_reply) = match timeout(limits.socket_handshake, opening).await {
         Ok(Ok(Handshake::Open(socket, headers))) => (socket, headers),
         Ok(Ok(Handshake::Refused(reply))) => {
@@ -168,7 +170,7 @@ async fn over_socket(
             sights.note(&profile, limits.socket_refused);
             return Ok(Call::ByPost);
         }
-        Ok(Err(err @ SendError::NotSent { .. })) => {
+        Ok(Err(err @ (SendError::NotSent { .. } | SendError::NotThroughProxy { .. }))) => {
             return Ok(Call::Failed(arrival::not_reached(&err)));
         }
         Ok(Err(err @ SendError::Lost { .. })) => {

@@ -371,3 +371,51 @@ async fn a_login_in_memory_whose_profile_was_removed_is_kept_aside() {
     let kept = std::fs::read_dir(rig.home.displaced_dir()).unwrap().count();
     assert_eq!(kept, 1);
 }
+
+/// The side file is written as a user would.
+fn write_side(rig: &Rig, text: &str) {
+    let path = rig.home.profiles_dir().join("work").join("router.json");
+    std::fs::write(path, text).unwrap();
+}
+
+#[tokio::test]
+async fn a_profile_with_a_proxy_is_renewed_through_it_or_not_at_all() {
+    let mut rig = Rig::start().await;
+    // Not a loopback address by its number: without the proxy the token would get there.
+    let issuer = rig.simulator.issuer().replace("127.0.0.1", "0.0.0.0");
+    let settings = Settings {
+        issuer: issuer.parse().unwrap(),
+        proxy: crate::profile::Proxy::Direct,
+        ..Settings::default()
+    };
+    rig.refresher.upstream = Arc::new(crate::worker::upstream(&settings));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let dead = listener.local_addr().unwrap();
+    drop(listener);
+    write_side(&rig, &format!(r#"{{"proxy": "http://ana:canary@{dead}"}}"#));
+    let Err(RefreshFailure::Later {
+        reason,
+        is_ambiguous: false,
+        ..
+    }) = rig.refresh().await
+    else {
+        panic!("it has no way out");
+    };
+    assert!(reason.contains(&dead.to_string()), "{reason}");
+    assert!(!reason.contains("canary"), "{reason}");
+
+    for broken in ["{", "", r#"{"proxy": 7}"#] {
+        write_side(&rig, broken);
+        let refused = rig.refresh().await;
+        assert!(
+            matches!(refused, Err(RefreshFailure::NotPossible(_))),
+            "{refused:?}"
+        );
+        let path = rig.home.profiles_dir().join("work").join("router.json");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), broken);
+    }
+    assert_eq!(rig.simulator.redeems("work"), 0);
+    write_side(&rig, "{}");
+    rig.refresh().await.unwrap();
+    assert_eq!(rig.simulator.redeems("work"), 1);
+}

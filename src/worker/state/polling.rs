@@ -119,5 +119,6 @@ pub(super) fn start_poll(name: &ProfileName, kept: &mut Kept, now: SystemTime) -
     Some(Effect::PollUsage {
         name: name.clone(),
         bearer,
+        network: kept.network.clone(),
     })
 }
