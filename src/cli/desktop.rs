@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::anyhow;
 
 use super::serve::{self, IfTaken};
-use super::{CliError, prepare, say, warn};
+use super::{CliError, logging, prepare, say, warn};
 use crate::desk::settings::Theme;
 use crate::desk::{Command, Desk, Settings};
 use crate::store::state::State;
@@ -46,6 +46,7 @@ pub(super) fn show(
     let Some(lock) = serve::only_instance(&home)? else {
         return Ok(());
     };
+    let log = logging::keep(&home, &settings);
     let (theme, is_hidden, is_router_on) =
         (theme(&settings), settings.no_window, settings.router_on);
     let worker = serve::start(environment, home.clone(), settings, is_router_on)?;
@@ -72,6 +73,7 @@ pub(super) fn show(
     drop(tray);
     drop(desk);
     worker.stop();
+    drop(log);
     drop(lock);
     ended
 }

@@ -10,6 +10,7 @@ use crate::desk::Settings;
 use crate::desk::settings::BadSetting;
 use crate::profile::{Credentials, Endpoint, EndpointKind, Health, Profile};
 use crate::store::live::{Live, credential_store, read_live};
+use crate::store::log_file;
 use crate::store::refused_cache::{self, KeptRefusal};
 use crate::store::watch::Watcher;
 use crate::store::{
@@ -60,7 +61,7 @@ fn looked_at(environment: &Environment) -> Result<Vec<Row>, HomeError> {
     let home = Home::look(environment)?;
     let (settings, bad) = settings(&home, environment);
     let mut rows = if home.root().is_dir() {
-        at_home(&home, environment)
+        at_home(&home, &settings, environment)
     } else {
         let path = home.root().display();
         vec![row(
@@ -78,7 +79,7 @@ fn looked_at(environment: &Environment) -> Result<Vec<Row>, HomeError> {
 }
 
 /// What there is to look at in a home that is there.
-fn at_home(home: &Home, environment: &Environment) -> Vec<Row> {
+fn at_home(home: &Home, settings: &Settings, environment: &Environment) -> Vec<Row> {
     let loaded = profiles::load_all(home).map_err(|err| err.to_string());
     let endpoints = loaded.as_ref().map(endpoints_of).unwrap_or_default();
     let mut rows = vec![
@@ -97,12 +98,18 @@ fn at_home(home: &Home, environment: &Environment) -> Vec<Row> {
         row("live login", live(home, &loaded)),
         row("accounts", accounts(&loaded)),
     ];
-    if !endpoints.is_empty() {
-        let spoken = endpoints_spoken(&endpoints, |endpoint| reach(endpoint, environment));
+    if let (false, Ok(loaded)) = (endpoints.is_empty(), &loaded) {
+        let spoken = endpoints_spoken(&endpoints, |endpoint| {
+            match network::has_a_proxy(endpoint, &loaded.profiles, settings) {
+                true => Reach::NotAsked("requests to it go through a proxy"),
+                false => reach(endpoint, environment),
+            }
+        });
         rows.push(row("endpoints", spoken));
     }
     let refusals = refused_cache::read(home);
     rows.push(row("parameters", Ok(refused(&refusals, SystemTime::now()))));
+    rows.push(row("log file", log(home, settings)));
     rows.push(row("watcher", watcher(home)));
     rows
 }
@@ -412,6 +419,17 @@ fn refused(all: &[KeptRefusal], now: SystemTime) -> String {
     )
 }
 
+fn log(home: &Home, settings: &Settings) -> Result<String, String> {
+    if !settings.log_file {
+        return Ok("turned off (log.file)".into());
+    }
+    match log_file::size(home) {
+        Ok(None) => Ok("nothing is in router/logs yet".into()),
+        Ok(Some(bytes)) => Ok(format!("{} KiB in router/logs", bytes.div_ceil(1024))),
+        Err(err) => Err(format!("{err}; log lines are kept in no file")),
+    }
+}
+
 fn watcher(home: &Home) -> Result<String, String> {
     match Watcher::could_start(home) {
         Ok(()) => Ok("the system reports changes at once".into()),
@@ -449,6 +467,27 @@ mod tests {
     use super::*;
 
     const DAY: Duration = Duration::from_secs(86_400);
+
+    #[test]
+    fn the_log_file_is_told_with_its_size_or_what_is_in_its_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path()).unwrap();
+        let told = |on| {
+            let settings = Settings {
+                log_file: on,
+                ..Settings::default()
+            };
+            log(&home, &settings)
+        };
+        assert_eq!(told(false).as_deref(), Ok("turned off (log.file)"));
+        assert_eq!(told(true).as_deref(), Ok("nothing is in router/logs yet"));
+        let mut file = log_file::LogFile::open(&home).unwrap();
+        file.add("a line\n").unwrap();
+        assert_eq!(told(true).as_deref(), Ok("1 KiB in router/logs"));
+        std::fs::remove_dir_all(home.router_dir().join("logs")).unwrap();
+        std::fs::write(home.router_dir().join("logs"), "").unwrap();
+        assert!(told(true).unwrap_err().contains("not a folder"));
+    }
 
     #[test]
     fn refused_parameters_are_told_with_their_day() {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use anyhow::anyhow;
 
 use super::oneshot::wait_for;
-use super::{CliError, prepare, say, warn};
+use super::{CliError, logging, prepare, say, warn};
 use crate::desk::{Command, Desk, RouterState, Settings, Snapshot};
 use crate::store::{Environment, Home, InstanceLock, keys_file};
 use crate::worker::{self, Options, Patience, Polls, Worker};
@@ -38,6 +38,7 @@ pub(super) fn stay(
     let Some(lock) = only_instance(&home)? else {
         return Ok(());
     };
+    let log = logging::keep(&home, &settings);
     let is_router_on = settings.router_on;
     let worker = start(environment, home, settings, is_router_on)?;
     let served = if is_router_on {
@@ -50,6 +51,7 @@ pub(super) fn stay(
         Ok(()) => worker.wait(),
         Err(_) => worker.stop(),
     }
+    drop(log);
     drop(lock);
     served
 }

@@ -41,6 +41,10 @@ pub struct Settings {
     pub proxy: Proxy,
     /// Certificates that are trusted besides what the system trusts, as PEM.
     pub ca_file: Option<PathBuf>,
+    /// Whether a program that stays keeps its log in a file.
+    pub log_file: bool,
+    /// Whether `GET /metrics` is served.
+    pub metrics: bool,
     pub usage_poll_interval: Duration,
     /// Whether usage is asked for by itself, or only by hand.
     pub usage_poll: bool,
@@ -165,6 +169,14 @@ const CA_FILE: Key = Key {
     toml: "network.ca_file",
     env: &["CODEX_ROUTER_CA_FILE", "CODEX_ROUTER_NETWORK_CA_FILE"],
 };
+const LOG_FILE: Key = Key {
+    toml: "log.file",
+    env: &["CODEX_ROUTER_LOG_FILE"],
+};
+const METRICS: Key = Key {
+    toml: "metrics.enabled",
+    env: &["CODEX_ROUTER_METRICS_ENABLED"],
+};
 const POLL: Key = Key {
     toml: "usage.poll_interval_secs",
     env: &["CODEX_ROUTER_USAGE_POLL_INTERVAL_SECS"],
@@ -209,6 +221,8 @@ impl Default for Settings {
             ),
             proxy: Proxy::System,
             ca_file: None,
+            log_file: true,
+            metrics: true,
             usage_poll_interval: Duration::from_secs(600),
             usage_poll: true,
             no_window: false,
@@ -277,6 +291,8 @@ impl Settings {
             let whole = path.is_absolute().then(|| Some(path.to_owned()));
             whole.ok_or_else(|| "write the whole path".to_owned())
         });
+        source.take(&LOG_FILE, &mut settings.log_file, parse_switch);
+        source.take(&METRICS, &mut settings.metrics, parse_switch);
         source.take(&POLL, &mut settings.usage_poll_interval, |text| {
             let secs: u64 = text
                 .parse()

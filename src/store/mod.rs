@@ -13,6 +13,7 @@ pub mod home;
 pub mod keys_file;
 pub mod live;
 pub mod locks;
+pub mod log_file;
 pub mod models_cache;
 pub mod profiles;
 pub mod refused_cache;

@@ -7,7 +7,7 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
 use crate::desk::Settings;
-use crate::profile::{Profile, Proxy};
+use crate::profile::{Credentials, Endpoint, Profile, Proxy};
 use crate::store::{Home, profiles, trusted};
 use crate::system::system_proxy;
 
@@ -61,6 +61,21 @@ fn told(
     } else {
         Err(wrong.join("; "))
     }
+}
+
+/// Whether requests to this endpoint take a proxy that is set here: then nobody may knock there without it.
+pub(super) fn has_a_proxy(endpoint: &Endpoint, profiles: &[Profile], settings: &Settings) -> bool {
+    let is_its = |profile: &&Profile| match profile.login.as_ref().map(|auth| auth.credentials()) {
+        Ok(Credentials::Endpoint(held)) => **held == *endpoint,
+        _ => false,
+    };
+    profiles.iter().filter(is_its).any(|profile| {
+        let own = profile.side.network().proxy;
+        match own.as_ref().unwrap_or(&settings.proxy) {
+            Proxy::Through(_) | Proxy::Unusable(_) => true,
+            Proxy::Direct | Proxy::System => false,
+        }
+    })
 }
 
 fn reach(host: &str, port: u16) -> Result<(), String> {
@@ -133,6 +148,30 @@ mod tests {
             "{wrong}"
         );
         assert!(!wrong.contains("canary"), "{wrong}");
+    }
+
+    #[test]
+    fn nobody_knocks_at_an_endpoint_past_its_proxy() {
+        use crate::profile::{AuthFile, EndpointKind};
+        let endpoint = Endpoint::new(EndpointKind::Compatible, "https://x.test/v1", None).unwrap();
+        let of = |side: &str| Profile {
+            login: Ok(AuthFile::of_endpoint(endpoint.clone())),
+            ..profile("endpoint", side)
+        };
+        let common = |proxy: &str| Settings {
+            proxy: Proxy::parse(proxy).unwrap(),
+            ..Settings::default()
+        };
+        for (side, proxy, expected) in [
+            ("{}", "system", false),
+            ("{}", "http://gate.test:1", true),
+            (r#"{"proxy": "http://gate.test:1"}"#, "none", true),
+            (r#"{"proxy": "none"}"#, "http://gate.test:1", false),
+            ("{", "none", true),
+        ] {
+            let has = has_a_proxy(&endpoint, &[of(side)], &common(proxy));
+            assert_eq!(has, expected, "{side} {proxy}");
+        }
     }
 
     #[test]
