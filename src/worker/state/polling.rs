@@ -81,6 +81,8 @@ impl AppState {
                     Some(schedule::poll_retry(name, kept.poll.failures, asked, now));
                 kept.usage_error = Some(err.to_string());
                 match &err {
+                    // A proxy of its own may be what fails; the others tell.
+                    UsageError::Unreachable(_) if kept.network.proxy.is_some() => {}
                     UsageError::Unreachable(_) => {
                         self.offline_since = self.offline_since.or(Some(now))
                     }

@@ -287,6 +287,31 @@ fn polling_goes_on_by_the_interval_and_backs_off_after_failures() {
 }
 
 #[test]
+fn a_proxy_of_ones_own_counts_from_its_reading_on_and_says_nothing_about_the_network() {
+    let mut state = state();
+    let mut work = profile("work", fresh("ana"));
+    work.side = SideFile::parse(br#"{"proxy": "http://gate.test:3128"}"#);
+    state.note(reading(vec![work], Live::Missing), noon());
+    let kept = &state.kept[&name("work")];
+    let proxy = kept.member().unwrap().network.proxy.clone();
+    assert!(matches!(proxy, Some(crate::profile::Proxy::Through(_))));
+    state.note(
+        Event::UsageArrived {
+            name: name("work"),
+            result: Err(UsageError::Unreachable("the proxy is gone".into())),
+        },
+        noon() + MINUTE,
+    );
+    assert_eq!(state.offline_since, None);
+    state.note(
+        reading(vec![profile("work", fresh("ana"))], Live::Missing),
+        noon() + MINUTE,
+    );
+    let kept = &state.kept[&name("work")];
+    assert_eq!(kept.member().unwrap().network.proxy, None);
+}
+
+#[test]
 fn with_polling_turned_off_usage_is_asked_for_by_hand_only() {
     let settings = Settings {
         usage_poll: false,
