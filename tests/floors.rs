@@ -30,7 +30,7 @@ const ROOMS: &[Room] = &[
     Room { name: "simulator", floor: 2, may: &["translate"] },
     // Floor 3: services.
     Room { name: "router", floor: 3, may: &[
-        "profile", "usage", "pattern", "pool", "translate", "upstream", "client_key", "desk::settings", "desk::Settings",
+        "profile", "usage", "pattern", "price", "pool", "translate", "upstream", "client_key", "desk::settings", "desk::Settings",
     ] },
     Room { name: "worker", floor: 3, may: &[
         "profile", "usage", "pattern", "translate", "price", "client_key", "pool", "redact", "desk",

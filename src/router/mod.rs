@@ -20,6 +20,7 @@ use tracing::warn;
 use crate::client_key::{KeyRing, Meters};
 use crate::desk::settings::{Listen, ModelMap};
 use crate::pool::Pool;
+use crate::price::Prices;
 use crate::upstream::Upstream;
 
 mod accept;
@@ -114,6 +115,8 @@ pub struct RouterDeps {
     pub keys: watch::Receiver<Arc<KeyRing>>,
     /// What was done with them. Outlives the router.
     pub meters: Arc<Meters>,
+    /// By which the cost of a request is estimated.
+    pub prices: Arc<Prices>,
     /// What profiles offered when they were last asked.
     pub offers: KnownOffers,
     /// Parameters that upstreams were seen to refuse.
@@ -131,6 +134,7 @@ struct House {
     upstream: Arc<Upstream>,
     tokens: Arc<dyn FreshTokens>,
     keys: keys::Keys,
+    prices: Arc<Prices>,
     reports: report::Reports,
     in_flight: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
@@ -194,6 +198,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         upstream: deps.upstream,
         tokens: deps.tokens,
         keys,
+        prices: deps.prices,
         reports: report::Reports::new(deps.reports),
         in_flight: Arc::new(Semaphore::new(limits.in_flight)),
         bodies: body::budget(&limits),

@@ -17,6 +17,7 @@ use super::reply::Refusal;
 use crate::client_key::{KeyId, Permit, Used};
 use crate::pool::affinity::{Binding, SessionKey};
 use crate::pool::{Reason, Told};
+use crate::price::{Prices, Tokens};
 use crate::profile::ProfileName;
 use crate::translate::models::Model;
 use crate::translate::responses::TokenUsage;
@@ -302,7 +303,7 @@ impl Record {
             done.is_complete = is_complete;
             done.took = self.started.elapsed();
             if let Some(permit) = self.permit.take() {
-                permit.settle(used(&done), SystemTime::now());
+                permit.settle(used(&done, &self.house.prices), SystemTime::now());
             }
             self.house.reports.tell(Report::Request(done));
         }
@@ -317,13 +318,19 @@ impl Record {
 }
 
 /// What a request took of the budgets of its key.
-fn used(done: &RequestDone) -> Used {
+fn used(done: &RequestDone, prices: &Prices) -> Used {
     let tokens = done.tokens.unwrap_or_default();
+    let priced = Tokens {
+        input: tokens.input,
+        cached: tokens.cached,
+        output: tokens.output,
+        reasoning: tokens.reasoning,
+    };
     Used {
         input: tokens.input,
         cached: tokens.cached,
         output: tokens.output,
-        micro_usd: None,
+        micro_usd: prices.cost(&done.asked_model, priced).map(|cost| cost.0),
     }
 }
 

@@ -284,7 +284,7 @@ pub(super) const DISPLACED: &str = "displaced";
 pub(super) const INSTANCE_LOCK: &str = "instance.lock";
 pub(super) const STATE: &str = "state.json";
 pub(super) const KEYS: &str = "keys.json";
-const ROUTER: &str = "router";
+pub(super) const ROUTER: &str = "router";
 
 impl fmt::Debug for Home {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@
 //! open the router to everybody.
 
 use super::error::StoreError;
-use super::home::{Home, KEYS};
+use super::home::{Home, KEYS, ROUTER};
 use super::locks::EditLock;
 use super::login_file::{REREAD_PAUSE, REREADS};
 use super::safe_file;
@@ -95,12 +95,15 @@ fn change<T, E: From<KeysError>>(
 }
 
 fn load(home: &Home) -> Result<Option<KeyDocument>, KeysError> {
+    let Some(folder) = home.folder()?.child(ROUTER)? else {
+        return Ok(None);
+    };
     let mut left = REREADS;
     loop {
-        let Some(bytes) = safe_file::read(&home.keys())? else {
+        let Some(file) = safe_file::read_in(&folder, KEYS)? else {
             return Ok(None);
         };
-        match KeyDocument::parse(&bytes) {
+        match KeyDocument::parse(&file.bytes) {
             Ok(document) => return Ok(Some(document)),
             // An editor may be writing it in place.
             Err(BadDocument::NoObject) if left > 0 => {
@@ -160,6 +163,14 @@ mod tests {
         assert_eq!(mode_of(&home.keys()), 0o600);
         let ring = read(&home);
         assert!(ring.is_required && opens(&ring, &shown));
+    }
+
+    #[test]
+    fn a_home_without_a_folder_of_ours_has_no_keys() {
+        let home = TestHome::new();
+        assert_eq!(read(&home), KeyRing::default());
+        added(&home, 1);
+        assert_eq!(read(&home).keys().len(), 1);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
 use crate::client_key::{KeyRing, Meters};
 use crate::desk::settings::{Listen, ModelMap};
 use crate::pool::{Access, Pool};
+use crate::price::Prices;
 use crate::profile::{Fingerprint, ProfileName};
 use crate::router::{
     self, FreshTokens, KnownOffers, Limits, NoToken, RefusedParameter, Report, RouterConfig,
@@ -49,6 +50,7 @@ pub struct Hands {
     hosts: Vec<String>,
     keys: watch::Receiver<Arc<KeyRing>>,
     meters: Arc<Meters>,
+    prices: Arc<Prices>,
     router: Option<Running>,
     /// Polls, looks and reads: may be dropped at the end.
     tasks: JoinSet<()>,
@@ -114,6 +116,7 @@ impl Hands {
         refresher: Refresher,
         pool: watch::Receiver<Arc<Pool>>,
         keys: watch::Receiver<Arc<KeyRing>>,
+        meters: Arc<Meters>,
         events: mpsc::Sender<Event>,
         reports: mpsc::Sender<Report>,
     ) -> Self {
@@ -132,7 +135,8 @@ impl Hands {
             sessions: Sessions::default(),
             hosts: Vec::new(),
             keys,
-            meters: Meters::new(SystemTime::now()),
+            meters,
+            prices: Arc::new(Prices::built_in()),
             router: None,
             tasks: JoinSet::new(),
             precious: JoinSet::new(),
@@ -340,6 +344,7 @@ impl Hands {
             tokens: Arc::new(tokens),
             keys: self.keys.clone(),
             meters: self.meters.clone(),
+            prices: self.prices.clone(),
             offers,
             refused,
             sessions: self.sessions.clone(),

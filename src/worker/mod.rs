@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::client_key::KeyRing;
+use crate::client_key::{KeyRing, Meters};
 use crate::desk::{Command, Desk, DeskBack, Settings, Snapshot, desk};
 use crate::pool::Pool;
 pub use crate::router::REFUSAL_LASTS;
@@ -31,6 +31,7 @@ mod publisher;
 mod refresher;
 mod refusals;
 mod schedule;
+mod spend;
 mod state;
 
 use effects::{Hands, TokenDesk};
@@ -124,6 +125,8 @@ async fn run(options: Options, back: DeskBack) {
     let upstream = Arc::new(upstream(&options.settings));
     let (pool_sender, pool_receiver) = watch::channel(Arc::new(Pool::default()));
     let (keys_sender, keys_receiver) = watch::channel(Arc::new(state::unread_keys()));
+    let meters = Meters::new(SystemTime::now());
+    spend::remember(&home, &meters, SystemTime::now());
     let (event_sender, events) = mpsc::channel(EVENTS);
     let (report_sender, reports) = mpsc::channel(EVENTS);
     let (change_sender, changes) = mpsc::channel(1);
@@ -141,6 +144,7 @@ async fn run(options: Options, back: DeskBack) {
         refresher,
         pool_receiver,
         keys_receiver,
+        meters,
         event_sender,
         report_sender,
     )

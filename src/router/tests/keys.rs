@@ -626,6 +626,7 @@ async fn an_address_for_others_needs_a_key_to_start_and_for_every_request() {
             tokens: rig.tokens.clone(),
             keys: keys.subscribe(),
             meters: rig.meters.clone(),
+            prices: Arc::new(Prices::built_in()),
             offers: Vec::new(),
             refused: Vec::new(),
             sessions: Sessions::default(),
@@ -755,4 +756,34 @@ async fn two_keys_share_no_session_whatever_their_clients_call_it() {
     }
     assert_eq!(cache_keys[0], cache_keys[2]);
     assert_ne!(cache_keys[0], cache_keys[1]);
+}
+
+#[tokio::test]
+async fn a_budget_of_dollars_is_spent_by_what_has_a_price() {
+    let rig = Rig::over(["work"]).await;
+    let few = Policy {
+        cost: Budget {
+            month: Some(1),
+            ..Budget::default()
+        },
+        ..Policy::default()
+    };
+    let [key] = rig.lock([few]);
+    let bearer = format!("Bearer {key}");
+    let ask = async || {
+        let body = chat_request("hi");
+        let reply = rig.with_key("/v1/chat/completions", &key, &body).await;
+        reply.status().as_u16()
+    };
+    assert_eq!((ask().await, ask().await), (200, 429));
+    let usage = rig
+        .get("/v1/usage", &[("authorization", bearer.as_str())])
+        .await;
+    let usage = json_of(usage).await;
+    assert!(
+        usage["month"]["cost_usd"].as_f64().unwrap() > 0.0,
+        "{usage}"
+    );
+    assert_eq!(usage["month"]["cost_left_usd"], 0.0);
+    assert_eq!(usage["month"]["unpriced_requests"], 0);
 }

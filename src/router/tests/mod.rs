@@ -171,6 +171,7 @@ impl Rig {
             tokens: tokens.clone(),
             keys: keys_of_router,
             meters: meters.clone(),
+            prices: Arc::new(Prices::built_in()),
             offers: known.offers,
             refused: known.refused,
             sessions: known.sessions,
