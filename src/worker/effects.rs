@@ -13,6 +13,7 @@ use tracing::{debug, warn};
 
 use super::event::{Effect, Event, Reading};
 use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
+use super::state::unread_keys;
 use crate::client_key::{KeyRing, Meters};
 use crate::desk::settings::{Listen, ModelMap};
 use crate::pool::{Access, Pool};
@@ -115,8 +116,6 @@ impl Hands {
         upstream: Arc<Upstream>,
         refresher: Refresher,
         pool: watch::Receiver<Arc<Pool>>,
-        keys: watch::Receiver<Arc<KeyRing>>,
-        meters: Arc<Meters>,
         events: mpsc::Sender<Event>,
         reports: mpsc::Sender<Report>,
     ) -> Self {
@@ -134,8 +133,8 @@ impl Hands {
             affinity: true,
             sessions: Sessions::default(),
             hosts: Vec::new(),
-            keys,
-            meters,
+            keys: watch::channel(Arc::new(unread_keys())).1,
+            meters: Meters::new(SystemTime::now()),
             prices: Arc::new(Prices::built_in()),
             router: None,
             tasks: JoinSet::new(),
@@ -147,6 +146,15 @@ impl Hands {
     /// What the router asks for where a client names a model that is not ours.
     pub fn with_models(self, models: ModelMap) -> Self {
         Self { models, ..self }
+    }
+
+    /// Who may come in, and what is counted of them.
+    pub fn with_keys(self, keys: watch::Receiver<Arc<KeyRing>>, meters: Arc<Meters>) -> Self {
+        Self {
+            keys,
+            meters,
+            ..self
+        }
     }
 
     /// By which names besides `localhost` the router may be called.

@@ -143,12 +143,11 @@ async fn run(options: Options, back: DeskBack) {
         upstream,
         refresher,
         pool_receiver,
-        keys_receiver,
-        meters,
         event_sender,
         report_sender,
     )
     .with_models(options.settings.models.clone())
+    .with_keys(keys_receiver, meters)
     .with_hosts(options.settings.hosts.clone())
     .with_websocket(options.settings.websocket)
     .with_affinity(options.settings.affinity);
