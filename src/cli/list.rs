@@ -306,6 +306,7 @@ mod tests {
             usage_error: None,
             is_refreshing: false,
             expires_at: None,
+            prompt_cache: crate::desk::PromptCache::default(),
             last_refresh_at: None,
         }
     }

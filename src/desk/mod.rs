@@ -18,7 +18,7 @@ pub use command::Command;
 pub use settings::Settings;
 pub use snapshot::{
     CodexProcess, Happening, KeyView, KeysView, LastRequest, Live, LoginKind, Notice, Outcome,
-    PathView, ProfileView, RouterState, RouterView, Snapshot,
+    PathView, ProfileView, PromptCache, RouterState, RouterView, Snapshot,
 };
 
 // A face may not look into `pool`; these stand in the snapshot.

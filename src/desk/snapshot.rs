@@ -61,6 +61,7 @@ pub struct ProfileView {
     /// Why the last poll brought nothing: a sentence.
     pub usage_error: Option<String>,
     pub is_refreshing: bool,
+    pub prompt_cache: PromptCache,
     /// Of the access token.
     pub expires_at: Option<SystemTime>,
     pub last_refresh_at: Option<SystemTime>,
@@ -72,6 +73,30 @@ pub struct PathView {
     /// `ChatGPT`, `OpenAI API`, or a host.
     pub name: String,
     pub rest: Rest,
+}
+
+/// How much of what a profile was sent stood in its prompt cache already: of all answers since the start that tell their cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PromptCache {
+    pub input_tokens: u64,
+    /// Part of the input.
+    pub cached_tokens: u64,
+}
+
+impl PromptCache {
+    /// One answer more.
+    pub fn add(&mut self, input_tokens: u64, cached_tokens: u64) {
+        self.input_tokens = self.input_tokens.saturating_add(input_tokens);
+        // An upstream's own arithmetic may be odd; a share is never more than all.
+        let cached = cached_tokens.min(input_tokens);
+        self.cached_tokens = self.cached_tokens.saturating_add(cached);
+    }
+
+    /// Percent of the input, from 0 to 100; nothing before there was any.
+    pub fn percent(self) -> Option<f64> {
+        let share = self.cached_tokens as f64 / self.input_tokens as f64;
+        (self.input_tokens > 0).then_some(100.0 * share)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

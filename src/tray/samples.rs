@@ -67,6 +67,7 @@ pub(super) fn chatgpt(of: &str, windows: impl IntoIterator<Item = Window>) -> Pr
         usage_error: None,
         is_refreshing: false,
         expires_at: None,
+        prompt_cache: crate::desk::PromptCache::default(),
         last_refresh_at: None,
     }
 }

@@ -53,6 +53,7 @@ fn profile(text: &str, left: f64) -> ProfileView {
         })),
         usage_error: None,
         is_refreshing: false,
+        prompt_cache: crate::desk::PromptCache::default(),
         expires_at: None,
         last_refresh_at: None,
     }

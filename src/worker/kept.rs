@@ -7,6 +7,7 @@ use tracing::warn;
 
 use super::refusals::Refusals;
 use super::schedule;
+use crate::desk::PromptCache;
 use crate::pool::breaker::Pace;
 use crate::pool::cooldown::Refused;
 use crate::pool::{
@@ -33,6 +34,7 @@ pub struct Kept {
     /// What it offered when it was last asked; none when it never was.
     pub models: Option<Arc<[Model]>>,
     pub in_flight: InFlight,
+    pub prompt_cache: PromptCache,
     speed: Speed,
     pub spend: Spend,
     /// The user's, as they stand in its `router.json`.
@@ -126,6 +128,7 @@ impl Kept {
             refusals: Refusals::new(Pace::PROFILE),
             models: None,
             in_flight: InFlight::default(),
+            prompt_cache: PromptCache::default(),
             speed: Speed::default(),
             spend: Spend::default(),
             terms: Arc::default(),

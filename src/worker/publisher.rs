@@ -122,6 +122,7 @@ fn profile_view(kept: &Kept, is_active: bool, now: SystemTime) -> ProfileView {
         usage: kept.usage.clone(),
         usage_error: kept.usage_error.clone(),
         is_refreshing: kept.poll.is_running || kept.refresh.is_running,
+        prompt_cache: kept.prompt_cache,
         expires_at: claims.expires_at,
         last_refresh_at,
     }

@@ -81,6 +81,7 @@ fn profile(text: &str, windows: Vec<Window>) -> ProfileView {
         usage: Some(Arc::new(usage(windows))),
         usage_error: None,
         is_refreshing: false,
+        prompt_cache: crate::desk::PromptCache::default(),
         expires_at: None,
         last_refresh_at: None,
     }

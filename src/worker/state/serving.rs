@@ -97,6 +97,12 @@ impl AppState {
                     took_ms = done.took.as_millis(),
                     "request done"
                 );
+                let server = done.profile.as_ref().zip(done.tokens);
+                if let Some((name, tokens)) = server
+                    && let Some(kept) = self.kept.get_mut(name)
+                {
+                    kept.prompt_cache.add(tokens.input, tokens.cached);
+                }
                 self.router.last_request = Some(last_request(done));
                 Vec::new()
             }

@@ -8,6 +8,7 @@ use crate::pool::{Access, Cooldown, RestCause, RestSource, Standing, Told};
 use crate::profile::{AuthFile, Health, Profile, SideFile, Unreadable};
 use crate::router::{AttemptOutcome, AttemptResult, Report, RequestDone, StartError};
 use crate::store::switch::Switched;
+use crate::translate::responses::TokenUsage;
 use crate::upstream::UsageError;
 use crate::usage::Window;
 use crate::worker::event::Reading;
@@ -1296,6 +1297,38 @@ fn the_users_wish_in_a_side_file_ends_every_pause() {
         None,
         "nor does an earlier run bring it back"
     );
+}
+
+#[test]
+fn the_share_of_the_prompt_cache_is_counted_by_profile() {
+    let mut state = state();
+    let mut told = |profile: &str, tokens: Option<(u64, u64)>| {
+        let tokens = tokens.map(|(input, cached)| TokenUsage {
+            input,
+            cached,
+            ..TokenUsage::default()
+        });
+        let done = RequestDone {
+            profile: Some(name(profile)),
+            tokens,
+            ..failed_request()
+        };
+        state.note(Event::Reported(Report::Request(done)), noon());
+        let snapshot = publisher::snapshot(&state, "~", noon());
+        let percent = |text: &str| {
+            snapshot
+                .profile(&name(text))
+                .unwrap()
+                .prompt_cache
+                .percent()
+        };
+        (percent("work"), percent("spare"))
+    };
+    assert_eq!(told("work", None), (None, None));
+    assert_eq!(told("work", Some((1_000, 0))), (Some(0.0), None));
+    assert_eq!(told("work", Some((1_000, 800))), (Some(40.0), None));
+    assert_eq!(told("spare", Some((10, 11))), (Some(40.0), Some(100.0)));
+    assert_eq!(told("gone", Some((10, 11))), (Some(40.0), Some(100.0)));
 }
 
 #[test]
