@@ -18,7 +18,7 @@ use crate::translate::dropped::OwnNames;
 use crate::translate::effort::EffortWish;
 use crate::translate::images::ImageRequest;
 use crate::translate::messages::MessagesRequest;
-use crate::translate::responses::{Create, ResponsesRequest, is_reasoning};
+use crate::translate::responses::{Create, ResponsesRequest, is_reasoning, without_reasoning};
 use crate::translate::{RequestError, UpstreamKind, with_effort};
 
 pub(super) struct Ask {
@@ -296,9 +296,16 @@ impl Ask {
         }
     }
 
-    /// Whether reasoning stands in what was put together here, so that it could be left out.
+    /// Whether there is reasoning that could be left out.
     pub(super) fn recalls_reasoning(&self) -> bool {
-        matches!(&self.shape, Shape::Message { before, .. } if before.iter().flatten().any(|item| is_reasoning(item)))
+        match &self.shape {
+            Shape::Message { create, before } => {
+                let before = before.iter().flatten();
+                before.chain(create.input()).any(|item| is_reasoning(item))
+            }
+            Shape::Own(body) | Shape::Compaction(body) => without_reasoning(body).is_some(),
+            Shape::Translated(_) => false,
+        }
     }
 
     /// The conversation up to the end of this request, if all of it is known here, and the room that the request took.
@@ -338,39 +345,43 @@ impl Ask {
         }
     }
 
-    /// Takes out the reasoning of earlier turns, which only the account that made it can read. Whether there was any; never in
-    /// a body that is not ours to change.
+    /// Takes out the reasoning of earlier turns, which only the account that made it can read. Whether there was any.
+    ///
+    /// Codex's own words, too: it would send the same again and again, and the conversation would have come to its end.
     pub(super) fn forget_reasoning(&mut self) -> bool {
-        let body = match &mut self.shape {
-            Shape::Translated(body) => body,
-            Shape::Own(_) | Shape::Compaction(_) => return false,
-            // What the client sent itself is its own; what it left out is put together here.
-            Shape::Message { before, .. } => {
-                let Some(before) = before else {
-                    return false;
-                };
-                let items = before.len();
-                before.retain(|item| !is_reasoning(item));
-                if before.len() == items {
-                    return false;
+        let had_any = match &mut self.shape {
+            Shape::Translated(body) => match body.get_mut("input") {
+                Some(Value::Array(input)) => {
+                    let before = input.len();
+                    let kind = |item: &Value| {
+                        item.get("type").and_then(Value::as_str) == Some("reasoning")
+                    };
+                    input.retain(|item| !kind(item));
+                    input.len() < before
                 }
-                self.dropped.push("input[].reasoning".to_owned());
-                self.prepare_again();
-                return true;
+                _ => false,
+            },
+            Shape::Own(body) | Shape::Compaction(body) => match without_reasoning(body) {
+                Some(left) => {
+                    *body = left;
+                    true
+                }
+                None => false,
+            },
+            Shape::Message { create, before } => {
+                let items = before.as_ref().map_or(0, Vec::len);
+                before
+                    .iter_mut()
+                    .for_each(|before| before.retain(|item| !is_reasoning(item)));
+                create.forget_reasoning() || before.as_ref().map_or(0, Vec::len) < items
             }
         };
-        let Some(Value::Array(input)) = body.get_mut("input") else {
-            return false;
-        };
-        let before = input.len();
-        input.retain(|item| item.get("type").and_then(Value::as_str) != Some("reasoning"));
-        if input.len() == before {
-            return false;
+        if had_any {
+            self.dropped
+                .push(self.own_names.of("input[].reasoning").to_owned());
+            self.prepare_again();
         }
-        self.dropped
-            .push(self.own_names.of("input[].reasoning").to_owned());
-        self.prepare_again();
-        true
+        had_any
     }
 
     /// Whether it may be sent again without a refused parameter. Services whose rules are known may refuse one; an endpoint

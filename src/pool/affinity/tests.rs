@@ -2,9 +2,10 @@ use std::sync::Arc;
 
 use super::*;
 use crate::pool::{
-    Access, Member, Need, Pool, RestCause, Strategy, Terms, Trouble, Unusable, choose_for,
+    Access, Draw, Member, Need, Pool, RestCause, Strategy, Terms, Trouble, Unusable, choose_for,
 };
 use crate::profile::Secret;
+use crate::usage::{Usage, Window};
 
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
@@ -231,4 +232,82 @@ fn a_session_leaves_a_key_for_an_account_and_never_the_other_way() {
     );
     assert_eq!(order, ["work", "a", "b"]);
     assert_eq!(tie, Tie::Holds);
+}
+
+/// 200 conversations of ten turns in turn, over a model of each account's prompt cache: the percent of all input that was cached.
+fn cached_share(accounts: usize, strategy: Strategy, keeps: bool) -> f64 {
+    let mut bindings = Bindings::default();
+    let mut caches: HashMap<(SessionKey, ProfileName), u64> = HashMap::new();
+    let mut served = vec![0_u64; accounts];
+    let (mut input, mut cached) = (0, 0);
+    for turn in 0..10 {
+        for number in 0..200 {
+            let at = in_secs(turn * 200 + number);
+            let used = |place: usize| Usage {
+                plan: None,
+                windows: vec![Window {
+                    length: Duration::from_secs(18_000),
+                    used_percent: served[place] as f64 / 25.0,
+                    resets_at: Some(in_secs(18_000 + place as u64)),
+                }],
+                extra: vec![],
+                is_limit_reached: false,
+                credits: None,
+                reset_credits: None,
+                fetched_at: NOW,
+            };
+            let members = (0..accounts).map(|place| Member {
+                usage: Some(Arc::new(used(place))),
+                ..member(&format!("account-{place}"))
+            });
+            let pool = Pool {
+                members: members.map(Arc::new).collect(),
+                active: Some(name("account-0")),
+                strategy,
+                ..Pool::default()
+            };
+            let need = Need {
+                draw: Draw {
+                    turn: turn * 200 + number,
+                    seed: (turn * 200 + number).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+                },
+                ..Need::default()
+            };
+            // Not always in the same order, or taking turns would meet the same account each time.
+            let session = session(&((number + turn) % 200).to_string());
+            let mut choice = choose_for(&pool, need, at);
+            let tie = match bindings.find(session).cloned() {
+                Some(lives_at) if keeps => choice.keep_home(&lives_at, at),
+                _ => Tie::Loose,
+            };
+            let by = choice.candidates[0].member.name.clone();
+            bindings.served(session, &by, tie, at);
+            let place: usize = by.as_str().rsplit('-').next().unwrap().parse().unwrap();
+            served[place] += 1;
+            let tokens = 2_000 + turn * 600;
+            let before = caches.insert((session, by), tokens).unwrap_or_default();
+            input += tokens;
+            // In blocks of 128 tokens.
+            cached += before / 128 * 128;
+        }
+    }
+    100.0 * cached as f64 / input as f64
+}
+
+#[test]
+fn four_accounts_keep_prompt_caches_as_warm_as_one_under_every_strategy() {
+    let alone = cached_share(1, Strategy::LeastUsed, true);
+    assert!(alone > 80.0, "{alone}");
+    for strategy in Strategy::ALL {
+        let share = cached_share(4, strategy, true);
+        assert!(
+            (alone - share).abs() < 2.0,
+            "{strategy:?}: {share} of {alone}"
+        );
+    }
+    let loose = cached_share(4, Strategy::RoundRobin, false);
+    assert!(
+        loose < alone - 20.0,
+        "the model tells a cold cache from a warm one: {loose}"
+    );
 }

@@ -312,3 +312,117 @@ async fn the_state_of_a_turn_goes_to_nobody_but_the_account_that_made_it() {
     rig.set_rest("work", Some((RestCause::Throttled, 60)));
     assert_eq!(turn().await, ("home".to_owned(), false));
 }
+
+#[tokio::test]
+async fn reasoning_of_an_account_that_is_gone_is_left_out_and_the_conversation_goes_on() {
+    for is_stream in [true, false] {
+        let rig = Rig::over(["work", "home"]).await;
+        let thinking = Reply::text_with_reasoning("hm", "hello");
+        rig.sim.reply_next("work", [thinking]);
+        let mut request = codex_request();
+        request["stream"] = is_stream.into();
+        request["include"] = json!(["reasoning.encrypted_content"]);
+        let ask = async |request: &Value| {
+            let client = if is_stream { "codex_exec" } else { "sdk" };
+            let request = rig.post("/v1/responses", request);
+            let request = request
+                .header("session-id", "s")
+                .header("originator", client);
+            let reply = request.send().await.unwrap();
+            assert_eq!(reply.status(), 200);
+            reply
+        };
+        let text = ask(&request).await.text().await.unwrap();
+        let reasoning = if is_stream {
+            let events = text.lines().filter_map(|line| line.strip_prefix("data: "));
+            let mut events = events.map(|data| serde_json::from_str::<Value>(data).unwrap());
+            let is_it = |event: &Value| {
+                event["type"] == "response.output_item.done" && event["item"]["type"] == "reasoning"
+            };
+            events.find(is_it).unwrap()["item"].clone()
+        } else {
+            serde_json::from_str::<Value>(&text).unwrap()["output"][0].clone()
+        };
+        assert!(reasoning["encrypted_content"].is_string());
+        let next = json!({"type": "message", "role": "user", "content": "and now?"});
+        let input = request["input"].as_array_mut().unwrap();
+        input.extend([reasoning.clone(), next.clone()]);
+
+        ask(&request).await.bytes().await.unwrap();
+        let sent = rig.requests()[1].json()["input"].clone();
+        assert_eq!(sent, request["input"], "its own account reads it");
+        rig.set_rest("work", Some((RestCause::UsageLimit, 7_200)));
+        let reply = ask(&request).await;
+        assert_eq!(
+            header(&reply, "x-codex-router-dropped").unwrap(),
+            "input[].reasoning"
+        );
+        reply.bytes().await.unwrap();
+        assert_eq!(rig.asked(), ["work", "work", "home", "home"]);
+        request["input"].as_array_mut().unwrap().remove(1);
+        let sent = rig.requests()[3].json()["input"].clone();
+        assert_eq!(sent, request["input"]);
+    }
+}
+
+/// Conversations that take turns, each with all that was said before: how much of it the accounts had in their caches.
+async fn cached_share(names: &[&str], strategy: Strategy, keeps_no_session: bool) -> f64 {
+    /// Whoever takes turns among four meets another account each time.
+    const SESSIONS: usize = 13;
+    const TURNS: usize = 10;
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    for name in names {
+        sim.add(Account::chatgpt(name));
+    }
+    let members = names.iter().enumerate();
+    let members = members.map(|(place, name)| member(name, access(&sim.auth_json(name)), place));
+    let (endpoints, members) = (endpoints(&sim), members.collect());
+    let known = Known {
+        keeps_no_session,
+        ..Known::default()
+    };
+    let rig = Rig::knowing(sim, endpoints, members, Limits::default(), known).await;
+    rig.pool.send_modify(|pool| {
+        *pool = Arc::new(Pool {
+            strategy,
+            ..Pool::clone(pool)
+        });
+    });
+    let mut talks = vec![Vec::new(); SESSIONS];
+    let (mut input, mut cached) = (0, 0);
+    for turn in 0..TURNS {
+        // Whoever has the most left changes all the time.
+        rig.prefer(names[turn % names.len()]);
+        for (number, talk) in talks.iter_mut().enumerate() {
+            let text = format!(
+                "conversation {number}, turn {turn}: {}",
+                "word ".repeat(400)
+            );
+            talk.push(json!({"role": "user", "content": text}));
+            let reply = rig.chat(json!({"model": MODEL, "messages": talk})).await;
+            let answer: Value = serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap();
+            talk.push(answer["choices"][0]["message"].clone());
+            let usage = &answer["usage"];
+            input += usage["prompt_tokens"].as_u64().unwrap();
+            let details = &usage["prompt_tokens_details"];
+            cached += details["cached_tokens"].as_u64().unwrap();
+        }
+    }
+    100.0 * cached as f64 / input as f64
+}
+
+#[tokio::test]
+async fn four_accounts_keep_prompt_caches_as_warm_as_one() {
+    let alone = cached_share(&["work"], Strategy::LeastUsed, false).await;
+    assert!(alone > 70.0, "{alone}");
+    let four = ["work", "home", "spare", "old"];
+    for strategy in [Strategy::LeastUsed, Strategy::RoundRobin, Strategy::Fastest] {
+        let share = cached_share(&four, strategy, false).await;
+        assert!(
+            (alone - share).abs() < 2.0,
+            "{strategy:?}: {share} of {alone}"
+        );
+    }
+    let loose = cached_share(&four, Strategy::RoundRobin, true).await;
+    assert!(loose < alone - 20.0, "without affinity: {loose} of {alone}");
+}

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::reasoning::{is_reasoning, without_reasoning};
 use super::request::{ResponsesRequest, not_an_object};
 use super::{EventKind, Failure, ItemEvent, TerminalEvent, elements, read_event};
 use crate::translate::RequestError;
@@ -201,6 +202,16 @@ impl Create {
         self.text = Bytes::from(object.to_json());
     }
 
+    /// Takes out the reasoning that this request brings. Whether there was any.
+    pub fn forget_reasoning(&mut self) -> bool {
+        let Some(text) = without_reasoning(&self.text) else {
+            return false;
+        };
+        self.text = text;
+        self.input.retain(|item| !is_reasoning(item));
+        true
+    }
+
     /// The request as the body of a POST that streams, with the items `before` in front of its own.
     pub fn body(&self, before: &[Bytes]) -> Bytes {
         let mut object = self.without(&OF_THE_SOCKET);
@@ -306,17 +317,6 @@ pub fn item_id(item: &[u8]) -> Option<Cow<'_, str>> {
     }
     let named: Named<'_> = serde_json::from_slice(item).ok()?; // no object: it has no name
     raw::filled_text(named.id)
-}
-
-/// Whether an item of a conversation is reasoning, which only the account that made it can read.
-pub fn is_reasoning(item: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Typed<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Option<&'a RawValue>,
-    }
-    serde_json::from_slice::<Typed<'_>>(item)
-        .is_ok_and(|item| raw::text(item.kind).as_deref() == Some("reasoning"))
 }
 
 #[cfg(test)]
@@ -485,7 +485,5 @@ mod tests {
             br#"{"type":"response.completed","response":{"id":"resp_1","output":[{"a":1}]}}"#,
         );
         assert_eq!(end.unwrap(), ("resp_1".to_owned(), items(&[r#"{"a":1}"#])));
-        assert!(is_reasoning(br#"{"id":"rs_1","type":"reasoning"}"#));
-        assert!(!is_reasoning(br#"{"type":"message","x":"reasoning"}"#));
     }
 }

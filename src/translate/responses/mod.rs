@@ -12,18 +12,18 @@ mod event;
 mod failure;
 mod opening;
 mod owner;
+mod reasoning;
 mod record;
 mod request;
 mod terminal;
 
 pub use answer::ResponsesAnswer;
 pub use compaction::{compaction_of_response, with_compaction_trigger};
-pub use create::{
-    ClientMessage, Create, Processed, finished_item, finished_response, is_reasoning, item_id,
-};
+pub use create::{ClientMessage, Create, Processed, finished_item, finished_response, item_id};
 pub use event::EventKind;
 pub use failure::{ANSWER_TOO_LARGE, Failure};
 pub use owner::without_owner;
+pub use reasoning::{is_reasoning, without_reasoning};
 pub use record::OutputRecord;
 pub use request::ResponsesRequest;
 pub use terminal::{Terminal, TerminalEvent, TokenUsage};

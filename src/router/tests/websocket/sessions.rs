@@ -72,3 +72,31 @@ async fn a_socket_comes_back_to_the_account_that_had_to_wait() {
         assert_eq!(rig.asked().last().unwrap(), name);
     }
 }
+
+#[tokio::test]
+async fn reasoning_that_a_client_brings_on_a_socket_is_left_out_where_nobody_can_read_it() {
+    let rig = Rig::over(["work", "home"]).await;
+    let thinking = Reply::text_with_reasoning("thinking", "first");
+    rig.sim.reply_next("work", [thinking]);
+    let mut codex = rig.socket_in("s").await;
+    let mut request = create(json!([message("user", "one")]));
+    request["include"] = json!(["reasoning.encrypted_content"]);
+    let output = output_of(&codex.ask(&request).await);
+    rig.rest_work(Some(7_200));
+    let all = json!([
+        message("user", "one"),
+        output[0],
+        output[1],
+        message("user", "two")
+    ]);
+    let answer = codex.ask(&create(all)).await;
+    assert!(
+        text_of(&answer).starts_with("Hello from home"),
+        "{answer:?}"
+    );
+    let sent = rig.messages().pop().unwrap();
+    let left = json!([message("user", "one"), output[1], message("user", "two")]);
+    assert_eq!(sent["input"], left);
+    let three = after(&id_of(&answer), json!([message("user", "three")]));
+    assert!(text_of(&codex.ask(&three).await).starts_with("Hello from home"));
+}
