@@ -307,7 +307,7 @@ impl Attempt {
             Place::Turn => limits.answer_head,
         };
         let sending = access::ask(
-            self.house.upstream.through(&self.lease.member().network),
+            self.house.upstream.through(&self.member.network),
             access,
             form,
             prepared.place,
