@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::oneshot::{loaded, start, wait_for};
 use super::{CliError, say, warn};
-use crate::desk::{Command, Desk, Live, LoginKind, ProfileView, Snapshot, Term, words};
+use crate::desk::{Command, Desk, Live, LoginKind, ProfileView, Rest, Snapshot, Term, words};
 use crate::profile::Health;
 use crate::store::Environment;
 use crate::usage::Window;
@@ -184,7 +184,9 @@ fn state_text(profile: &ProfileView, now: SystemTime) -> String {
         Health::Fine => {}
     }
     if profile.kind.is_paid_by_request() {
-        return "no usage windows".into();
+        let pauses = rest_texts(profile, now, &TimeZone::system());
+        let parts = std::iter::once("no usage windows".to_owned()).chain(pauses);
+        return parts.collect::<Vec<_>>().join(", ");
     }
     let Some(usage) = &profile.usage else {
         return profile
@@ -198,6 +200,7 @@ fn state_text(profile: &ProfileView, now: SystemTime) -> String {
         .iter()
         .map(|window| window_text(window, now, &tz))
         .collect();
+    parts.extend(rest_texts(profile, now, &tz));
     let age = now.duration_since(usage.fetched_at).unwrap_or_default();
     if age > Duration::from_secs(60) {
         parts.push(words::age(age));
@@ -206,6 +209,24 @@ fn state_text(profile: &ProfileView, now: SystemTime) -> String {
         parts.push(reason.clone());
     }
     parts.join(", ")
+}
+
+/// `usage limit until 14:00 (as told)`, for everything that the router leaves it alone for.
+fn rest_texts(profile: &ProfileView, now: SystemTime, tz: &TimeZone) -> Vec<String> {
+    let rests = profile.rest.iter().chain(&profile.model_rests);
+    let text = |rest: &Rest| {
+        let cause = words::rest_cause(rest.cause);
+        let model = rest.model.as_deref().filter(|model| !model.is_empty());
+        let model = model
+            .map(|model| format!(" for {model}"))
+            .unwrap_or_default();
+        let source = words::rest_source(rest.source);
+        format!(
+            "{cause}{model} until {} ({source})",
+            words::clock(rest.until, now, tz)
+        )
+    };
+    rests.filter(|rest| rest.until > now).map(text).collect()
 }
 
 fn window_text(window: &Window, now: SystemTime, tz: &TimeZone) -> String {
@@ -265,7 +286,21 @@ fn json_row(profile: &ProfileView) -> Value {
         .collect();
     let said = |term: Term| Some((term.key().to_owned(), profile.terms.json(term)?));
     let terms: Map<_, _> = Term::ALL.into_iter().filter_map(said).collect();
+    let rests: Vec<_> = profile
+        .rest
+        .iter()
+        .chain(&profile.model_rests)
+        .map(|rest| {
+            json!({
+                "cause": rest.cause.as_str(),
+                "source": rest.source.as_str(),
+                "model": rest.model,
+                "until": secs(rest.until),
+            })
+        })
+        .collect();
     json!({
+        "cooldowns": rests,
         "name": profile.name.as_str(),
         "active": profile.is_active,
         "kind": kind,

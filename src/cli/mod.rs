@@ -19,6 +19,7 @@ mod keys;
 mod list;
 mod logging;
 mod oneshot;
+mod retry;
 mod serve;
 mod set;
 
@@ -54,6 +55,8 @@ enum Verb {
     Set(Box<set::Wish>),
     /// Get new tokens: of one account, or of all
     Refresh { name: Option<String> },
+    /// Try an account again at once, or all of them, whatever the router was refused by then
+    Retry { name: Option<String> },
     /// Ask how much is left of each account
     Usage {
         /// An array of objects for programs; never a secret
@@ -110,6 +113,9 @@ fn obey(verb: Option<Verb>, environment: &Environment) -> Result<(), CliError> {
         Some(Verb::Set(wish)) => set::set(environment, &wish),
         Some(Verb::Refresh { name }) => {
             oneshot::refresh(environment, name.as_deref().map(parse).transpose()?)
+        }
+        Some(Verb::Retry { name }) => {
+            retry::retry(environment, name.as_deref().map(parse).transpose()?)
         }
         Some(Verb::Usage { json }) => list::usage(environment, json),
         Some(Verb::Keys(verb)) => keys::keys(environment, verb),

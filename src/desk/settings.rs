@@ -8,6 +8,10 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
+mod limits;
+
+pub use limits::LimitSettings;
+
 pub use super::model_map::ModelMap;
 use crate::pool::Strategy;
 use crate::profile::Proxy;
@@ -45,6 +49,8 @@ pub struct Settings {
     pub log_file: bool,
     /// Whether `GET /metrics` is served.
     pub metrics: bool,
+    /// How much at once, how often again, how long to wait.
+    pub limits: LimitSettings,
     pub usage_poll_interval: Duration,
     /// Whether usage is asked for by itself, or only by hand.
     pub usage_poll: bool,
@@ -223,6 +229,7 @@ impl Default for Settings {
             ca_file: None,
             log_file: true,
             metrics: true,
+            limits: LimitSettings::default(),
             usage_poll_interval: Duration::from_secs(600),
             usage_poll: true,
             no_window: false,
@@ -293,6 +300,7 @@ impl Settings {
         });
         source.take(&LOG_FILE, &mut settings.log_file, parse_switch);
         source.take(&METRICS, &mut settings.metrics, parse_switch);
+        settings.limits.take(&mut source);
         source.take(&POLL, &mut settings.usage_poll_interval, |text| {
             let secs: u64 = text
                 .parse()

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use crate::client_key::{ClientKey, Period, Policy};
 use crate::pattern::Pattern;
-use crate::pool::{Term, Terms};
+use crate::pool::{RestCause, RestSource, Term, Terms};
 use crate::profile::EndpointKind;
 use crate::usage::{Window, WindowKind};
 
@@ -241,6 +241,28 @@ pub fn key_limits(key: &ClientKey) -> Vec<String> {
     .chain(budgets)
     .flatten()
     .collect()
+}
+
+/// Why an account is left alone for a while.
+pub fn rest_cause(cause: RestCause) -> &'static str {
+    match cause {
+        RestCause::UsageLimit => "usage limit",
+        RestCause::Throttled => "throttled",
+        RestCause::Failing => "failing",
+        RestCause::Refused => "login refused",
+        RestCause::LacksModel => "no such model",
+        RestCause::Overloaded => "overloaded",
+        RestCause::Challenged => "challenge page",
+    }
+}
+
+/// On whose word.
+pub fn rest_source(source: RestSource) -> &'static str {
+    match source {
+        RestSource::ResetsAt | RestSource::RetryAfter | RestSource::Headers => "as told",
+        RestSource::UsageWindow => "by its usage",
+        RestSource::Guess => "a guess",
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::rank::{costs_money, ranked};
 use super::terms::{Limit, ReservedWindow};
@@ -255,6 +255,17 @@ impl Choice {
         self.candidates.insert(0, kept);
     }
 
+    /// Moves these to those that are left out, until soon.
+    pub fn leave_out(&mut self, names: &[ProfileName], why: WhyNot, until: SystemTime) {
+        self.candidates
+            .retain(|candidate| !names.contains(&candidate.member.name));
+        self.left_out.extend(names.iter().map(|name| LeftOut {
+            name: name.clone(),
+            why,
+            until: Some(until),
+        }));
+    }
+
     /// The earliest moment at which one of the members that are only waiting comes back.
     pub fn earliest_return(&self) -> Option<SystemTime> {
         self.left_out
@@ -311,6 +322,9 @@ fn excluded(
     Some((WhyNot::Reserve(window), until))
 }
 
+/// How long it takes, roughly, until somebody has found out.
+const PROBE_LASTS: Duration = Duration::from_secs(5);
+
 /// What it, or the way to it, was refused.
 fn paused(
     pool: &Pool,
@@ -320,7 +334,7 @@ fn paused(
 ) -> Option<(WhyNot, Option<SystemTime>)> {
     let (cause, until) = match pool.standing(member, model, now) {
         Standing::Free | Standing::Due => return None,
-        Standing::Probing => return Some((WhyNot::Probing, None)),
+        Standing::Probing => return Some((WhyNot::Probing, Some(now + PROBE_LASTS))),
         Standing::Resting { cause, until } => (cause, until),
     };
     let why = match cause {

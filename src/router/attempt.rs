@@ -94,6 +94,7 @@ impl Attempt {
         let (member, began) = (&self.member, self.began);
         self.pool
             .prove(member, &mut self.permits, &self.model, began);
+        self.house.lines.wake();
     }
 
     pub(super) fn tell(&mut self, result: AttemptResult) {
@@ -144,6 +145,7 @@ impl Attempt {
     fn release(&mut self) {
         self.permits = Permits::default();
         self.lease = None;
+        self.house.lines.wake();
     }
 }
 
@@ -306,6 +308,7 @@ impl Attempt {
             Place::Turn if is_whole || ask.is_long => limits.answer_head_reasoning,
             Place::Turn => limits.answer_head,
         };
+        let sent = tokio::time::Instant::now();
         let sending = access::ask(
             self.house.upstream.through(&self.member.network),
             access,
@@ -327,7 +330,7 @@ impl Attempt {
             let whole = arrival::whole(reply.body, limits.event_idle).await?;
             return Ok((Content::Whole(whole), reply.headers));
         }
-        let mut source = match prepared.asked {
+        let source = match prepared.asked {
             None => Source::new(reply.body, limits.event_idle),
             Some(asked) => {
                 let reader = EventsFromChunks::new(asked, random_id(), unix_secs());
@@ -340,6 +343,7 @@ impl Attempt {
                 }
             }
         };
+        let mut source = source.first_within(patience.saturating_sub(sent.elapsed()));
         let beginning = handshake::begin(&mut source, ask.is_stream, limits, &mut self.usage).await;
         match beginning {
             Beginning::Good => Ok((Content::Events(source), reply.headers)),

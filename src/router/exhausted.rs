@@ -59,9 +59,16 @@ impl Exhausted {
             let member = pool.members.iter().find(|member| member.name == *name)?;
             member.usage.as_ref()?.plan.clone()
         };
+        // Of one that was asked twice its last word counts.
+        let is_last = |place: usize| {
+            let (name, _) = &tried[place];
+            tried.iter().skip(place + 1).all(|(later, _)| later != name)
+        };
         let tried_now = tried
             .iter()
-            .map(|(profile, setback)| Cause::tried(profile, setback, now));
+            .enumerate()
+            .filter(|(place, _)| is_last(*place))
+            .map(|(_, (profile, setback))| Cause::tried(profile, setback, now));
         let is_tried = |name: &ProfileName| tried.iter().any(|(profile, _)| profile == name);
         let left_out = choice
             .left_out

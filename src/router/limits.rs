@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::desk::settings::LimitSettings;
+
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
@@ -13,6 +15,14 @@ pub struct Limits {
     pub connections: usize,
     /// Requests for a model that are served at once.
     pub in_flight: usize,
+    /// Requests that one account serves at once, as long as others can take more.
+    pub per_account: usize,
+    /// The same for an account that has answered nothing for a while: a burst must not run into its limit as a whole.
+    pub per_cold_account: usize,
+    /// Requests that wait in line for a place, and as many for an account.
+    pub queue: usize,
+    /// How long they wait before they are told to come back.
+    pub queue_wait: Duration,
     /// From the first byte of a request head to its last.
     pub head_read: Duration,
     /// A connection between two requests. Longer than the 90 s for which clients built on reqwest keep theirs.
@@ -31,7 +41,7 @@ pub struct Limits {
     /// Between two pieces of a body.
     pub body_idle: Duration,
     pub body_total: Duration,
-    /// From sending a request to the head of the reply.
+    /// From sending a request to the head of the reply, and on to its first event.
     pub answer_head: Duration,
     /// The same for requests that ask for much reasoning.
     pub answer_head_reasoning: Duration,
@@ -49,6 +59,8 @@ pub struct Limits {
     pub first_byte: Duration,
     /// Profiles that one request may try.
     pub profiles: usize,
+    /// Tries of one request after the first.
+    pub retries: usize,
     /// After the last event, for the upstream to end the stream so that its connection can be used again.
     pub linger: Duration,
     /// How old a list of models may be.
@@ -69,11 +81,44 @@ pub struct Limits {
     pub socket_refused: Duration,
 }
 
+impl From<&LimitSettings> for Limits {
+    fn from(settings: &LimitSettings) -> Self {
+        let LimitSettings {
+            requests,
+            per_account,
+            queue,
+            queue_wait,
+            accounts,
+            retries,
+            first_event,
+            first_event_long,
+            idle,
+        } = *settings;
+        Self {
+            in_flight: requests,
+            per_account,
+            queue,
+            queue_wait,
+            profiles: accounts,
+            retries,
+            answer_head: first_event,
+            answer_head_reasoning: first_event_long,
+            answer_head_compaction: first_event_long.saturating_mul(2),
+            event_idle: idle,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 512,
             in_flight: 256,
+            per_account: 64,
+            per_cold_account: 8,
+            queue: 256,
+            queue_wait: Duration::from_secs(10),
             head_read: Duration::from_secs(10),
             keep_alive: Duration::from_secs(100),
             write_stall: Duration::from_secs(60),
@@ -94,6 +139,7 @@ impl Default for Limits {
             handshake_events: 16,
             first_byte: Duration::from_secs(120),
             profiles: 3,
+            retries: 2,
             linger: Duration::from_millis(250),
             models_age: Duration::from_secs(300),
             socket_ping: Duration::from_secs(27),
@@ -104,5 +150,15 @@ impl Default for Limits {
             socket_handshake: Duration::from_secs(15),
             socket_refused: Duration::from_secs(600),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_set_is_as_it_is_without_settings() {
+        assert_eq!(Limits::from(&LimitSettings::default()), Limits::default());
     }
 }

@@ -56,6 +56,7 @@ mod messages;
 mod models;
 mod offers;
 mod own_usage;
+mod queue;
 mod rate_limits;
 mod refusal;
 mod refused;
@@ -136,7 +137,8 @@ struct House {
     keys: keys::Keys,
     prices: Arc<Prices>,
     reports: report::Reports,
-    in_flight: Arc<Semaphore>,
+    in_flight: queue::Gate,
+    lines: queue::Lines,
     bodies: Arc<Semaphore>,
     /// Room for what sockets remember.
     histories: Arc<Semaphore>,
@@ -200,7 +202,8 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         keys,
         prices: deps.prices,
         reports: report::Reports::new(deps.reports),
-        in_flight: Arc::new(Semaphore::new(limits.in_flight)),
+        in_flight: queue::Gate::new(limits.in_flight, limits.queue, limits.queue_wait),
+        lines: queue::Lines::new(limits.queue),
         bodies: body::budget(&limits),
         histories: body::room_for(limits.all_histories_bytes),
         retries: retries::Retries::new(Instant::now()),
@@ -249,8 +252,12 @@ impl Running {
 
     /// Requests for a model that are being served.
     pub fn in_flight(&self) -> usize {
-        let limit = self.house.limits.in_flight;
-        limit.saturating_sub(self.house.in_flight.available_permits())
+        self.house.in_flight.busy()
+    }
+
+    /// Requests that wait: for a place, and for an account.
+    pub fn waiting(&self) -> usize {
+        self.house.in_flight.waiting() + self.house.lines.waiting()
     }
 
     /// Reports that the worker did not get because it was behind.

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::debug;
 
 use super::House;
@@ -16,11 +16,12 @@ use super::attempt::{Attempt, Opening};
 use super::exhausted::Exhausted;
 use super::forward::{Forwarded, Parcel};
 use super::headers::Client;
+use super::queue::InLine;
 use super::reply::{Refusal, UpstreamRefusal};
 use super::report::{Record, Report};
 use super::setback::{NextStep, Said, Setback};
 use crate::pool::affinity::{SessionKey, Tie, Whereabouts};
-use crate::pool::{Choice, Draw, Need, Strategy, choose_for};
+use crate::pool::{Candidate, Choice, Draw, Need, Reason, Strategy, WhyNot, choose_for};
 use crate::profile::ProfileName;
 
 /// Asks profiles until one answers.
@@ -40,7 +41,7 @@ pub(super) async fn first_good(
     }
     let mut search = Search::begin(house);
     loop {
-        let mut attempt = search.next(ask.asker(), record)?;
+        let mut attempt = search.next(ask.asker(), record).await?;
         let keeps_turn = search.keeps_turn(&attempt);
         let outcome = attempt.run(ask, record, keeps_turn).await;
         match outcome.inspect_err(|_nothing_was_sent| attempt.forget())? {
@@ -70,7 +71,7 @@ pub(super) async fn first_forwarded(
 ) -> Result<(Attempt, HeaderMap, Forwarded), Refusal> {
     let mut search = Search::begin(house);
     loop {
-        let mut attempt = search.next(parcel.asker(), record)?;
+        let mut attempt = search.next(parcel.asker(), record).await?;
         match parcel.send(house, attempt.member()).await {
             Ok((headers, forwarded)) => {
                 attempt.prove();
@@ -117,8 +118,12 @@ pub(super) struct Asker<'a> {
 /// One request's way through the pool.
 struct Search<'h> {
     house: &'h Arc<House>,
-    end: Instant,
+    began: Instant,
     tried: Vec<(ProfileName, Setback)>,
+    /// Those of them that would only say the same again.
+    barred: Vec<ProfileName>,
+    /// Where it stands among those that wait for the same.
+    place: Option<InLine<'h>>,
     /// The same for all attempts of one request, so that they follow one order.
     draw: Draw,
     /// The last one.
@@ -134,8 +139,10 @@ impl<'h> Search<'h> {
         house.retries.earn(std::time::Instant::now());
         Self {
             house,
-            end: Instant::now() + house.limits.first_byte,
+            began: Instant::now(),
             tried: Vec::new(),
+            barred: Vec::new(),
+            place: None,
             draw: Draw {
                 turn: house.turns.fetch_add(1, Ordering::Relaxed),
                 seed: rand::random(),
@@ -147,8 +154,60 @@ impl<'h> Search<'h> {
         }
     }
 
-    /// An attempt with the next profile, not yet sent.
-    fn next(&mut self, asker: Asker<'_>, record: &mut Record) -> Result<Attempt, Refusal> {
+    /// An attempt with the next profile, not yet sent. Waits a while for one where that helps.
+    async fn next(&mut self, asker: Asker<'_>, record: &mut Record) -> Result<Attempt, Refusal> {
+        let house = self.house;
+        let deadline = self.began + house.limits.queue_wait;
+        if !self.may_go_on() {
+            return Err(self.give_up(asker));
+        }
+        self.back_off().await;
+        let caller = record.caller();
+        let need = format!(
+            "{} {} {:?} {:?}",
+            asker.model,
+            asker.api_only.is_some(),
+            caller.strategy().or(asker.client.strategy),
+            caller.only_accounts(),
+        );
+        // Whoever waits for the same has come before.
+        let mut is_last_look = false;
+        if self.tried.is_empty() && house.lines.waiting() > 0 && house.lines.is_there(&need) {
+            self.place = house.lines.first_of(&need, deadline).await;
+            is_last_look = self.place.is_none();
+        }
+        loop {
+            let changed = house.lines.changed();
+            let mut pools = house.pool.clone();
+            pools.mark_unchanged();
+            match self.choose(asker, record) {
+                Chosen::One(attempt) => {
+                    self.place = None;
+                    return Ok(*attempt);
+                }
+                Chosen::TooMuch => return Err(self.give_up(asker)),
+                Chosen::Nobody => {}
+            }
+            let next_look = self.next_look(deadline).filter(|_| !is_last_look);
+            let Some(next_look) = next_look else {
+                return Err(self.give_up(asker));
+            };
+            // One that has asked somebody already needs another one than those who wait in line.
+            if self.tried.is_empty() && self.place.is_none() {
+                self.place = house.lines.first_of(&need, deadline).await;
+                is_last_look = self.place.is_none();
+                continue;
+            }
+            tokio::select! {
+                () = changed => {}
+                Ok(()) = pools.changed() => {}
+                () = sleep_until(next_look) => {}
+            }
+        }
+    }
+
+    /// Chooses among those who may be asked now.
+    fn choose(&mut self, asker: Asker<'_>, record: &mut Record) -> Chosen {
         let house = self.house;
         let pool = house.pool.borrow().clone();
         let need = Need {
@@ -165,37 +224,118 @@ impl<'h> Search<'h> {
             self.choice.keep_to(name);
         }
         self.keep_home(asker.session);
-        let tried = &self.tried;
-        let may_try =
-            tried.len() < house.limits.profiles && (tried.is_empty() || Instant::now() < self.end);
-        let untried = || {
-            let candidates = self.choice.candidates.iter().filter(|_| may_try);
-            candidates.filter(|it| tried.iter().all(|(name, _)| *name != it.member.name))
-        };
-        let mut permitted = untried().filter_map(|candidate| {
-            let permits = pool.permits(&candidate.member, asker.model, self.now)?;
-            Some((candidate, permits))
+        let barred = &self.barred;
+        let is_known = |name: &ProfileName| self.tried.iter().any(|(tried, _)| tried == name);
+        let may_be_new = self.profiles_tried() < house.limits.profiles;
+        let open = self.choice.candidates.iter().filter(|candidate| {
+            let name = &candidate.member.name;
+            !barred.contains(name) && (may_be_new || is_known(name))
         });
-        let next = permitted.next().filter(|_| may_afford(house, tried));
-        let Some((candidate, permits)) = next else {
+        let (full, free): (Vec<_>, Vec<_>) =
+            open.partition(|candidate| self.patience_with(candidate) > Duration::ZERO);
+        let waited = self.began.elapsed();
+        let worth_it = full
+            .iter()
+            .filter(|candidate| waited >= self.patience_with(candidate));
+        let mut permitted = free.iter().chain(worth_it).filter_map(|candidate| {
+            let permits = pool.permits(&candidate.member, asker.model, self.now)?;
+            Some((*candidate, permits))
+        });
+        let Some((candidate, permits)) = permitted.next() else {
             drop(permitted);
-            return Err(self.give_up(asker));
+            let names: Vec<_> = full
+                .iter()
+                .map(|candidate| candidate.member.name.clone())
+                .collect();
+            let soon = self.now + Duration::from_secs(1);
+            self.choice.leave_out(&names, WhyNot::Busy, soon);
+            return Chosen::Nobody;
         };
+        if !may_afford(house, &self.tried) {
+            return Chosen::TooMuch;
+        }
         record.note(|done| {
             done.profile = Some(candidate.member.name.clone());
             asker.model.clone_into(&mut done.asked_model);
             done.reason = Some(candidate.reason);
             done.session = asker.session;
-            done.retries += u32::from(!tried.is_empty());
+            done.retries += u32::from(!self.tried.is_empty());
         });
         let member = candidate.member.clone();
-        Ok(Attempt::new(
-            house.clone(),
-            pool,
-            member,
-            permits,
-            asker.model,
-        ))
+        let attempt = Attempt::new(house.clone(), pool, member, permits, asker.model);
+        Chosen::One(Box::new(attempt))
+    }
+
+    /// How long a request waits for others rather than ask one that serves so many: no time for one that has room.
+    fn patience_with(&self, candidate: &Candidate) -> Duration {
+        let limits = &self.house.limits;
+        let member = &candidate.member;
+        let busy = member.in_flight.count();
+        if busy >= limits.per_account {
+            return limits.queue_wait;
+        }
+        // What one account has in its cache is worth more than to find out slowly.
+        let is_kept = matches!(candidate.reason, Reason::Kept | Reason::Sticky);
+        if is_kept || busy < limits.per_cold_account || member.live.is_warm(self.now, WARM) {
+            return Duration::ZERO;
+        }
+        limits.queue_wait.min(COLD_WAIT)
+    }
+
+    /// When it is worth another look, if waiting helps at all.
+    fn next_look(&self, deadline: Instant) -> Option<Instant> {
+        let now = Instant::now();
+        if now >= deadline {
+            return None;
+        }
+        let hopes = self
+            .choice
+            .left_out
+            .iter()
+            .filter(|out| out.why.ends_by_itself() && !self.barred.contains(&out.name));
+        let looks = hopes.filter_map(|out| match (out.why, out.until) {
+            (WhyNot::Busy, _) => {
+                let cold = self.began + COLD_WAIT;
+                Some(if now < cold {
+                    cold.min(deadline)
+                } else {
+                    deadline
+                })
+            }
+            (WhyNot::Probing, _) => Some(deadline),
+            (_, until) => {
+                let wait = until?.duration_since(self.now).unwrap_or_default();
+                // A moment later, so that it is over by then.
+                now.checked_add(wait + Duration::from_millis(2))
+                    .filter(|look| *look < deadline)
+            }
+        });
+        looks.min()
+    }
+
+    /// Whether the request may be sent once more.
+    fn may_go_on(&self) -> bool {
+        let limits = &self.house.limits;
+        self.tried.is_empty()
+            || (self.tried.len() <= limits.retries && self.began.elapsed() < limits.first_byte)
+    }
+
+    fn profiles_tried(&self) -> usize {
+        let is_first = |(place, (name, _)): &(usize, &(ProfileName, Setback))| {
+            let before = self.tried.iter().take(*place);
+            before.clone().all(|(earlier, _)| earlier != name)
+        };
+        self.tried.iter().enumerate().filter(is_first).count()
+    }
+
+    /// After trouble that the next one may meet as well: a moment, longer each time, and not the same for all.
+    async fn back_off(&self) {
+        let last = self.tried.last().map(|(_, setback)| setback.next_step());
+        if last == Some(NextStep::TryNextProfile { costs: true }) {
+            let doublings = u32::try_from(self.tried.len() - 1).unwrap_or(u32::MAX);
+            let most = BACKOFF.saturating_mul(1 << doublings.min(4));
+            sleep(most.mul_f64(rand::random())).await;
+        }
     }
 
     /// Puts in front where the session lives, unless nobody keeps to that.
@@ -245,6 +385,14 @@ impl<'h> Search<'h> {
         let name = attempt.member().name.clone();
         let is_repeated = self.is_repeated(&setback);
         attempt.counts = !is_repeated && !self.may_be_one_accounts(&setback, &name);
+        // One that said when it is back may be asked again by then.
+        let comes_back = matches!(
+            setback,
+            Setback::Throttled { .. } | Setback::UsageLimit { .. }
+        );
+        if !(comes_back && attempt.counts) {
+            self.barred.push(name.clone());
+        }
         debug!(profile = %name, result = ?setback.result(""), "attempt failed");
         match setback.result(asker.model) {
             Some(result) => attempt.tell(result),
@@ -363,6 +511,20 @@ impl<'h> Search<'h> {
         Refusal::Exhausted(Box::new(exhausted))
     }
 }
+
+/// What came of a choice.
+enum Chosen {
+    One(Box<Attempt>),
+    /// There is somebody, and the second tries of all requests together are used up.
+    TooMuch,
+    Nobody,
+}
+
+/// An account that has answered within this time is asked by as many as it may serve.
+const WARM: Duration = Duration::from_secs(600);
+/// How long a burst waits for the first answer of an account that it knows nothing of.
+const COLD_WAIT: Duration = Duration::from_secs(2);
+const BACKOFF: Duration = Duration::from_millis(200);
 
 /// So many profiles one request may bring into disrepute with the same words.
 const MAX_COOLED: usize = 2;

@@ -274,7 +274,7 @@ async fn answered(
         turn_away(&head.headers, incoming).await;
         return Err(refusal);
     }
-    let Ok(slot) = house.in_flight.clone().try_acquire_owned() else {
+    let Some(slot) = house.in_flight.enter().await else {
         turn_away(&head.headers, incoming).await;
         return Err(Refusal::Busy);
     };

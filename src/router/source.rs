@@ -31,6 +31,8 @@ pub(super) struct Source {
     wire: Wire,
     /// Frames that were read and are to be read again.
     held: VecDeque<Frame>,
+    /// As long as nothing has come: how long the first event may take.
+    first: Option<Duration>,
     idle: Duration,
     last_event: Instant,
     timer: Pin<Box<Sleep>>,
@@ -93,10 +95,23 @@ impl Source {
         Self {
             wire,
             held: VecDeque::new(),
+            first: None,
             idle,
             last_event: now,
             timer: Box::pin(sleep_until(now + idle)),
         }
+    }
+
+    /// The first event may take another time than those that follow.
+    pub(super) fn first_within(mut self, patience: Duration) -> Self {
+        self.first = Some(patience);
+        self.timer.as_mut().reset(self.last_event + patience);
+        self
+    }
+
+    /// How long it may be silent now.
+    fn patience(&self) -> Duration {
+        self.first.unwrap_or(self.idle)
     }
 
     pub(super) fn is_socket(&self) -> bool {
@@ -149,11 +164,16 @@ impl Source {
             Poll::Ready(Ok(frame)) => {
                 if frame.has_data() {
                     self.last_event = Instant::now();
+                    if self.first.take().is_some() {
+                        self.timer.as_mut().reset(self.last_event + self.idle);
+                    }
                 }
                 Poll::Ready(Ok(frame))
             }
             Poll::Ready(Err(broken)) => Poll::Ready(Err(broken)),
-            Poll::Pending if self.is_silent(cx) => Poll::Ready(Err(Broken::Silent(self.idle))),
+            Poll::Pending if self.is_silent(cx) => {
+                Poll::Ready(Err(Broken::Silent(self.patience())))
+            }
             Poll::Pending => Poll::Pending,
         }
     }
@@ -161,7 +181,7 @@ impl Source {
     /// Whether the upstream has been silent for too long. The timer is moved only when it fires, not at every event.
     fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
         while self.timer.as_mut().poll(cx).is_ready() {
-            let end = self.last_event + self.idle;
+            let end = self.last_event + self.patience();
             if end <= Instant::now() {
                 return true;
             }

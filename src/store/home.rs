@@ -244,6 +244,11 @@ impl Home {
         self.router_dir().join("changed")
     }
 
+    /// Pauses from the last run.
+    pub fn cooldown_cache(&self) -> PathBuf {
+        self.router_dir().join("cooldowns.json")
+    }
+
     /// Touched by a second instance that wants the first one's window.
     pub fn raise(&self) -> PathBuf {
         self.router_dir().join("raise")

@@ -9,6 +9,7 @@
 //! Never enters: the network, decisions about *when* to switch or refresh, and the clock (`now` is an argument).
 
 pub mod config;
+pub mod cooldown_cache;
 pub mod home;
 pub mod keys_file;
 pub mod live;

@@ -23,6 +23,7 @@ use crate::router::{
     self, FreshTokens, KnownOffers, Limits, NoToken, RefusedParameter, Report, RouterConfig,
     RouterDeps, Running, Sessions,
 };
+use crate::store::cooldown_cache;
 use crate::store::models_cache::{self, KeptModel};
 use crate::store::refused_cache::{self, KeptRefusal};
 use crate::store::state::{State, current_profile};
@@ -45,6 +46,7 @@ pub struct Hands {
     waiters: HashMap<ProfileName, Vec<Waiter>>,
     models: ModelMap,
     websocket: bool,
+    limits: Limits,
     affinity: bool,
     /// Where sessions live; the router that is started next knows it, too.
     sessions: Sessions,
@@ -130,6 +132,7 @@ impl Hands {
             waiters: HashMap::new(),
             models: ModelMap::default(),
             websocket: true,
+            limits: Limits::default(),
             affinity: true,
             sessions: Sessions::default(),
             hosts: Vec::new(),
@@ -170,6 +173,10 @@ impl Hands {
     /// Whether sessions stay at the profile that answered them before.
     pub fn with_affinity(self, affinity: bool) -> Self {
         Self { affinity, ..self }
+    }
+
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     pub fn wait_for_token(&mut self, name: ProfileName, waiter: Waiter) {
@@ -314,6 +321,13 @@ impl Hands {
                     }
                 });
             }
+            Effect::KeepPauses(pauses) => {
+                self.precious.spawn_blocking(move || {
+                    if let Err(err) = cooldown_cache::write(&home, &pauses) {
+                        debug!(error = %err, "pauses not kept");
+                    }
+                });
+            }
             Effect::KeepUsage => {
                 let numbers = numbers();
                 self.precious.spawn_blocking(move || {
@@ -362,7 +376,7 @@ impl Hands {
             RouterConfig {
                 listen,
                 hosts: self.hosts.clone(),
-                limits: Limits::default(),
+                limits: self.limits.clone(),
                 models: self.models.clone(),
                 websocket: self.websocket,
                 affinity: self.affinity,

@@ -9,6 +9,7 @@ use crate::desk::settings::Listen;
 use crate::pool::Access;
 use crate::profile::{AuthFile, Fingerprint, Network, Profile, ProfileName};
 use crate::router::{KnownOffers, NoToken, RefusedParameter, Report, StartError};
+use crate::store::cooldown_cache::KeptCooldown;
 use crate::store::live::Live;
 use crate::store::profiles::Skipped;
 use crate::store::switch::Switched;
@@ -118,6 +119,8 @@ pub enum Effect {
     StopRouter,
     FindCodex,
     KeepUsage,
+    /// Of profiles and paths, for the next start.
+    KeepPauses(Vec<KeptCooldown>),
     KeepModels(KnownOffers),
     KeepRefused(Vec<RefusedParameter>),
 }

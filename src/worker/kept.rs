@@ -136,6 +136,7 @@ impl Kept {
         };
         kept.read_terms();
         kept.plan(first_poll_at);
+        kept.refusals.doubt_usage(kept.profile.side.tried_now_at());
         kept
     }
 

@@ -21,12 +21,13 @@ pub use crate::router::REFUSAL_LASTS;
 use crate::router::Report;
 use crate::store::home::Home;
 use crate::store::watch::{Changed, Watcher};
-use crate::store::{trusted, usage_cache};
+use crate::store::{cooldown_cache, trusted, usage_cache};
 use crate::upstream::{Endpoints, Upstream};
 
 mod effects;
 mod event;
 mod kept;
+mod pauses;
 mod publisher;
 mod refresher;
 mod refusals;
@@ -150,6 +151,7 @@ async fn run(options: Options, back: DeskBack) {
     .with_keys(keys_receiver, meters)
     .with_hosts(options.settings.hosts.clone())
     .with_websocket(options.settings.websocket)
+    .with_limits((&options.settings.limits).into())
     .with_affinity(options.settings.affinity);
     let state = AppState::new(Arc::new(options.settings), options.polls);
     let mut worker = Loop {
@@ -170,6 +172,9 @@ async fn run(options: Options, back: DeskBack) {
     worker.state.remember_usage(usage_cache::read(&home));
     worker.state.remember_offers(effects::read_offers(&home));
     worker.state.remember_refused(effects::read_refused(&home));
+    worker
+        .state
+        .remember_pauses(cooldown_cache::read(&home, SystemTime::now()));
     worker.publish();
     if options.router {
         worker.obey(Command::TurnRouterOn).await;

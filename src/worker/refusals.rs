@@ -82,6 +82,11 @@ impl Refusals {
         self.live.clear();
     }
 
+    /// Usage numbers from before the user's last wish keep nobody away.
+    pub fn doubt_usage(&mut self, tried_now_at: Option<SystemTime>) {
+        self.change(|cooldowns| cooldowns.tried_now_at = tried_now_at);
+    }
+
     /// All of it was about another account.
     pub fn forget(&mut self) {
         self.cooldowns = Arc::default();

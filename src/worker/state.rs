@@ -60,6 +60,8 @@ pub struct AppState {
     codex_looked_at: Option<SystemTime>,
     /// When numbers that are only in memory go to the disk.
     keep_usage_at: Option<SystemTime>,
+    /// The same of pauses.
+    keep_pauses_at: Option<SystemTime>,
     /// Parameters that the router leaves out; kept here for its next start.
     refused: Vec<RefusedParameter>,
     /// The keys that clients show.
@@ -100,6 +102,8 @@ const CODEX_LOOK_INTERVAL: Duration = Duration::from_secs(300);
 const CODEX_LOOK_GAP: Duration = Duration::from_secs(2);
 /// What a kill may cost of the usage numbers; they are asked for again anyway.
 const KEEP_USAGE_AFTER: Duration = Duration::from_secs(30);
+/// A burst of refusals is one writing.
+const KEEP_PAUSES_AFTER: Duration = Duration::from_secs(2);
 
 impl AppState {
     pub fn new(settings: Arc<Settings>, polls: Polls) -> Self {
@@ -136,6 +140,7 @@ impl AppState {
             is_ending: false,
             codex_looked_at: None,
             keep_usage_at: None,
+            keep_pauses_at: None,
             refused: Vec::new(),
             keys: Arc::new(unread_keys()),
         }
@@ -177,7 +182,14 @@ impl AppState {
                     Some(save_token(name, kept.refresh.unsaved.as_ref()?))
                 });
                 let keep = self.keep_usage_at.map(|_due| Effect::KeepUsage);
-                unsaved.chain([Effect::StopRouter]).chain(keep).collect()
+                let keep_pauses = self
+                    .keep_pauses_at
+                    .map(|_due| Effect::KeepPauses(self.pauses(now)));
+                unsaved
+                    .chain([Effect::StopRouter])
+                    .chain(keep)
+                    .chain(keep_pauses)
+                    .collect()
             }
         }
     }
@@ -315,6 +327,7 @@ impl AppState {
                     .into_iter()
                     .chain(self.take_home_again_at)
                     .chain(self.keep_usage_at)
+                    .chain(self.keep_pauses_at)
                     .filter(|_| self.polls == Polls::ByThemselves),
             )
             .min()
@@ -420,6 +433,10 @@ impl AppState {
         {
             self.codex_looked_at = Some(now);
             effects.push(Effect::FindCodex);
+        }
+        if self.keep_pauses_at.is_some_and(|at| at <= now) {
+            self.keep_pauses_at = None;
+            effects.push(Effect::KeepPauses(self.pauses(now)));
         }
         if self.keep_usage_at.is_some_and(|at| at <= now) {
             self.keep_usage_at = None;

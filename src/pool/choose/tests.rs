@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::*;
 use crate::pool::terms::{Allowance, Budget, Reserve};
 use crate::pool::{Amount, Lease, Terms, Tier, Unusable};

@@ -24,6 +24,18 @@ async fn over(account: Account, change: impl FnOnce(&mut Endpoint)) -> Rig {
     Rig::start(sim, members, Limits::default()).await
 }
 
+/// The same without a line: what would be waited for is told at once.
+async fn without_a_line(account: Account, change: impl FnOnce(&mut Endpoint)) -> Rig {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    sim.add(account);
+    let members = vec![member("own", endpoint(&sim, "own", change), 0)];
+    let limits = Limits {
+        queue_wait: Duration::ZERO,
+        ..Limits::default()
+    };
+    Rig::start(sim, members, limits).await
+}
+
 async fn compatible() -> Rig {
     over(Account::compatible("own"), |_| {}).await
 }
@@ -407,7 +419,7 @@ async fn a_status_inside_a_chat_counts_as_one_by_itself() {
         (429, 429, AttemptResult::Throttled { retry_after: None }),
         (401, 503, AttemptResult::Unauthorized),
     ] {
-        let mut rig = over(Account::compatible("own"), |own| own.api = Api::Chat).await;
+        let mut rig = without_a_line(Account::compatible("own"), |own| own.api = Api::Chat).await;
         let error = json!({"error": {"message": "no", "type": "BadRequestError", "code": code}});
         let stream = HttpReply::new(200, format!("data: {error}\n\n"))
             .header("content-type", "text/event-stream");
@@ -495,6 +507,7 @@ async fn a_key_stands_in_its_own_header_and_reaches_no_other_upstream() {
     ];
     let limits = Limits {
         profiles: 4,
+        retries: 3,
         ..Limits::default()
     };
     let rig = Rig::start(sim, members, limits).await;
@@ -931,7 +944,7 @@ async fn a_picture_by_the_hosted_tool_is_not_asked_of_a_chat() {
     ];
     let rig = Rig::start(sim, members, Limits::default()).await;
     rig.sim
-        .reply_next("work", [Reply::throttled(Duration::from_secs(9))]);
+        .reply_next("work", [Reply::throttled(Duration::from_secs(60))]);
     let request = json!({"model": "gpt-image-1", "prompt": "a pixel"});
     let reply = rig
         .post("/v1/images/generations", &request)

@@ -368,7 +368,11 @@ async fn a_limited_account_is_left_out_before_the_worker_has_heard_of_it() {
 
 #[tokio::test]
 async fn an_overload_is_asked_of_one_other_account_and_then_everybody_pauses() {
-    let rig = Rig::over(["a", "b", "c"]).await;
+    let limits = Limits {
+        queue_wait: Duration::ZERO,
+        ..Limits::default()
+    };
+    let rig = Rig::with_limits(["a", "b", "c"], limits).await;
     for name in ["a", "b", "c"] {
         rig.sim.reply_always(
             name,

@@ -226,6 +226,7 @@ async fn a_busy_profile_is_marked_until_its_stream_ends() {
 async fn more_requests_than_may_be_under_way_are_told_to_come_back() {
     let limits = Limits {
         in_flight: 1,
+        queue: 0,
         ..Limits::default()
     };
     let rig = Rig::with_limits(["work"], limits).await;

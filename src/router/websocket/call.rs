@@ -244,7 +244,11 @@ async fn over(
         }
         Err(_elapsed) => return Ok(Asked::Ended),
     }
-    let mut source = Source::of_socket(socket, limits.event_idle);
+    let patience = match ask.is_long {
+        true => limits.answer_head_reasoning,
+        false => limits.answer_head,
+    };
+    let mut source = Source::of_socket(socket, limits.event_idle).first_within(patience);
     // The client waits for a message, not for a head: as long as there is none, nothing is gained by letting the answer begin.
     let beginning = match source.wait().await {
         Ok(()) => begin(&mut source, true, limits, &mut attempt.usage).await,

@@ -116,8 +116,7 @@ async fn answered(
     if model != create.model {
         create.set_model(&model)?;
     }
-    let slot = house.in_flight.clone().try_acquire_owned();
-    let _slot = slot.map_err(|_full| Refusal::Busy)?;
+    let _slot = house.in_flight.enter().await.ok_or(Refusal::Busy)?;
     let before = match &create.previous_response_id {
         None => Some(Vec::new()),
         Some(id) => {

@@ -8,7 +8,7 @@ use tracing::debug;
 use super::super::event::Effect;
 use super::super::refusals::Refusals;
 use super::super::schedule;
-use super::{AppState, KEEP_USAGE_AFTER};
+use super::{AppState, KEEP_PAUSES_AFTER, KEEP_USAGE_AFTER};
 use crate::desk::settings::Listen;
 use crate::desk::{LastRequest, RouterState};
 use crate::pool::cooldown::Refused;
@@ -162,6 +162,9 @@ impl AppState {
                 }
             },
             Meaning::Nothing | Meaning::Pause(_) | Meaning::Failure(_) => {}
+        }
+        if !matches!(outcome.result, AttemptResult::Served) {
+            self.keep_pauses_at.get_or_insert(now + KEEP_PAUSES_AFTER);
         }
         kept.refusals.hear(outcome.at);
         if let Some(path) = path {

@@ -1417,4 +1417,38 @@ fn usage_numbers_are_kept_half_a_minute_after_they_came_and_once() {
     assert_eq!(keeps(&state.note(Event::TimePassed, due)), 0);
 }
 
+#[test]
+fn pauses_are_left_to_the_next_start_with_cause_source_and_end() {
+    let mut state = state();
+    let until = noon() + DAY;
+    let limit = AttemptResult::UsageLimit { told: told(until) };
+    state.note(attempt("work", limit), noon());
+    let retry_after = Some(MINUTE);
+    state.note(
+        attempt("work", AttemptResult::Throttled { retry_after }),
+        noon(),
+    );
+    state.note(attempt("spare", AttemptResult::Challenged), noon());
+    let due = noon() + Duration::from_secs(2);
+    assert!(state.next_due() <= Some(due));
+    let effects = state.note(Event::TimePassed, due);
+    let kept = effects.iter().find_map(|effect| match effect {
+        Effect::KeepPauses(pauses) => Some(pauses.clone()),
+        _ => None,
+    });
+    let kept = kept.unwrap();
+    assert_eq!(kept.len(), 3);
+    let mut next = self::state();
+    next.remember_pauses(kept);
+    let all = pause_of(&next, "work").unwrap();
+    assert_eq!(
+        (all.cause, all.source, all.until),
+        (RestCause::UsageLimit, RestSource::ResetsAt, until)
+    );
+    let snapshot = publisher::snapshot(&next, "", due);
+    let work = snapshot.profile(&name("work")).unwrap();
+    assert_eq!(work.model_rests.len(), 1);
+    assert_eq!(snapshot.paths[0].rest.cause, RestCause::Challenged);
+}
+
 mod terms;

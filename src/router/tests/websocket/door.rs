@@ -86,6 +86,7 @@ async fn turned_off_it_is_426_so_that_codex_falls_back_at_once() {
 async fn an_open_socket_takes_no_slot_of_a_request_and_each_request_takes_one() {
     let limits = Limits {
         in_flight: 1,
+        queue: 0,
         ..Limits::default()
     };
     let rig = Rig::with_limits(["work"], limits).await;

@@ -1,0 +1,167 @@
+//! Pauses from the last run, so that a start does not run into every limit again.
+//!
+//! `router/cooldowns.json`: nothing in it is secret or precious. What cannot be read is reported and counts as empty.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::home::Home;
+use super::{StoreError, kept_list, safe_file};
+
+/// One pause. Of a profile or of a path; for all of it, or for one model.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct KeptCooldown {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    pub cause: String,
+    pub source: String,
+    /// Seconds since 1970, like `until`.
+    pub since: u64,
+    pub until: u64,
+}
+
+/// Longer than any word that is written here.
+const MAX_WORD_BYTES: usize = 256;
+const MAX_COOLDOWNS: usize = 1_024;
+/// No pause is longer.
+const LONGEST: Duration = Duration::from_secs(8 * 86_400);
+
+/// Reads the pauses that are not over at `now`. What cannot be one of ours is left out, and said in the log.
+pub fn read(home: &Home, now: SystemTime) -> Vec<KeptCooldown> {
+    let path = home.cooldown_cache();
+    let text = match safe_file::read(&path) {
+        Ok(text) => text.unwrap_or_default(),
+        Err(err) => {
+            warn!(file = %path.display(), error = %err, "the pauses of the last run cannot be read");
+            return Vec::new();
+        }
+    };
+    if text.is_empty() {
+        return Vec::new();
+    }
+    let all: Vec<KeptCooldown> = match serde_json::from_slice(&text) {
+        Ok(all) => all,
+        Err(err) => {
+            warn!(file = %path.display(), error = %err, "the pauses of the last run make no sense");
+            return Vec::new();
+        }
+    };
+    let count = all.len();
+    let now = unix_secs(now);
+    let sane: Vec<_> = all
+        .into_iter()
+        .filter(|kept| is_sane(kept, now))
+        .take(MAX_COOLDOWNS)
+        .collect();
+    if sane.len() < count {
+        warn!(
+            file = %path.display(),
+            left_out = count - sane.len(),
+            "pauses of the last run that make no sense are left out"
+        );
+    }
+    sane.into_iter().filter(|kept| kept.until > now).collect()
+}
+
+/// # Errors
+/// When the file cannot be written; the next run then finds out by itself.
+pub fn write(home: &Home, cooldowns: &[KeptCooldown]) -> Result<(), StoreError> {
+    let few = cooldowns.get(..MAX_COOLDOWNS).unwrap_or(cooldowns);
+    kept_list::write(&home.cooldown_cache(), few)
+}
+
+/// Whether it can be a pause. A clock that was ahead when it was written may have shut an account out for ever.
+fn is_sane(kept: &KeptCooldown, now: u64) -> bool {
+    let is_word = |text: &str| text.len() <= MAX_WORD_BYTES && !text.chars().any(char::is_control);
+    let words = [&kept.profile, &kept.path, &kept.model];
+    words.into_iter().flatten().all(|word| is_word(word))
+        && (kept.profile.is_some() != kept.path.is_some())
+        && kept.since <= kept.until
+        && kept.until.saturating_sub(now) <= LONGEST.as_secs()
+}
+
+fn unix_secs(at: SystemTime) -> u64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH);
+    // Before 1970 the clock is wrong anyway.
+    since.map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn home() -> (tempfile::TempDir, Home) {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path()).unwrap();
+        super::super::home::prepare(&home, SystemTime::now()).unwrap();
+        (dir, home)
+    }
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(NOW)
+    }
+
+    fn pause(profile: &str, until: u64) -> KeptCooldown {
+        KeptCooldown {
+            profile: Some(profile.to_owned()),
+            path: None,
+            model: None,
+            cause: "usage_limit".to_owned(),
+            source: "resets_at".to_owned(),
+            since: NOW - 60,
+            until,
+        }
+    }
+
+    #[test]
+    fn pauses_come_back_unless_they_are_over() {
+        let (_dir, home) = home();
+        assert_eq!(read(&home, now()), []);
+        let model = KeptCooldown {
+            profile: None,
+            path: Some("ChatGPT".to_owned()),
+            model: Some("gpt-5.5".to_owned()),
+            ..pause("work", NOW + 30)
+        };
+        let all = [pause("work", NOW + 3_600), model, pause("home", NOW)];
+        write(&home, &all).unwrap();
+        assert_eq!(read(&home, now()), all[..2]);
+    }
+
+    #[test]
+    fn what_cannot_be_a_pause_is_left_out() {
+        let (_dir, home) = home();
+        let nobodys = KeptCooldown {
+            profile: None,
+            ..pause("work", NOW + 60)
+        };
+        let all = [
+            pause("for-years", NOW + 400 * 86_400),
+            pause("a\u{1b}[2J", NOW + 60),
+            nobodys,
+            pause("fine", NOW + 60),
+        ];
+        write(&home, &all).unwrap();
+        assert_eq!(read(&home, now()), [pause("fine", NOW + 60)]);
+        for text in [&b"{"[..], b"[{}]", b"{\"a\":1}", b"\xff"] {
+            safe_file::replace(&home.cooldown_cache(), text).unwrap();
+            assert_eq!(read(&home, now()), []);
+        }
+    }
+
+    #[test]
+    fn the_file_stays_small() {
+        let (_dir, home) = home();
+        let all = vec![pause("work", NOW + 60); 3_000];
+        write(&home, &all).unwrap();
+        assert_eq!(read(&home, now()).len(), MAX_COOLDOWNS);
+    }
+}

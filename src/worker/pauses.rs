@@ -1,0 +1,79 @@
+//! The pauses as one run leaves them to the next.
+
+use std::time::{Duration, SystemTime};
+
+use super::state::AppState;
+use crate::pool::{Cooldown, Cooldowns, RestCause, RestSource};
+use crate::profile::ProfileName;
+use crate::store::cooldown_cache::KeptCooldown;
+
+/// What is over sooner is not worth a line.
+const SHORTEST: Duration = Duration::from_secs(10);
+
+impl AppState {
+    /// The pauses to keep for the next start.
+    pub fn pauses(&self, now: SystemTime) -> Vec<KeptCooldown> {
+        let of_profiles = self.kept.iter().flat_map(|(name, kept)| {
+            of(&kept.refusals.cooldowns, now).map(|kept| KeptCooldown {
+                profile: Some(name.as_str().to_owned()),
+                ..kept
+            })
+        });
+        let of_paths = self.paths.iter().flat_map(|(name, refusals)| {
+            of(&refusals.cooldowns, now).map(|kept| KeptCooldown {
+                path: Some(name.clone()),
+                ..kept
+            })
+        });
+        of_profiles.chain(of_paths).collect()
+    }
+
+    /// Pauses from before this start.
+    pub fn remember_pauses(&mut self, pauses: Vec<KeptCooldown>) {
+        for kept in pauses {
+            let Some(cooldown) = cooldown_of(&kept) else {
+                continue;
+            };
+            let profile = kept
+                .profile
+                .and_then(|name| ProfileName::existing(&name).ok());
+            if let Some(profile) = profile.and_then(|name| self.kept.get_mut(&name)) {
+                profile.restore(kept.model, cooldown);
+            } else if let Some(path) = kept.path.and_then(|name| self.paths.get_mut(&name)) {
+                path.change(|cooldowns| cooldowns.restore(kept.model, cooldown));
+            }
+        }
+    }
+}
+
+fn of(cooldowns: &Cooldowns, now: SystemTime) -> impl Iterator<Item = KeptCooldown> {
+    cooldowns
+        .iter()
+        .filter(move |(_, cooldown)| cooldown.until > now + SHORTEST)
+        .map(|(model, cooldown)| KeptCooldown {
+            profile: None,
+            path: None,
+            model: model.map(str::to_owned),
+            cause: cooldown.cause.as_str().to_owned(),
+            source: cooldown.source.as_str().to_owned(),
+            since: unix_secs(cooldown.since),
+            until: unix_secs(cooldown.until),
+        })
+}
+
+/// Nothing for words that another version knew.
+fn cooldown_of(kept: &KeptCooldown) -> Option<Cooldown> {
+    let at = |secs| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(secs));
+    Some(Cooldown::known(
+        RestCause::parse(&kept.cause)?,
+        RestSource::parse(&kept.source)?,
+        at(kept.since)?,
+        at(kept.until)?,
+    ))
+}
+
+fn unix_secs(at: SystemTime) -> u64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH);
+    // Before 1970 the clock is wrong anyway.
+    since.map_or(0, |since| since.as_secs())
+}
