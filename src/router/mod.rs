@@ -53,6 +53,7 @@ mod limits;
 mod listen;
 mod meaning;
 mod messages;
+mod metrics;
 mod models;
 mod offers;
 mod own_usage;
@@ -88,6 +89,7 @@ pub use fresh::{FreshTokens, NoToken};
 pub use limits::Limits;
 pub use listen::StartError;
 pub use meaning::Meaning;
+pub use metrics::Metrics;
 pub use offers::KnownOffers;
 pub use refused::{REFUSAL_LASTS, RefusedParameter};
 pub use report::{AttemptOutcome, AttemptResult, Dialect, Report, RequestDone};
@@ -126,6 +128,8 @@ pub struct RouterDeps {
     pub sessions: Sessions,
     /// Bounded; what does not fit is dropped and counted.
     pub reports: mpsc::Sender<Report>,
+    /// None: nothing is counted, and `GET /metrics` is not served.
+    pub metrics: Option<Arc<Metrics>>,
 }
 
 /// What every request shares.
@@ -201,7 +205,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         tokens: deps.tokens,
         keys,
         prices: deps.prices,
-        reports: report::Reports::new(deps.reports),
+        reports: report::Reports::new(deps.reports, deps.metrics),
         in_flight: queue::Gate::new(limits.in_flight, limits.queue, limits.queue_wait),
         lines: queue::Lines::new(limits.queue),
         bodies: body::budget(&limits),

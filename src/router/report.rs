@@ -12,6 +12,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;
 
 use super::keys::Caller;
+use super::metrics::Metrics;
 use super::refused::RefusedParameter;
 use super::reply::Refusal;
 use crate::client_key::{KeyId, Permit, Used};
@@ -182,18 +183,28 @@ pub(super) const CLIENT_GONE: u16 = 499;
 #[derive(Debug)]
 pub(super) struct Reports {
     sender: mpsc::Sender<Report>,
+    metrics: Option<Arc<Metrics>>,
     dropped: AtomicU64,
 }
 
 impl Reports {
-    pub(super) fn new(sender: mpsc::Sender<Report>) -> Self {
+    pub(super) fn new(sender: mpsc::Sender<Report>, metrics: Option<Arc<Metrics>>) -> Self {
         Self {
             sender,
+            metrics,
             dropped: AtomicU64::new(0),
         }
     }
 
+    pub(super) fn metrics(&self) -> Option<&Arc<Metrics>> {
+        self.metrics.as_ref()
+    }
+
     pub(super) fn tell(&self, report: Report) {
+        // Before it may be dropped: what happened is counted all the same.
+        if let Some(metrics) = &self.metrics {
+            metrics.note(&report);
+        }
         match self.sender.try_send(report) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
@@ -353,7 +364,7 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_dropped_and_counted() {
         let (sender, mut receiver) = mpsc::channel(1);
-        let reports = Reports::new(sender);
+        let reports = Reports::new(sender, None);
         let outcome = |result| {
             Report::Attempt(AttemptOutcome {
                 profile: ProfileName::parse("work").unwrap(),

@@ -29,6 +29,7 @@ pub(super) enum Route {
     Usage,
     /// What the client's own key has used.
     OwnUsage,
+    Metrics,
     Health,
 }
 
@@ -54,6 +55,9 @@ pub(super) fn find(head: &Parts) -> Result<Route, Refusal> {
     let path = head.uri.path();
     if path == "/health" {
         return only(&head.method, &Method::GET, Route::Health);
+    }
+    if path == "/metrics" {
+        return only(&head.method, &Method::GET, Route::Metrics);
     }
     if USAGE.contains(&path) {
         return only(&head.method, &Method::GET, Route::Usage);
@@ -209,6 +213,8 @@ mod tests {
         assert_eq!(found("GET", "/health"), Ok(Route::Health));
         assert_eq!(found("GET", "/v1/usage"), Ok(Route::OwnUsage));
         assert_eq!(found("POST", "/v1/usage"), Err(405));
+        assert_eq!(found("GET", "/metrics"), Ok(Route::Metrics));
+        assert_eq!(found("GET", "/v1/metrics"), Err(404));
         for path in ["/backend-api/wham/usage", "/api/codex/usage"] {
             assert_eq!(found("GET", path), Ok(Route::Usage));
             assert_eq!(found("POST", path), Err(405));

@@ -28,7 +28,7 @@ use super::voice::Voice;
 use super::websocket::{self, Handover};
 use super::{
     House, allowance, azure, body, chat, compaction, completions, forward, headers, images,
-    messages, models, own_usage, responses,
+    messages, metrics, models, own_usage, responses,
 };
 
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -138,6 +138,7 @@ async fn answer(
         Route::Models => Ok(models::list(house, &caller, &head.uri, &head.headers).await),
         Route::Usage => Ok(allowance::report(house, &caller)),
         Route::OwnUsage => Ok(own_usage::report(house, &caller)),
+        Route::Metrics => metrics::report(house, &caller),
         Route::Model(id) if messages::is_spoken(head.uri.path(), &head.headers) => {
             models::one_of_anthropic(house, &caller, id).await
         }
@@ -189,6 +190,7 @@ fn admit<'h>(guard: &Guard, head: &'h Parts) -> Result<(Route, Option<&'h [u8]>)
         | Route::Model(_)
         | Route::Usage
         | Route::OwnUsage
+        | Route::Metrics
         | Route::Health
         | Route::Socket => {}
     }
@@ -198,6 +200,7 @@ fn admit<'h>(guard: &Guard, head: &'h Parts) -> Result<(Route, Option<&'h [u8]>)
         | Route::Model(_)
         | Route::Usage
         | Route::OwnUsage
+        | Route::Metrics
         | Route::Health
         | Route::CountTokens => {}
         _ => drop(headers::strategy_of(&head.headers)?),

@@ -20,8 +20,8 @@ use crate::pool::{Access, Pool};
 use crate::price::Prices;
 use crate::profile::{Fingerprint, ProfileName};
 use crate::router::{
-    self, FreshTokens, KnownOffers, Limits, NoToken, RefusedParameter, Report, RouterConfig,
-    RouterDeps, Running, Sessions,
+    self, FreshTokens, KnownOffers, Limits, Metrics, NoToken, RefusedParameter, Report,
+    RouterConfig, RouterDeps, Running, Sessions,
 };
 use crate::store::cooldown_cache;
 use crate::store::models_cache::{self, KeptModel};
@@ -54,6 +54,8 @@ pub struct Hands {
     keys: watch::Receiver<Arc<KeyRing>>,
     meters: Arc<Meters>,
     prices: Arc<Prices>,
+    metrics: Arc<Metrics>,
+    serves_metrics: bool,
     router: Option<Running>,
     /// Polls, looks and reads: may be dropped at the end.
     tasks: JoinSet<()>,
@@ -139,6 +141,8 @@ impl Hands {
             keys: watch::channel(Arc::new(unread_keys())).1,
             meters: Meters::new(SystemTime::now()),
             prices: Arc::new(Prices::built_in()),
+            metrics: Arc::default(),
+            serves_metrics: true,
             router: None,
             tasks: JoinSet::new(),
             precious: JoinSet::new(),
@@ -177,6 +181,14 @@ impl Hands {
 
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Whether the router counts, and tells what it has counted.
+    pub fn with_metrics(self, serves_metrics: bool) -> Self {
+        Self {
+            serves_metrics,
+            ..self
+        }
     }
 
     pub fn wait_for_token(&mut self, name: ProfileName, waiter: Waiter) {
@@ -256,8 +268,10 @@ impl Hands {
             }
             Effect::Refresh { name } => {
                 let refresher = self.refresher.clone();
+                let metrics = self.metrics.clone();
                 self.keep(async move {
                     let result = refresher.refresh(name.clone()).await;
+                    metrics.note_refresh(result.is_ok());
                     match &result {
                         Ok(_) => debug!(profile = %name, "login renewed"),
                         Err(err) => warn!(profile = %name, error = %err, "login not renewed"),
@@ -371,6 +385,7 @@ impl Hands {
             refused,
             sessions: self.sessions.clone(),
             reports: self.reports.clone(),
+            metrics: self.serves_metrics.then(|| self.metrics.clone()),
         };
         match router::start(
             RouterConfig {

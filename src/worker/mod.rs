@@ -152,7 +152,8 @@ async fn run(options: Options, back: DeskBack) {
     .with_hosts(options.settings.hosts.clone())
     .with_websocket(options.settings.websocket)
     .with_limits((&options.settings.limits).into())
-    .with_affinity(options.settings.affinity);
+    .with_affinity(options.settings.affinity)
+    .with_metrics(options.settings.metrics);
     let state = AppState::new(Arc::new(options.settings), options.polls);
     let mut worker = Loop {
         state,

@@ -631,6 +631,7 @@ async fn an_address_for_others_needs_a_key_to_start_and_for_every_request() {
             refused: Vec::new(),
             sessions: Sessions::default(),
             reports: sender,
+            metrics: None,
         };
         start(config, deps)
     };

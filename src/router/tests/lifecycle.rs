@@ -28,6 +28,7 @@ async fn localhost_is_served_on_both_addresses() {
         refused: Vec::new(),
         sessions: Sessions::default(),
         reports: sender,
+        metrics: None,
     };
     let router = start(config, deps).await.unwrap();
     for address in router.addresses() {
@@ -62,6 +63,7 @@ async fn a_taken_port_is_a_reason_not_to_start() {
         refused: Vec::new(),
         sessions: Sessions::default(),
         reports: sender,
+        metrics: None,
     };
     let err = start(config, deps).await.unwrap_err();
     let StartError::PortTaken {

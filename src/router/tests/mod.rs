@@ -37,6 +37,7 @@ mod keys;
 mod known_faults;
 mod lifecycle;
 mod messages;
+mod metrics;
 mod models;
 mod network;
 mod parameters;
@@ -178,6 +179,7 @@ impl Rig {
             refused: known.refused,
             sessions: known.sessions,
             reports: sender,
+            metrics: Some(Arc::default()),
         };
         let router = start(config, deps).await.unwrap();
         Self {
