@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use super::cooldown::{Cooldown, Cooldowns, RestCause, Standing};
 use super::live::{Live, Probe};
 use super::{Access, Member, Pool};
+use crate::profile::{Network, Proxy};
 
 /// The way to an upstream, which all profiles behind it share.
 #[derive(Clone, Debug, Default)]
@@ -25,12 +26,19 @@ pub struct Permits {
 }
 
 impl Access {
-    /// Where its requests go, in words for people.
-    pub fn path(&self) -> &str {
-        match self {
+    /// Where its requests go, and which way if it is not everybody's, in words for people. What a proxy of its own does is no
+    /// matter of those who go without it.
+    pub fn path(&self, network: &Network) -> String {
+        let to = match self {
             Self::ChatGpt { .. } => "ChatGPT",
             Self::ApiKey { .. } => "OpenAI API",
             Self::Endpoint(endpoint) => endpoint.host(),
+        };
+        match &network.proxy {
+            None | Some(Proxy::Unusable(_)) => to.to_owned(),
+            Some(Proxy::Direct) => format!("{to} without a proxy"),
+            Some(Proxy::System) => format!("{to} through the system's proxy"),
+            Some(Proxy::Through(proxy)) => format!("{to} through {}", proxy.place()),
         }
     }
 }
@@ -56,7 +64,7 @@ impl Path {
 
 impl Pool {
     pub fn path_of(&self, member: &Member) -> Option<&Path> {
-        let name = member.access.path();
+        let name = member.access.path(&member.network);
         self.paths.iter().find(|path| path.name == name)
     }
 
@@ -243,5 +251,22 @@ mod tests {
             assert!(pool.permits(work, "m", at(40)).is_none());
             pool.prove(work, &mut probe, "m", at(40));
         }
+    }
+
+    #[test]
+    fn who_goes_through_a_proxy_of_its_own_goes_another_way() {
+        let key = Secret::new("fake");
+        let access = Access::ApiKey { key };
+        let path = |proxy: Option<&str>| {
+            access.path(&Network {
+                proxy: proxy.map(|text| Proxy::parse(text).unwrap()),
+                headers: vec![],
+            })
+        };
+        assert_eq!(path(None), "OpenAI API");
+        assert_eq!(path(Some("none")), "OpenAI API without a proxy");
+        let own = path(Some("http://ana:canary@gate.test:1"));
+        assert_eq!(own, "OpenAI API through gate.test:1");
+        assert_ne!(own, path(Some("http://gate.test:2")));
     }
 }

@@ -231,6 +231,11 @@ impl Kept {
             .is_some_and(|at| now.duration_since(at).is_ok_and(|age| age < REFRESH_GAP))
     }
 
+    /// The way that its requests go, as everybody who goes it calls it.
+    pub fn path(&self) -> Option<String> {
+        Some(self.access()?.path(&self.network))
+    }
+
     /// What speaks for the profile upstream, whether or not it still works.
     pub fn access(&self) -> Option<Access> {
         match self.profile.login.as_ref().ok()?.credentials() {

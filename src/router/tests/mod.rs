@@ -355,10 +355,10 @@ fn endpoints(sim: &Simulator) -> Endpoints {
 fn pool_of(members: Vec<Member>) -> Pool {
     let mut paths: Vec<Path> = Vec::new();
     for member in &members {
-        let name = member.access.path();
+        let name = member.access.path(&member.network);
         if paths.iter().all(|path| path.name != name) {
             paths.push(Path {
-                name: name.to_owned(),
+                name,
                 ..Path::default()
             });
         }

@@ -65,9 +65,9 @@ impl AppState {
                     let before = kept.profile.side.tried_now_at();
                     take_from_disk(kept, profile, poll_at);
                     let wished = kept.profile.side.tried_now_at();
-                    if let (Some(at), Some(access)) =
-                        (wished.filter(|_| wished != before), kept.access())
-                        && let Some(path) = self.paths.get_mut(access.path())
+                    if let (Some(at), Some(path)) =
+                        (wished.filter(|_| wished != before), kept.path())
+                        && let Some(path) = self.paths.get_mut(&path)
                     {
                         path.try_now(at);
                     }
@@ -100,11 +100,7 @@ impl AppState {
 
     /// Has a place for each way that a profile goes, and for no other.
     fn know_paths(&mut self) {
-        let used: Vec<_> = self
-            .kept
-            .values()
-            .filter_map(|kept| Some(kept.access()?.path().to_owned()))
-            .collect();
+        let used: Vec<_> = self.kept.values().filter_map(Kept::path).collect();
         self.paths.retain(|name, _| used.contains(name));
         for name in used {
             self.paths

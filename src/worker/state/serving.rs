@@ -131,8 +131,8 @@ impl AppState {
             self.keep_usage_at.get_or_insert(now + KEEP_USAGE_AFTER);
         }
         let (began, model) = (outcome.began, outcome.model.as_str());
-        let access = kept.access();
-        let mut path = access.and_then(|access| self.paths.get_mut(access.path()));
+        let path = kept.path();
+        let mut path = path.and_then(|path| self.paths.get_mut(&path));
         match outcome.result.meaning(outcome.at) {
             Meaning::Served => {
                 kept.refusals.note_served(model, began);
