@@ -291,7 +291,7 @@ impl Choice {
             // Of this request, not of the profile.
             WhyNot::NoKey => true,
             // An allowance may last for days, and nobody knows until when one does that tells no time.
-            WhyNot::Empty | WhyNot::Reserve(_) => {
+            WhyNot::Empty | WhyNot::Reserve(_) | WhyNot::Limit(_) => {
                 out.until.is_some_and(|until| until <= now + WORTH_WAITING)
             }
             why => why.ends_by_itself(),

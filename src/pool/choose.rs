@@ -29,6 +29,7 @@ pub struct Need<'a> {
 pub struct Choice {
     /// The one that was used.
     pub strategy: Strategy,
+    pub model: ModelHope,
     pub candidates: Vec<Candidate>,
     pub left_out: Vec<LeftOut>,
 }
@@ -177,21 +178,29 @@ pub fn choose(pool: &Pool, now: SystemTime) -> Choice {
 
 /// The same for a request with a need of its own.
 ///
-/// A member that lacks the model is passed over only as long as another may have it: when nobody is left, asking again costs
-/// nothing, and the answer is the upstream's own.
+/// A member that lacks the model is passed over only as long as another may have it, be it later: when nobody is left, asking again
+/// costs nothing, and the answer is the upstream's own.
 pub fn choose_for(pool: &Pool, need: Need<'_>, now: SystemTime) -> Choice {
     let choice = sorted(pool, need, Memory::Counts, now);
-    let is_without_hope =
-        choice.candidates.is_empty() && !choice.left_out.iter().any(|out| out.why.ends_by_itself());
-    if is_without_hope
-        && choice
-            .left_out
-            .iter()
-            .any(|out| out.why == WhyNot::LacksModel)
-    {
+    let is_passed_over = |out: &LeftOut| out.why == WhyNot::LacksModel;
+    let may_wait = choice.left_out.iter().any(|out| out.why.ends_by_itself())
+        && choice.model != ModelHope::Nobody;
+    if choice.candidates.is_empty() && !may_wait && choice.left_out.iter().any(is_passed_over) {
         return sorted(pool, need, Memory::Ignored, now);
     }
     choice
+}
+
+/// Whether waiting brings a model that nobody can be asked for now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ModelHope {
+    /// Not known, or not asked.
+    #[default]
+    Open,
+    /// Somebody who has it comes back by itself.
+    Waiting,
+    /// There is nobody to ask, and everybody who comes back is known not to have it.
+    Nobody,
 }
 
 /// Whether it counts who was seen to lack the model.
@@ -205,16 +214,30 @@ fn sorted(pool: &Pool, need: Need<'_>, memory: Memory, now: SystemTime) -> Choic
     let strategy = need.strategy.unwrap_or(pool.strategy);
     let mut usable = Vec::new();
     let mut left_out = Vec::new();
+    // Of those who might still answer: whether they have the model.
+    let mut have = Vec::new();
     for member in &pool.members {
         match excluded(pool, member, strategy, need, memory, now) {
-            Some((why, until)) => left_out.push(LeftOut {
-                name: member.name.clone(),
-                why,
-                until,
-            }),
+            Some((why, until)) => {
+                if why.ends_by_itself() || why == WhyNot::LacksModel {
+                    have.push(has(member, need, now));
+                }
+                left_out.push(LeftOut {
+                    name: member.name.clone(),
+                    why,
+                    until,
+                });
+            }
             None => usable.push(member.clone()),
         }
     }
+    let model = if have.contains(&Some(true)) {
+        ModelHope::Waiting
+    } else if usable.is_empty() && !have.is_empty() && !have.contains(&None) {
+        ModelHope::Nobody
+    } else {
+        ModelHope::Open
+    };
     left_out.extend(pool.unusable.iter().map(|unusable| LeftOut {
         name: unusable.name.clone(),
         why: match unusable.trouble {
@@ -226,6 +249,7 @@ fn sorted(pool: &Pool, need: Need<'_>, memory: Memory, now: SystemTime) -> Choic
     }));
     Choice {
         strategy,
+        model,
         candidates: ranked(strategy, usable, need.draw, now),
         left_out,
     }
@@ -356,6 +380,45 @@ fn lacks(member: &Member, model: &str, now: SystemTime) -> bool {
         Access::ChatGpt { .. } | Access::ApiKey { .. } => true,
     };
     !is_listed || member.lacks(model, now)
+}
+
+/// Whether it has the model, as far as that is known.
+fn has(member: &Member, need: Need<'_>, now: SystemTime) -> Option<bool> {
+    // A list of models says nothing about what else an API does.
+    if need.model.is_empty() || need.is_api_only {
+        return None;
+    }
+    if lacks(member, need.model, now) {
+        return Some(false);
+    }
+    let is_it = |slug: &String| slug == need.model || slug == undated(need.model);
+    match member.access {
+        // It may call it by another name.
+        Access::Endpoint(_) => None,
+        Access::ChatGpt { .. } | Access::ApiKey { .. } => {
+            Some(member.offers.as_ref()?.iter().any(is_it))
+        }
+    }
+}
+
+/// `gpt-5.5` of `gpt-5.5-2026-04-23`: a dated name may be understood where only the plain one is listed.
+fn undated(model: &str) -> &str {
+    const DATE: &str = "-0000-00-00";
+    let Some((plain, date)) = model
+        .len()
+        .checked_sub(DATE.len())
+        .and_then(|at| model.split_at_checked(at))
+    else {
+        return model;
+    };
+    let is_date = date
+        .bytes()
+        .zip(DATE.bytes())
+        .all(|(byte, form)| match form {
+            b'0' => byte.is_ascii_digit(),
+            form => byte == form,
+        });
+    if is_date { plain } else { model }
 }
 
 /// A key names profiles, or groups of them.

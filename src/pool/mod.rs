@@ -23,7 +23,7 @@ pub mod strategy;
 pub mod term;
 pub mod terms;
 
-pub use choose::{Candidate, Choice, LeftOut, Need, Reason, WhyNot, choose, choose_for};
+pub use choose::{Candidate, Choice, LeftOut, ModelHope, Need, Reason, WhyNot, choose, choose_for};
 pub use cooldown::{
     Cooldown, Cooldowns, Cooling, GUESSED_THROTTLE_REST, Rest, RestCause, RestSource, Scope,
     Standing, Told,
@@ -62,6 +62,8 @@ pub struct Member {
     pub cooldowns: Arc<Cooldowns>,
     /// What came after that.
     pub live: Live,
+    /// The models on its own list when it last told one; none when it never did. A list grows old, so nobody is left out by it.
+    pub offers: Option<Arc<[String]>>,
     pub in_flight: InFlight,
     pub speed: Speed,
     pub spend: Spend,
@@ -78,6 +80,7 @@ impl Member {
             usage: None,
             cooldowns: Arc::default(),
             live: Live::default(),
+            offers: None,
             in_flight: InFlight::default(),
             speed: Speed::default(),
             spend: Spend::default(),

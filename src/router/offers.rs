@@ -64,9 +64,10 @@ pub(super) async fn all(house: &Arc<House>, caller: &Caller) -> Vec<Arc<Listed>>
         .collect()
 }
 
-/// Without what the profile was refused a while ago.
+/// Without what the profile was refused a while ago, and what the user does not mean it for.
 fn served(listed: Arc<Listed>, member: &Member, now: SystemTime) -> Arc<Listed> {
-    let is_lacked = |model: &Model| member.lacks(&model.slug, now);
+    let is_lacked =
+        |model: &Model| member.lacks(&model.slug, now) || !member.terms.takes_model(&model.slug);
     if !listed.document.models.iter().any(is_lacked) {
         return listed;
     }

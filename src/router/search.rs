@@ -21,7 +21,7 @@ use super::reply::{Refusal, UpstreamRefusal};
 use super::report::{Record, Report};
 use super::setback::{NextStep, Said, Setback};
 use crate::pool::affinity::{SessionKey, Tie, Whereabouts};
-use crate::pool::{Candidate, Choice, Draw, Need, Reason, Strategy, WhyNot, choose_for};
+use crate::pool::{Candidate, Choice, Draw, ModelHope, Need, Reason, Strategy, WhyNot, choose_for};
 use crate::profile::ProfileName;
 
 /// Asks profiles until one answers.
@@ -125,7 +125,7 @@ struct Search<'h> {
     /// Where it stands among those that wait for the same.
     place: Option<InLine<'h>>,
     /// The same for all attempts of one request, so that they follow one order.
-    draw: Draw,
+    draw: Option<Draw>,
     /// The last one.
     choice: Choice,
     /// Where the session was answered before.
@@ -143,10 +143,7 @@ impl<'h> Search<'h> {
             tried: Vec::new(),
             barred: Vec::new(),
             place: None,
-            draw: Draw {
-                turn: house.turns.fetch_add(1, Ordering::Relaxed),
-                seed: rand::random(),
-            },
+            draw: None,
             choice: Choice::default(),
             lives_at: None,
             tie: Tie::Loose,
@@ -189,6 +186,8 @@ impl<'h> Search<'h> {
                 Chosen::Nobody => {}
             }
             let next_look = self.next_look(deadline).filter(|_| !is_last_look);
+            // Nobody who comes back would have the model.
+            let next_look = next_look.filter(|_| self.choice.model != ModelHope::Nobody);
             let Some(next_look) = next_look else {
                 return Err(self.give_up(asker));
             };
@@ -210,20 +209,35 @@ impl<'h> Search<'h> {
     fn choose(&mut self, asker: Asker<'_>, record: &mut Record) -> Chosen {
         let house = self.house;
         let pool = house.pool.borrow().clone();
+        if self.lives_at.is_none() {
+            self.lives_at = asker
+                .session
+                .and_then(|session| house.sessions.find(session));
+        }
+        // Whoever owns the key has the last word.
+        let chosen = record.caller().strategy().or(asker.client.strategy);
+        let strategy = chosen.unwrap_or(pool.strategy);
+        // A session that stays where it is takes nobody's turn.
+        let is_settled = self.lives_at.is_some() && may_keep(house, strategy);
+        let draw = *self.draw.get_or_insert_with(|| Draw {
+            turn: house
+                .turns
+                .fetch_add(u64::from(!is_settled), Ordering::Relaxed),
+            seed: rand::random(),
+        });
         let need = Need {
             model: asker.model,
             is_api_only: asker.api_only.is_some(),
-            // Whoever owns the key has the last word.
-            strategy: record.caller().strategy().or(asker.client.strategy),
+            strategy: chosen,
             allowed: record.caller().only_accounts(),
-            draw: self.draw,
+            draw,
         };
         self.now = SystemTime::now();
         self.choice = choose_for(&pool, need, self.now);
         if let Some(name) = asker.keeps_to {
             self.choice.keep_to(name);
         }
-        self.keep_home(asker.session);
+        self.keep_home();
         let barred = &self.barred;
         let is_known = |name: &ProfileName| self.tried.iter().any(|(tried, _)| tried == name);
         let may_be_new = self.profiles_tried() < house.limits.profiles;
@@ -339,17 +353,9 @@ impl<'h> Search<'h> {
     }
 
     /// Puts in front where the session lives, unless nobody keeps to that.
-    fn keep_home(&mut self, session: Option<SessionKey>) {
-        if self.lives_at.is_none() {
-            self.lives_at = session.and_then(|session| self.house.sessions.find(session));
-        }
-        let may_keep = match self.choice.strategy {
-            Strategy::Active => false,
-            Strategy::Sticky => true,
-            _ => self.house.keeps_sessions,
-        };
+    fn keep_home(&mut self) {
         self.tie = match &self.lives_at {
-            _ if !may_keep => Tie::Loose,
+            _ if !may_keep(self.house, self.choice.strategy) => Tie::Loose,
             Some(at) => self.choice.keep_home(at, self.now),
             // Another request of the session may find it one meanwhile.
             None => Tie::Holds,
@@ -453,16 +459,22 @@ impl<'h> Search<'h> {
         {
             return need.refusal();
         }
+        if self.tried.is_empty() && self.choice.model == ModelHope::Nobody {
+            return Refusal::NoSuchModel {
+                id: asker.model.to_owned(),
+            };
+        }
         let is_model = |(_, setback): &(ProfileName, Setback)| {
             matches!(setback, Setback::ModelNotSupported(_))
         };
         let is_path = |(_, setback): &(ProfileName, Setback)| matches!(setback, Setback::NoPath(_));
         let is_either = |tried: &(ProfileName, Setback)| is_model(tried) || is_path(tried);
         // Everybody who was asked says the same about the model: then it is the request. The same where nobody has such a path,
-        // unless somebody who may have it is back soon.
+        // unless somebody who may have it is back soon; so it is with a model that somebody else is known to have.
         if !self.tried.is_empty()
             && self.tried.iter().all(is_either)
             && !(self.tried.iter().any(is_path) && is_waiting())
+            && self.choice.model != ModelHope::Waiting
             && let Some((_, Setback::ModelNotSupported(said) | Setback::NoPath(said))) =
                 self.tried.pop()
         {
@@ -509,6 +521,15 @@ impl<'h> Search<'h> {
         let pool = self.house.pool.borrow().clone();
         let exhausted = Exhausted::new(&self.choice, &pool, &self.tried, self.now);
         Refusal::Exhausted(Box::new(exhausted))
+    }
+}
+
+/// Whether sessions stay at their account under this strategy.
+fn may_keep(house: &House, strategy: Strategy) -> bool {
+    match strategy {
+        Strategy::Active => false,
+        Strategy::Sticky => true,
+        _ => house.keeps_sessions,
     }
 }
 

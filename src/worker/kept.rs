@@ -33,6 +33,8 @@ pub struct Kept {
     pub refusals: Refusals,
     /// What it offered when it was last asked; none when it never was.
     pub models: Option<Arc<[Model]>>,
+    /// Their names, for the pool.
+    offers: Option<Arc<[String]>>,
     pub in_flight: InFlight,
     pub prompt_cache: PromptCache,
     speed: Speed,
@@ -127,6 +129,7 @@ impl Kept {
             refresh: Refresh::default(),
             refusals: Refusals::new(Pace::PROFILE),
             models: None,
+            offers: None,
             in_flight: InFlight::default(),
             prompt_cache: PromptCache::default(),
             speed: Speed::default(),
@@ -164,6 +167,7 @@ impl Kept {
             self.usage_error = None;
             self.refusals.forget();
             self.models = None;
+            self.offers = None;
             self.speed = Speed::default();
             self.spend = Spend::default();
             self.poll.failures = 0;
@@ -284,6 +288,7 @@ impl Kept {
             usage: self.usage.clone(),
             cooldowns: self.refusals.cooldowns.clone(),
             live: self.refusals.live.clone(),
+            offers: self.offers.clone(),
             in_flight: self.in_flight.clone(),
             speed: self.speed.clone(),
             spend: self.spend.clone(),
@@ -306,6 +311,11 @@ impl Kept {
         };
         self.usage_error = None;
         self.usage = Some(Arc::new(usage));
+    }
+
+    pub fn note_models(&mut self, models: Arc<[Model]>) {
+        self.offers = Some(models.iter().map(|model| model.slug.clone()).collect());
+        self.models = Some(models);
     }
 
     /// Numbers of a poll: what they show ends a limit that came to an end early.

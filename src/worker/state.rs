@@ -11,6 +11,7 @@ use super::refusals::Refusals;
 use crate::client_key::KeyRing;
 use crate::desk::settings::Listen;
 use crate::desk::{CodexProcess, Command, Happening, LastRequest, Outcome, RouterState, Settings};
+use crate::price::Prices;
 use crate::profile::{Fingerprint, ProfileName};
 use crate::router::{KnownOffers, RefusedParameter};
 use crate::store::live::Live;
@@ -62,6 +63,8 @@ pub struct AppState {
     keep_usage_at: Option<SystemTime>,
     /// The same of pauses.
     keep_pauses_at: Option<SystemTime>,
+    /// For the limits of the user's terms.
+    pub prices: Prices,
     /// Parameters that the router leaves out; kept here for its next start.
     refused: Vec<RefusedParameter>,
     /// The keys that clients show.
@@ -141,6 +144,7 @@ impl AppState {
             codex_looked_at: None,
             keep_usage_at: None,
             keep_pauses_at: None,
+            prices: Prices::built_in(),
             refused: Vec::new(),
             keys: Arc::new(unread_keys()),
         }
@@ -346,7 +350,7 @@ impl AppState {
     pub fn remember_offers(&mut self, offers: KnownOffers) {
         for (name, models) in offers {
             if let Some(kept) = self.kept.get_mut(&name) {
-                kept.models = Some(models);
+                kept.note_models(models);
             }
         }
     }

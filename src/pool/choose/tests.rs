@@ -540,6 +540,110 @@ fn a_limit_holds_until_the_day_or_the_month_ends() {
     assert_eq!(order(&pool, month), ["a", "b"]);
 }
 
+fn offering(member: Member, models: &[&str]) -> Member {
+    Member {
+        offers: Some(models.iter().map(|model| (*model).to_owned()).collect()),
+        ..member
+    }
+}
+
+fn empty(text: &str) -> Member {
+    member(text, Some(100.0))
+}
+
+fn refused(member: Member, model: &str) -> Member {
+    paused(member, Some(model), RestCause::LacksModel)
+}
+
+#[test]
+fn waiting_helps_only_where_somebody_who_comes_back_may_have_the_model() {
+    let has = ["gpt-5.5"];
+    for (about, members, candidates, hope) in [
+        (
+            "all come back, none has it",
+            vec![offering(empty("a"), &has), offering(empty("b"), &has)],
+            0,
+            ModelHope::Nobody,
+        ),
+        (
+            "one of them never said what it has",
+            vec![offering(empty("a"), &has), empty("b")],
+            0,
+            ModelHope::Open,
+        ),
+        (
+            "one of them has it",
+            vec![offering(empty("a"), &["gpt-x"]), offering(empty("b"), &has)],
+            0,
+            ModelHope::Waiting,
+        ),
+        (
+            "one was refused it and is asked again",
+            vec![
+                refused(member("a", None), "gpt-x"),
+                offering(empty("b"), &has),
+            ],
+            1,
+            ModelHope::Nobody,
+        ),
+        (
+            "one was refused it, another may have it later",
+            vec![refused(member("a", None), "gpt-x"), empty("b")],
+            0,
+            ModelHope::Open,
+        ),
+        (
+            "a list that lacks it is old perhaps",
+            vec![
+                offering(member("a", None), &has),
+                offering(empty("b"), &has),
+            ],
+            1,
+            ModelHope::Open,
+        ),
+        ("nobody is there", vec![], 0, ModelHope::Open),
+        (
+            "whom the user has taken out does not count",
+            vec![with_terms(empty("a"), |it| it.is_enabled = false)],
+            0,
+            ModelHope::Open,
+        ),
+    ] {
+        let pool = pool(Strategy::LeastUsed, members);
+        let need = Need {
+            model: "gpt-x",
+            ..Need::default()
+        };
+        let choice = choose_for(&pool, need, NOW);
+        assert_eq!(choice.candidates.len(), candidates, "{about}");
+        if candidates == 0 {
+            assert_eq!(choice.model, hope, "{about}");
+        }
+    }
+}
+
+#[test]
+fn a_dated_name_is_known_where_the_plain_one_is_listed() {
+    let pool = pool(
+        Strategy::LeastUsed,
+        vec![offering(empty("a"), &["gpt-5.5"])],
+    );
+    for (model, hope) in [
+        ("gpt-5.5-2026-04-23", ModelHope::Waiting),
+        ("gpt-5.5", ModelHope::Waiting),
+        ("gpt-5.5-mini", ModelHope::Nobody),
+        ("gpt-5.5-20260423", ModelHope::Nobody),
+        ("é-2026-04-2", ModelHope::Nobody),
+        ("", ModelHope::Open),
+    ] {
+        let need = Need {
+            model,
+            ..Need::default()
+        };
+        assert_eq!(choose_for(&pool, need, NOW).model, hope, "{model}");
+    }
+}
+
 #[test]
 fn turns_go_round_and_a_weight_is_a_share() {
     let weighing = |text: &str, weight| with_terms(member(text, None), |it| it.weight = weight);

@@ -474,6 +474,8 @@ async fn a_request_can_bring_its_own_strategy_which_no_upstream_sees() {
     let asking = |strategy: &'static str| {
         let request = rig.post("/v1/responses", &codex_request());
         let request = request.header("user-agent", "codex_exec/0.169.0");
+        // Each in a session of its own, which keeps no other at its account.
+        let request = request.header("session_id", strategy);
         request.header("x-codex-router-strategy", strategy).send()
     };
     for (strategy, expected) in [("active", "home"), ("least_used", "work")] {
@@ -496,15 +498,15 @@ async fn a_request_can_bring_its_own_strategy_which_no_upstream_sees() {
 }
 
 #[tokio::test]
-async fn round_robin_gives_each_request_to_the_next() {
+async fn round_robin_gives_each_conversation_to_the_next() {
     let rig = Rig::over(["a", "b", "c"]).await;
     let pool = Pool {
         strategy: Strategy::RoundRobin,
         ..(**rig.pool.borrow()).clone()
     };
     rig.pool.send_replace(Arc::new(pool));
-    for _ in 0..6 {
-        assert_eq!(rig.chat(chat_request("hi")).await.status(), 200);
+    for text in ["1", "2", "3", "4", "5", "6"] {
+        assert_eq!(rig.chat(chat_request(text)).await.status(), 200);
     }
     assert_eq!(rig.asked(), ["a", "b", "c", "a", "b", "c"]);
 }
@@ -520,4 +522,68 @@ async fn a_streamed_answer_tells_how_fast_its_profile_is() {
     assert_eq!(speed(), None);
     assert_eq!(rig.chat(chat_request("hi")).await.status(), 200);
     assert!(speed().is_some());
+}
+
+#[tokio::test]
+async fn a_model_that_nobody_has_is_told_as_such_even_while_all_rest() {
+    let rig = Rig::over([]).await;
+    let resting = |name: &str, offers: Option<&[&str]>| {
+        let mut member = member(name, access(&rig.sim.auth_json(name)), 0);
+        member.offers = offers.map(|it| it.iter().map(|slug| (*slug).to_owned()).collect());
+        let now = SystemTime::now();
+        let until = now + Duration::from_secs(60);
+        member.paused(None, RestCause::UsageLimit, now, until)
+    };
+    for (offers, status, code) in [
+        (Some(&["gpt-5.4"][..]), 404, "model_not_found"),
+        (Some(&[MODEL]), 429, "usage_limit_reached"),
+        (None, 429, "usage_limit_reached"),
+    ] {
+        let pool = pool_of(vec![
+            resting("work", Some(&["gpt-5.4"])),
+            resting("home", offers),
+        ]);
+        rig.pool.send_replace(Arc::new(pool));
+        let reply = rig.chat(chat_request("hi")).await;
+        assert_eq!(reply.status(), status, "{offers:?}");
+        assert_eq!(error_of(reply).await["code"], code);
+    }
+    assert_eq!(rig.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_refused_model_that_somebody_who_rests_has_is_worth_waiting_for() {
+    let rig = Rig::over(["work", "home"]).await;
+    rig.sim.change("work", |work| work.models(["gpt-5.4"]));
+    for (offers, status) in [(MODEL, 429), ("gpt-5.4", 400)] {
+        let mut pool = (**rig.pool.borrow()).clone();
+        let mut home = (*pool.members[1]).clone();
+        home.offers = Some([offers.to_owned()].into());
+        let now = SystemTime::now();
+        let until = now + Duration::from_secs(60);
+        pool.members[1] = Arc::new(home.paused(None, RestCause::UsageLimit, now, until));
+        rig.pool.send_replace(Arc::new(pool));
+        assert_eq!(
+            rig.chat(chat_request("hi")).await.status(),
+            status,
+            "{offers}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_stays_takes_nobodys_turn() {
+    let rig = Rig::over(["a", "b", "c"]).await;
+    let pool = Pool {
+        strategy: Strategy::RoundRobin,
+        ..(**rig.pool.borrow()).clone()
+    };
+    rig.pool.send_replace(Arc::new(pool));
+    for session in ["one", "one", "one", "two", "one", "three"] {
+        let request = rig.post("/v1/responses", &codex_request());
+        let reply = request.header("session_id", session).send().await.unwrap();
+        assert_eq!(reply.status(), 200);
+        reply.bytes().await.unwrap();
+    }
+    assert_eq!(rig.asked(), ["a", "a", "a", "b", "a", "c"]);
 }

@@ -13,6 +13,7 @@ use crate::desk::settings::Listen;
 use crate::desk::{LastRequest, RouterState};
 use crate::pool::cooldown::Refused;
 use crate::pool::{Amount, Scope};
+use crate::price::Tokens;
 use crate::profile::ProfileName;
 use crate::router::{AttemptOutcome, AttemptResult, Meaning, Report, RequestDone, StartError};
 
@@ -71,7 +72,7 @@ impl AppState {
             Report::Attempt(outcome) => self.note_attempt(outcome, now),
             Report::Models { profile, models } => match self.kept.get_mut(&profile) {
                 Some(kept) => {
-                    kept.models = Some(models);
+                    kept.note_models(models);
                     vec![Effect::KeepModels(self.offers())]
                 }
                 None => Vec::new(),
@@ -114,9 +115,17 @@ impl AppState {
         if let Some(tokens) = &done.tokens
             && let Some(kept) = done.profile.as_ref().and_then(|name| self.kept.get(name))
         {
+            let priced = Tokens {
+                input: tokens.input,
+                cached: tokens.cached,
+                output: tokens.output,
+                reasoning: tokens.reasoning,
+            };
+            // What has no price counts by its tokens only.
+            let cost = self.prices.cost(&done.asked_model, priced);
             let amount = Amount {
                 tokens: tokens.total,
-                micro_dollars: 0,
+                micro_dollars: cost.unwrap_or_default().0,
             };
             kept.spend.add(amount, now);
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::pool::{Amount, Member, Period, Tier};
+use crate::price::Prices;
 use crate::translate::responses::TokenUsage;
 
 fn said(text: &str) -> Profile {
@@ -36,14 +37,18 @@ fn a_changed_side_file_changes_the_terms_of_the_member() {
 }
 
 #[test]
-fn the_tokens_of_a_request_count_for_the_limits_of_who_served_it() {
+fn what_a_request_used_counts_for_the_limits_of_who_served_it() {
     let mut state = AppState::new(Arc::default(), Polls::ByThemselves);
+    state.prices = Prices::parse("[models]\ngpt-priced = { input = 1.0, output = 4.0 }").unwrap();
     let before = read(&mut state, "{}");
     let done = RequestDone {
         tokens: Some(TokenUsage {
+            input: 60,
+            output: 10,
             total: 70,
             ..TokenUsage::default()
         }),
+        asked_model: "gpt-priced".into(),
         ..failed_request()
     };
     for _ in 0..2 {
@@ -56,8 +61,39 @@ fn the_tokens_of_a_request_count_for_the_limits_of_who_served_it() {
             spent,
             Amount {
                 tokens: 140,
-                micro_dollars: 0
+                micro_dollars: 200
             }
         );
     }
+}
+
+#[test]
+fn the_member_knows_which_models_its_account_listed() {
+    let mut state = AppState::new(Arc::default(), Polls::ByThemselves);
+    assert_eq!(read(&mut state, "{}").offers, None);
+    let model = crate::translate::models::Model {
+        slug: "gpt-x".into(),
+        is_listable: false,
+        is_supported_in_api: true,
+        efforts: vec![],
+    };
+    let report = Report::Models {
+        profile: name("work"),
+        models: Arc::from([model]),
+    };
+    state.note(Event::Reported(report), noon());
+    assert_eq!(
+        read(&mut state, "{}").offers.as_deref(),
+        Some(&["gpt-x".to_owned()][..])
+    );
+    let other = Profile {
+        login: Ok(fresh("u-2")),
+        ..said("{}")
+    };
+    state.note(reading(vec![other], Live::Missing), noon());
+    assert_eq!(
+        publisher::pool(&state).members[0].offers,
+        None,
+        "another account"
+    );
 }
