@@ -62,9 +62,11 @@ pub struct RequestRecord {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Considered {
     pub profile: ProfileName,
-    /// Larger is better; its meaning is the strategy's.
-    pub score: Option<f64>,
     pub reason: String,
+    /// What the strategy counted, if there was something to count.
+    pub score: Option<f64>,
+    /// The same in words: `80 percent left`.
+    pub standing: String,
 }
 
 /// A profile that could not.
@@ -91,12 +93,36 @@ pub struct AttemptRecord {
     pub mended: Vec<String>,
 }
 
+/// How the keeping of records is doing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerState {
+    /// Rows that were not kept since the start.
+    pub lost: u64,
+    /// Nothing is written at the moment.
+    pub trouble: Option<LedgerTrouble>,
+    /// The name under which a damaged file was set aside since the start.
+    pub set_aside: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerTrouble {
+    pub since: SystemTime,
+    /// A sentence without a full stop.
+    pub reason: String,
+}
+
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptClass {
     Served,
     UsageLimit,
     Throttled,
+    /// The service has too much to do, for everybody.
+    Overloaded,
+    /// Something in front of the service asks for proof that we are people.
+    Challenged,
+    /// The account itself, whatever the token.
+    AccountRefused,
     Unauthorized,
     Failing,
     Unreachable,
@@ -109,10 +135,13 @@ pub enum AttemptClass {
 }
 
 impl AttemptClass {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Served,
         Self::UsageLimit,
         Self::Throttled,
+        Self::Overloaded,
+        Self::Challenged,
+        Self::AccountRefused,
         Self::Unauthorized,
         Self::Failing,
         Self::Unreachable,
@@ -129,6 +158,9 @@ impl AttemptClass {
             Self::Served => "served",
             Self::UsageLimit => "usage_limit",
             Self::Throttled => "throttled",
+            Self::Overloaded => "overloaded",
+            Self::Challenged => "challenged",
+            Self::AccountRefused => "account_refused",
             Self::Unauthorized => "unauthorized",
             Self::Failing => "failing",
             Self::Unreachable => "unreachable",

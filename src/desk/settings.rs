@@ -54,9 +54,20 @@ pub struct Settings {
     pub usage_poll_interval: Duration,
     /// Whether usage is asked for by itself, or only by hand.
     pub usage_poll: bool,
+    pub ledger: LedgerSettings,
     /// Start in the tray only.
     pub no_window: bool,
     pub theme: Theme,
+}
+
+/// What is recorded of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LedgerSettings {
+    pub is_on: bool,
+    /// At most [`MAX_KEEP_DAYS`].
+    pub keep_days: u32,
+    /// How much of every body is kept; nothing by default, at most [`MAX_PREVIEW_BYTES`].
+    pub preview_bytes: usize,
 }
 
 /// How the window looks.
@@ -83,6 +94,9 @@ const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
 pub const DEFAULT_PORT: u16 = 9876;
 /// More often would only cost battery and good will.
 pub const MIN_POLL_INTERVAL: Duration = Duration::from_secs(60);
+
+pub const MAX_KEEP_DAYS: u32 = 30;
+pub const MAX_PREVIEW_BYTES: usize = 4_096;
 
 /// One setting that could not be used; the default stands in for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -196,6 +210,19 @@ const NO_WINDOW: Key = Key {
     env: &["CODEX_ROUTER_NO_WINDOW", "CODEX_ROUTER_WINDOW_HIDDEN"],
 };
 
+const LEDGER_ON: Key = Key {
+    toml: "ledger.enabled",
+    env: &["CODEX_ROUTER_LEDGER_ENABLED"],
+};
+const KEEP_DAYS: Key = Key {
+    toml: "ledger.keep_days",
+    env: &["CODEX_ROUTER_LEDGER_KEEP_DAYS"],
+};
+const PREVIEW_BYTES: Key = Key {
+    toml: "ledger.preview_bytes",
+    env: &["CODEX_ROUTER_LEDGER_PREVIEW_BYTES"],
+};
+
 const THEME: Key = Key {
     toml: "window.theme",
     env: &["CODEX_ROUTER_THEME", "CODEX_ROUTER_WINDOW_THEME"],
@@ -232,6 +259,7 @@ impl Default for Settings {
             limits: LimitSettings::default(),
             usage_poll_interval: Duration::from_secs(600),
             usage_poll: true,
+            ledger: LedgerSettings::default(),
             no_window: false,
             theme: Theme::System,
         }
@@ -308,6 +336,19 @@ impl Settings {
             Ok(Duration::from_secs(secs).max(MIN_POLL_INTERVAL))
         });
         source.take(&POLL_ON, &mut settings.usage_poll, parse_switch);
+        let ledger = &mut settings.ledger;
+        source.take(&LEDGER_ON, &mut ledger.is_on, parse_switch);
+        source.take(&KEEP_DAYS, &mut ledger.keep_days, |text| {
+            let days = text.parse().ok();
+            days.filter(|days| (1..=MAX_KEEP_DAYS).contains(days))
+                .ok_or_else(|| format!("give whole days from 1 to {MAX_KEEP_DAYS}"))
+        });
+        source.take(&PREVIEW_BYTES, &mut ledger.preview_bytes, |text| {
+            let bytes = text.parse().ok();
+            bytes
+                .filter(|bytes| *bytes <= MAX_PREVIEW_BYTES)
+                .ok_or_else(|| format!("give bytes from 0 to {MAX_PREVIEW_BYTES}"))
+        });
         // Here any value means yes (`CODEX_ROUTER_NO_WINDOW=1`), except a plain no.
         source.take(&NO_WINDOW, &mut settings.no_window, |text| {
             Ok(parse_switch(text).unwrap_or(true))
@@ -343,6 +384,16 @@ impl Settings {
 
     pub fn openai_url(&self, below: &str) -> Url {
         with_path(&self.openai_base_url, below)
+    }
+}
+
+impl Default for LedgerSettings {
+    fn default() -> Self {
+        Self {
+            is_on: true,
+            keep_days: MAX_KEEP_DAYS,
+            preview_bytes: 0,
+        }
     }
 }
 
@@ -664,6 +715,21 @@ mod tests {
         );
         let (settings, bad) = read("", &[("CODEX_ROUTER_HOSTS", "box.lan:9876")]);
         assert_eq!((settings.hosts.len(), bad.len()), (0, 1));
+    }
+
+    #[test]
+    fn the_record_is_kept_for_a_month_at_most_and_without_bodies_unless_asked() {
+        let (settings, bad) = read("", &[]);
+        let of = |settings: &Settings| {
+            let ledger = settings.ledger;
+            (ledger.is_on, ledger.keep_days, ledger.preview_bytes)
+        };
+        assert_eq!((of(&settings), bad), ((true, 30, 0), vec![]));
+        let text = "[ledger]\nenabled = false\nkeep_days = 7\npreview_bytes = 4096";
+        assert_eq!(of(&read(text, &[]).0), (false, 7, 4_096));
+        let text = "[ledger]\nkeep_days = 31\npreview_bytes = 4097";
+        let (settings, bad) = read(text, &[]);
+        assert_eq!((of(&settings), bad.len()), ((true, 30, 0), 2));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::record::{LedgerState, RequestRecord};
 use crate::pool::{Rest, Strategy, Terms};
 use crate::profile::{EndpointKind, Health, ProfileName};
 use crate::usage::Usage;
@@ -21,6 +22,9 @@ pub struct Snapshot {
     pub keys: KeysView,
     /// Ways to upstreams that are closed for everybody.
     pub paths: Vec<PathView>,
+    /// The last requests, the newest first.
+    pub requests: Vec<Arc<RequestRecord>>,
+    pub ledger: LedgerState,
     pub notices: Vec<Notice>,
     /// The last few outcomes, oldest first; a face remembers the highest `seq` it has shown.
     pub happenings: Vec<Happening>,
@@ -224,6 +228,8 @@ pub enum Notice {
     Offline { since: SystemTime },
     /// Client keys that are not in force because they cannot be read: a sentence.
     KeysUnreadable { reason: String },
+    /// Requests are not recorded since then: a sentence. It is tried again every half minute.
+    LedgerResting { since: SystemTime, reason: String },
     /// A directory below `profiles/` was left alone, and why.
     SkippedDirectory { name: String, reason: String },
 }
@@ -271,6 +277,10 @@ pub enum Outcome {
     TokenRefreshFailed {
         name: ProfileName,
         reason: String,
+    },
+    /// The request log was damaged; it was moved aside under this name and begun anew.
+    LedgerSetAside {
+        file: String,
     },
 }
 

@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::desk::record::RequestRecord;
+use crate::desk::record::{LedgerState, RequestRecord};
 use crate::profile::ProfileName;
 
 mod file;
@@ -73,24 +73,6 @@ impl Default for Keep {
             days: 30,
         }
     }
-}
-
-/// How the ledger is doing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LedgerState {
-    /// Rows that were not kept since the start.
-    pub lost: u64,
-    /// Nothing is written at the moment.
-    pub trouble: Option<Trouble>,
-    /// The name under which a damaged file was set aside since the start.
-    pub set_aside: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    pub since: SystemTime,
-    /// A sentence without a full stop.
-    pub reason: String,
 }
 
 /// Why the ledger cannot be read.

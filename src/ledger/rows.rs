@@ -27,6 +27,8 @@ struct KeptCandidate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     score: Option<f64>,
     reason: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    standing: String,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -158,6 +160,7 @@ pub(super) fn request_of(row: &SqlRow<'_>) -> rusqlite::Result<(i64, RequestReco
             profile: name_of(&kept.name)?,
             score: kept.score,
             reason: kept.reason,
+            standing: kept.standing,
         })
     });
     let left_out = considered.left_out.into_iter().filter_map(|kept| {
@@ -232,6 +235,7 @@ fn considered_of(record: &RequestRecord) -> KeptConsidered {
                 name: it.profile.as_str().to_owned(),
                 score: it.score.filter(|score| score.is_finite()),
                 reason: it.reason.clone(),
+                standing: it.standing.clone(),
             })
             .collect(),
         left_out: record

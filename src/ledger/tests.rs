@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::*;
-use crate::desk::record::{AttemptClass, AttemptRecord, Considered, LeftOut};
+use crate::desk::record::{AttemptClass, AttemptRecord, Considered, LedgerTrouble, LeftOut};
 use crate::price::{MicroDollars, Tokens};
 
 fn name(text: &str) -> ProfileName {
@@ -29,8 +29,9 @@ fn request(id: &str, secs: u64) -> RequestRecord {
         reason: Some("most left".into()),
         candidates: vec![Considered {
             profile: name("work"),
-            score: Some(0.25),
+            score: Some(25.0),
             reason: "most left".into(),
+            standing: "25 percent left".into(),
         }],
         left_out: vec![LeftOut {
             profile: name("spare"),
@@ -517,7 +518,7 @@ fn a_full_disk_costs_rows_for_half_a_minute_and_nothing_else() {
     assert_eq!(lost.load(Ordering::Relaxed), 2);
     assert_eq!(
         told.lock().unwrap().trouble,
-        Some(Trouble {
+        Some(LedgerTrouble {
             since: at(1),
             reason: "the request log cannot be used: no space is left on the disk".into()
         })

@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 use rusqlite::Connection;
 use tracing::{info, warn};
 
-use super::{Keep, LedgerError, LedgerState, Row, Trouble, UsageRow, file, rows, spend, trim};
+use super::{Keep, LedgerError, Row, UsageRow, file, rows, spend, trim};
+use crate::desk::record::{LedgerState, LedgerTrouble};
 use crate::profile::ProfileName;
 
 /// After trouble nothing is tried for so long.
@@ -127,7 +128,7 @@ impl Writer {
                 self.rests_until = now.checked_add(REST);
                 self.tell(|state| {
                     let since = state.trouble.as_ref().map_or(now, |trouble| trouble.since);
-                    state.trouble = Some(Trouble { since, reason });
+                    state.trouble = Some(LedgerTrouble { since, reason });
                 });
                 false
             }

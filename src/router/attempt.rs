@@ -20,6 +20,7 @@ use super::report::{AttemptOutcome, AttemptResult, Record, Report};
 use super::serve::{random_id, unix_secs};
 use super::setback::{Said, Setback};
 use super::source::{Broken, Source};
+use super::trace::{AttemptEnd, End};
 use super::websocket::{self, Call};
 use crate::pool::{Access, Lease, Member, Permits, Pool};
 use crate::profile::Api;
@@ -58,6 +59,8 @@ pub(super) struct Attempt {
     waiting: Option<Instant>,
     /// Whether what comes of it says something about the profile.
     pub(super) counts: bool,
+    started: Instant,
+    end: AttemptEnd,
     is_told: bool,
 }
 
@@ -81,6 +84,8 @@ impl Attempt {
             usage: None,
             waiting: Some(Instant::now()),
             counts: true,
+            started: Instant::now(),
+            end: AttemptEnd::default(),
             is_told: false,
         }
     }
@@ -102,6 +107,7 @@ impl Attempt {
             return;
         }
         self.is_told = true;
+        self.note_end(Some(result.clone()), None);
         let at = SystemTime::now();
         if self.counts {
             // Before anybody else can choose it again.
@@ -135,10 +141,22 @@ impl Attempt {
         }
     }
 
-    /// Nothing was sent, so there is nothing to tell.
-    pub(super) fn forget(&mut self) {
+    /// Nothing was sent, so there is nothing to tell the worker.
+    pub(super) fn forget(&mut self, why: Option<String>) {
         self.is_told = true;
+        self.note_end(None, why);
         self.release();
+    }
+
+    /// Where its end will stand.
+    pub(super) fn end(&self) -> AttemptEnd {
+        self.end.clone()
+    }
+
+    fn note_end(&self, result: Option<AttemptResult>, why: Option<String>) {
+        let took = self.started.elapsed();
+        // The first end counts.
+        let _told_before = self.end.set(End { took, result, why });
     }
 
     /// Others may have its place.
@@ -231,7 +249,7 @@ impl Attempt {
                 {
                     wire = Wire::Chat;
                     is_second_wire = true;
-                    record.note(|done| done.retries += 1);
+                    record.mend("it has no Responses API and is asked in chats");
                 }
                 Err(Setback::Unauthorized) if may_refresh => {
                     may_refresh = false;
@@ -240,21 +258,21 @@ impl Attempt {
                         // It was refused, and that is what counts.
                         Err(_no_newer) => return Ok(Err(Setback::Unauthorized)),
                     }
-                    record.note(|done| done.retries += 1);
+                    record.mend("its login was refused and renewed");
                 }
                 // Another account's, or too old: the same request without it is as good as the client's first.
                 Err(Setback::ClientFault(said))
                     if says_reasoning_is_foreign(&said) && ask.forget_reasoning() =>
                 {
-                    record.note(|done| done.retries += 1);
+                    record.mend("reasoning that it cannot read was left out");
                 }
                 Err(Setback::ClientFault(said)) if self.can_do_without(&said, ask, kind) => {
-                    record.note(|done| done.retries += 1);
+                    record.mend("a parameter that it refused was left out");
                 }
                 Err(Setback::ClientFault(said)) if place == Place::Compact && said.lacks_path() => {
                     self.house.lacking_compact.note(kind, Instant::now());
                     ask.prepare_again();
-                    record.note(|done| done.retries += 1);
+                    record.mend("it has no path for compaction and was asked by a trigger");
                 }
                 Ok((content, headers)) => return Ok(Ok((content, headers, kind))),
                 Err(setback) => return Ok(Err(setback.seen_at(&access))),

@@ -67,6 +67,8 @@ pub struct Limits {
     pub models_age: Duration,
     /// Between two pings on a client's WebSocket: shorter than what lies between us and a client forgets connections after.
     pub socket_ping: Duration,
+    /// What is kept of a request's body for the record; nothing unless the user wants it.
+    pub preview_bytes: usize,
     /// Requests that wait on one WebSocket while another is being answered.
     pub socket_queue: usize,
     /// What one WebSocket remembers of its conversation.
@@ -143,6 +145,7 @@ impl Default for Limits {
             linger: Duration::from_millis(250),
             models_age: Duration::from_secs(300),
             socket_ping: Duration::from_secs(27),
+            preview_bytes: 0,
             socket_queue: 8,
             socket_history_bytes: 64 * MIB,
             all_histories_bytes: 256 * MIB,

@@ -75,6 +75,7 @@ mod setback;
 mod silence;
 mod source;
 mod stream;
+mod trace;
 mod translated;
 mod voice;
 mod websocket;
@@ -94,6 +95,7 @@ pub use offers::KnownOffers;
 pub use refused::{REFUSAL_LASTS, RefusedParameter};
 pub use report::{AttemptOutcome, AttemptResult, Dialect, Report, RequestDone};
 pub use sessions::Sessions;
+pub use trace::{AttemptNote, Considered, Preview};
 
 #[derive(Clone, Debug)]
 pub struct RouterConfig {

@@ -3,6 +3,7 @@
 //! Told through a bounded channel without waiting: a request never waits for its own record. What does not fit is dropped
 //! and counted.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -11,10 +12,12 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tracing::warn;
 
+use super::attempt::Attempt;
 use super::keys::Caller;
 use super::metrics::Metrics;
 use super::refused::RefusedParameter;
 use super::reply::Refusal;
+use super::trace::{AttemptNote, Considered, Preview, Trace};
 use crate::client_key::{KeyId, Permit, Used};
 use crate::pool::affinity::{Binding, SessionKey};
 use crate::pool::{Reason, Told};
@@ -114,10 +117,15 @@ pub struct RequestDone {
     pub reason: Option<Reason>,
     /// A hash of what the client calls its session, or of how the conversation begins.
     pub session: Option<SessionKey>,
+    /// Among whom.
+    pub considered: Considered,
+    pub attempts: Vec<AttemptNote>,
     /// As the client saw it; 499 when it went away before the end.
     pub status: u16,
     /// Whether the answer ended as it should.
     pub is_complete: bool,
+    /// The code of the error that the client was told.
+    pub error: Option<String>,
     pub took: Duration,
     /// Until the first byte of the answer's body was ready.
     pub first_token: Option<Duration>,
@@ -126,6 +134,8 @@ pub struct RequestDone {
     pub retries: u32,
     /// Fields of the request that had no place upstream.
     pub dropped: Vec<String>,
+    /// Only when the user wants bodies kept.
+    pub preview: Option<Preview>,
     pub at: SystemTime,
 }
 
@@ -236,6 +246,7 @@ pub(super) struct Record {
     permit: Option<Permit>,
     /// Taken when it is told.
     done: Option<RequestDone>,
+    trace: Trace,
 }
 
 impl Record {
@@ -254,13 +265,17 @@ impl Record {
             profile: None,
             reason: None,
             session: None,
+            considered: Considered::default(),
+            attempts: Vec::new(),
             status: CLIENT_GONE,
             is_complete: false,
+            error: None,
             took: Duration::ZERO,
             first_token: None,
             tokens: None,
             retries: 0,
             dropped: Vec::new(),
+            preview: None,
             at: SystemTime::now(),
         };
         Self {
@@ -269,6 +284,7 @@ impl Record {
             caller,
             permit: None,
             done: Some(done),
+            trace: Trace::default(),
         }
     }
 
@@ -316,8 +332,26 @@ impl Record {
             if let Some(permit) = self.permit.take() {
                 permit.settle(used(&done, &self.house.prices), SystemTime::now());
             }
+            done.attempts = std::mem::take(&mut self.trace).into_notes();
             self.house.reports.tell(Report::Request(done));
         }
+    }
+
+    /// The next profile is being asked.
+    pub(super) fn begin(&mut self, attempt: &Attempt, at: SystemTime) {
+        let name = attempt.member().name.clone();
+        self.trace.begin(name, at, attempt.end());
+    }
+
+    /// The same profile is asked once more, after what these words tell was done.
+    pub(super) fn mend(&mut self, words: impl Into<Cow<'static, str>>) {
+        self.note(|done| done.retries += 1);
+        self.trace.mend(words.into());
+    }
+
+    /// What the client is told instead of an answer, or of its end.
+    pub(super) fn note_error(&mut self, code: Option<String>) {
+        self.note(|done| done.error = code);
     }
 
     pub(super) fn note_first_token(&mut self) {

@@ -20,9 +20,13 @@ use super::queue::InLine;
 use super::reply::{Refusal, UpstreamRefusal};
 use super::report::{Record, Report};
 use super::setback::{NextStep, Said, Setback};
+use super::trace::Considered;
 use crate::pool::affinity::{SessionKey, Tie, Whereabouts};
 use crate::pool::{Candidate, Choice, Draw, ModelHope, Need, Reason, Strategy, WhyNot, choose_for};
 use crate::profile::ProfileName;
+
+/// Why nothing was sent: what exactly stands in the way may quote the request.
+const UNSENDABLE: &str = "the request has a part that cannot be sent to it";
 
 /// Asks profiles until one answers.
 ///
@@ -44,7 +48,9 @@ pub(super) async fn first_good(
         let mut attempt = search.next(ask.asker(), record).await?;
         let keeps_turn = search.keeps_turn(&attempt);
         let outcome = attempt.run(ask, record, keeps_turn).await;
-        match outcome.inspect_err(|_nothing_was_sent| attempt.forget())? {
+        match outcome
+            .inspect_err(|_nothing_was_sent| attempt.forget(Some(UNSENDABLE.to_owned())))?
+        {
             Ok((content, headers, kind)) => {
                 attempt.prove();
                 search.settle(&attempt, ask.session.key);
@@ -238,6 +244,7 @@ impl<'h> Search<'h> {
             self.choice.keep_to(name);
         }
         self.keep_home();
+        record.note(|done| done.considered = Considered::of(&self.choice));
         let barred = &self.barred;
         let is_known = |name: &ProfileName| self.tried.iter().any(|(tried, _)| tried == name);
         let may_be_new = self.profiles_tried() < house.limits.profiles;
@@ -263,6 +270,7 @@ impl<'h> Search<'h> {
                 .collect();
             let soon = self.now + Duration::from_secs(1);
             self.choice.leave_out(&names, WhyNot::Busy, soon);
+            record.note(|done| done.considered = Considered::of(&self.choice));
             return Chosen::Nobody;
         };
         if !may_afford(house, &self.tried) {
@@ -277,6 +285,7 @@ impl<'h> Search<'h> {
         });
         let member = candidate.member.clone();
         let attempt = Attempt::new(house.clone(), pool, member, permits, asker.model);
+        record.begin(&attempt, self.now);
         Chosen::One(Box::new(attempt))
     }
 
@@ -402,7 +411,7 @@ impl<'h> Search<'h> {
         debug!(profile = %name, result = ?setback.result(""), "attempt failed");
         match setback.result(asker.model) {
             Some(result) => attempt.tell(result),
-            None => attempt.forget(),
+            None => attempt.forget(setback.why_not_sent()),
         }
         match setback.next_step() {
             NextStep::GiveUp => Err(self.refusal_of(name, setback, asker)),

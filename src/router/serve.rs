@@ -24,6 +24,7 @@ use super::report::{Dialect, Record};
 use super::routes::{self, Route};
 use super::source::Source;
 use super::stream::EventBody;
+use super::trace::Preview;
 use super::voice::Voice;
 use super::websocket::{self, Handover};
 use super::{
@@ -260,6 +261,7 @@ async fn model(
         Err(refusal) => {
             let mut retries = 0;
             record.note(|done| retries = done.retries);
+            record.note_error(refusal.code());
             record.close(refusal.status().as_u16(), false);
             Err(refusal.after_retries(retries))
         }
@@ -289,6 +291,10 @@ async fn answered(
             return Err(refusal);
         }
     };
+    if house.limits.preview_bytes > 0 {
+        let preview = Preview::of(&body.bytes, house.limits.preview_bytes);
+        record.note(|done| done.preview = Some(preview));
+    }
     if let Some(deployed) = azure::deployed(head.uri.path()) {
         body.bytes = azure::for_deployment(&head.headers, &body.bytes, deployed.name)?;
     }

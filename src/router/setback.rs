@@ -264,6 +264,15 @@ impl Setback {
         matches!(self, Self::Failing { .. } | Self::Cut)
     }
 
+    /// In words, when nothing was sent.
+    pub(super) fn why_not_sent(&self) -> Option<String> {
+        match self {
+            Self::NoToken(why) => Some(why.clone()),
+            Self::Unfit(_) => Some("it cannot answer this kind of request".to_owned()),
+            _ => None,
+        }
+    }
+
     /// What the worker is told; nothing when no attempt was made.
     pub(super) fn result(&self, model: &str) -> Option<AttemptResult> {
         Some(match self {

@@ -174,6 +174,9 @@ impl EventBody {
     fn conclude(&mut self, tokens: Option<TokenUsage>, failure: Option<Box<Failure>>) {
         self.record.note(|done| done.tokens = tokens);
         let is_complete = failure.is_none();
+        if let Some(failure) = &failure {
+            self.record.note_error(failure.code.clone());
+        }
         let result = match failure {
             None => AttemptResult::Served,
             Some(failure) => result_of(*failure, &self.model),
@@ -191,6 +194,7 @@ impl EventBody {
 
     /// Ends the answer with an error that the client cannot take for its end.
     fn finish(&mut self, failure: &Failure, out: &mut Vec<u8>) {
+        self.record.note_error(failure.code.clone());
         self.record.close(200, false);
         self.phase = if self.voice.fail(failure, out) {
             Phase::Over

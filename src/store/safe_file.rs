@@ -172,7 +172,7 @@ impl Drop for Prepared {
 
 /// Reads a text that holds no secret and is somebody else's to arrange (`config.toml`): links are followed, any owner is
 /// fine. `None` when there is none.
-pub(super) fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
+pub fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
     let file = match folder::open_following(path) {
         Ok(file) => file,
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(None),

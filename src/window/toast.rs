@@ -42,7 +42,8 @@ impl Toast {
             | Outcome::SwitchFailed { .. }
             | Outcome::SaveFailed { .. }
             | Outcome::UsageFailed { .. }
-            | Outcome::TokenRefreshFailed { .. } => return None,
+            | Outcome::TokenRefreshFailed { .. }
+            | Outcome::LedgerSetAside { .. } => return None,
         };
         Some(Self {
             text,

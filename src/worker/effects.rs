@@ -12,9 +12,11 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{debug, warn};
 
 use super::event::{Effect, Event, Reading};
+use super::recorder::Recorder;
 use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
 use super::state::unread_keys;
 use crate::client_key::{KeyRing, Meters};
+use crate::desk::record::LedgerState;
 use crate::desk::settings::{Listen, ModelMap};
 use crate::pool::{Access, Pool};
 use crate::price::Prices;
@@ -56,6 +58,7 @@ pub struct Hands {
     prices: Arc<Prices>,
     metrics: Arc<Metrics>,
     serves_metrics: bool,
+    recorder: Recorder,
     router: Option<Running>,
     /// Polls, looks and reads: may be dropped at the end.
     tasks: JoinSet<()>,
@@ -143,6 +146,7 @@ impl Hands {
             prices: Arc::new(Prices::built_in()),
             metrics: Arc::default(),
             serves_metrics: true,
+            recorder: Recorder::default(),
             router: None,
             tasks: JoinSet::new(),
             precious: JoinSet::new(),
@@ -188,6 +192,32 @@ impl Hands {
         Self {
             serves_metrics,
             ..self
+        }
+    }
+
+    /// By which the cost of requests is estimated.
+    pub fn with_prices(self, prices: Arc<Prices>) -> Self {
+        Self { prices, ..self }
+    }
+
+    /// Where rows go.
+    pub fn with_recorder(self, recorder: Recorder) -> Self {
+        Self { recorder, ..self }
+    }
+
+    pub fn note_usage(&mut self, numbers: Vec<(ProfileName, Arc<Usage>)>) {
+        self.recorder.note_usage(numbers);
+    }
+
+    pub fn ledger_state(&self) -> LedgerState {
+        self.recorder.state()
+    }
+
+    /// Waits until everything noted is written.
+    pub async fn close_ledger(&mut self) {
+        let recorder = std::mem::take(&mut self.recorder);
+        if let Err(err) = spawn_blocking(move || recorder.close()).await {
+            warn!(error = %err, "the ledger was not closed");
         }
     }
 
@@ -342,6 +372,7 @@ impl Hands {
                     }
                 });
             }
+            Effect::Record(row) => self.recorder.note(row),
             Effect::KeepUsage => {
                 let numbers = numbers();
                 self.precious.spawn_blocking(move || {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::client_key::KeyRing;
 use crate::desk::CodexProcess;
 use crate::desk::settings::Listen;
+use crate::ledger::Row;
 use crate::pool::Access;
 use crate::profile::{AuthFile, Fingerprint, Network, Profile, ProfileName};
 use crate::router::{KnownOffers, NoToken, RefusedParameter, Report, StartError};
@@ -123,4 +124,6 @@ pub enum Effect {
     KeepPauses(Vec<KeptCooldown>),
     KeepModels(KnownOffers),
     KeepRefused(Vec<RefusedParameter>),
+    /// Into the ledger.
+    Record(Row),
 }

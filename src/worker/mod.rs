@@ -18,7 +18,7 @@ use crate::client_key::{KeyRing, Meters};
 use crate::desk::{Command, Desk, DeskBack, Settings, Snapshot, desk};
 use crate::pool::Pool;
 pub use crate::router::REFUSAL_LASTS;
-use crate::router::Report;
+use crate::router::{Limits, Report};
 use crate::store::home::Home;
 use crate::store::watch::{Changed, Watcher};
 use crate::store::{cooldown_cache, trusted, usage_cache};
@@ -29,6 +29,8 @@ mod event;
 mod kept;
 mod pauses;
 mod publisher;
+mod record;
+mod recorder;
 mod refresher;
 mod refusals;
 mod schedule;
@@ -37,6 +39,7 @@ mod state;
 
 use effects::{Hands, TokenDesk};
 use event::{Effect, Event};
+use recorder::Recorder;
 pub use refresher::Patience;
 use refresher::Refresher;
 use state::AppState;
@@ -126,6 +129,7 @@ async fn run(options: Options, back: DeskBack) {
     let upstream = Arc::new(upstream(&options.settings));
     let (pool_sender, pool_receiver) = watch::channel(Arc::new(Pool::default()));
     let (keys_sender, keys_receiver) = watch::channel(Arc::new(state::unread_keys()));
+    let prices = Arc::new(recorder::prices(&home));
     let meters = Meters::new(SystemTime::now());
     spend::remember(&home, &meters, SystemTime::now());
     let (event_sender, events) = mpsc::channel(EVENTS);
@@ -151,9 +155,18 @@ async fn run(options: Options, back: DeskBack) {
     .with_keys(keys_receiver, meters)
     .with_hosts(options.settings.hosts.clone())
     .with_websocket(options.settings.websocket)
-    .with_limits((&options.settings.limits).into())
+    .with_limits(Limits {
+        preview_bytes: options.settings.ledger.preview_bytes,
+        ..(&options.settings.limits).into()
+    })
     .with_affinity(options.settings.affinity)
-    .with_metrics(options.settings.metrics);
+    .with_metrics(options.settings.metrics)
+    .with_prices(prices.clone())
+    .with_recorder(match options.polls {
+        Polls::ByThemselves => Recorder::start(&home, &options.settings, SystemTime::now()),
+        // A verb that ends at once leaves the file to the program that stays.
+        Polls::WhenAsked => Recorder::default(),
+    });
     let state = AppState::new(Arc::new(options.settings), options.polls);
     let mut worker = Loop {
         state,
@@ -176,6 +189,7 @@ async fn run(options: Options, back: DeskBack) {
     worker
         .state
         .remember_pauses(cooldown_cache::read(&home, SystemTime::now()));
+    worker.state.remember_prices(prices);
     worker.publish();
     if options.router {
         worker.obey(Command::TurnRouterOn).await;
@@ -193,7 +207,7 @@ async fn run(options: Options, back: DeskBack) {
         }
         None => None,
     };
-    let events = worker
+    let (events, reports) = worker
         .serve(
             Inbox {
                 commands: back.commands,
@@ -207,12 +221,13 @@ async fn run(options: Options, back: DeskBack) {
         .await;
     drop(watcher);
     tokio::select! {
-        () = worker.wind_down(events) => {}
+        () = worker.wind_down(events, reports) => {}
         () = signals.received() => warn!("asked to stop again; not waiting any longer"),
     }
     for name in worker.state.unsaved() {
         error!(profile = %name, "its new login could not be written and is lost; sign in again");
     }
+    worker.hands.close_ledger().await;
 }
 
 /// Everything that the loop listens to.
@@ -238,7 +253,11 @@ struct Loop {
 
 impl Loop {
     /// Runs until it is asked to end; gives back what tasks that are still running will report to.
-    async fn serve(&mut self, mut inbox: Inbox, signals: &mut Signals) -> mpsc::Receiver<Event> {
+    async fn serve(
+        &mut self,
+        mut inbox: Inbox,
+        signals: &mut Signals,
+    ) -> (mpsc::Receiver<Event>, mpsc::Receiver<Report>) {
         let mut publish_at: Option<Instant> = None;
         loop {
             let due = tokio::time::sleep(self.time_to_due());
@@ -254,7 +273,7 @@ impl Loop {
                     // Without a command every face is gone.
                     None | Some(Command::Quit) => {
                         self.obey(Command::Quit).await;
-                        return inbox.events;
+                        return (inbox.events, inbox.reports);
                     }
                     Some(command) => self.obey(command).await,
                 },
@@ -280,7 +299,7 @@ impl Loop {
                 () = signals.received() => {
                     info!("asked to stop");
                     self.obey(Command::Quit).await;
-                    return inbox.events;
+                    return (inbox.events, inbox.reports);
                 }
             }
             let now = Instant::now();
@@ -293,7 +312,12 @@ impl Loop {
     }
 
     /// Sees to its end what must not be cut off: refreshes, switches, and the writing of logins that are only in memory.
-    async fn wind_down(&mut self, mut events: mpsc::Receiver<Event>) {
+    /// Requests that end meanwhile are still recorded.
+    async fn wind_down(
+        &mut self,
+        mut events: mpsc::Receiver<Event>,
+        mut reports: mpsc::Receiver<Report>,
+    ) {
         self.hands.wind_down();
         let end = Instant::now() + LAST_WAIT;
         let mut is_busy = true;
@@ -307,6 +331,7 @@ impl Loop {
                     // What it made necessary may have begun.
                     is_busy = true;
                 }
+                Some(report) = reports.recv() => self.note_report(report).await,
                 any_left = self.hands.one_ends(), if is_busy => is_busy = any_left,
                 () = due => {
                     self.step(Event::TimePassed).await;
@@ -317,6 +342,10 @@ impl Loop {
                     return;
                 }
             }
+        }
+        // The last requests may have ended with the router's own end.
+        while let Ok(report) = reports.try_recv() {
+            self.note_report(report).await;
         }
     }
 
@@ -333,7 +362,12 @@ impl Loop {
     /// A request that is over changes nothing that the next one needs at once, so the pool stays as it is until something does.
     async fn note_report(&mut self, report: Report) {
         if matches!(report, Report::Request(_)) {
-            self.state.note(Event::Reported(report), SystemTime::now());
+            let effects = self.state.note(Event::Reported(report), SystemTime::now());
+            for effect in effects {
+                self.hands
+                    .run(effect, || self.state.numbers(), &self.tokens)
+                    .await;
+            }
         } else {
             self.step(Event::Reported(report)).await;
         }
@@ -358,6 +392,9 @@ impl Loop {
 
     fn publish(&mut self) {
         self.published_at = Some(Instant::now());
+        self.hands.note_usage(self.state.numbers());
+        self.state
+            .note_ledger(self.hands.ledger_state(), SystemTime::now());
         let snapshot = publisher::snapshot(&self.state, &self.home_text, SystemTime::now());
         // Waking a face that would draw the same picture costs battery.
         self.back_snapshots.send_if_modified(|last| {

@@ -43,6 +43,8 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
             in_flight: state.kept.values().map(|kept| kept.in_flight.count()).sum(),
         },
         keys: keys_view(&state.keys),
+        requests: state.router.last_requests.iter().cloned().collect(),
+        ledger: state.ledger.clone(),
         notices: notices(state),
         paths: path_views(state, now),
         happenings: state.happenings.iter().cloned().collect(),
@@ -226,6 +228,10 @@ fn notices(state: &AppState) -> Vec<Notice> {
             keys.filter(|_| state.is_loaded)
                 .map(|reason| Notice::KeysUnreadable { reason }),
         )
+        .chain(state.ledger.trouble.clone().map(|trouble| {
+            let (since, reason) = (trouble.since, trouble.reason);
+            Notice::LedgerResting { since, reason }
+        }))
         .chain(skipped)
         .collect()
 }

@@ -9,6 +9,7 @@ use super::event::{Effect, Event};
 use super::kept::Kept;
 use super::refusals::Refusals;
 use crate::client_key::KeyRing;
+use crate::desk::record::{LedgerState, RequestRecord};
 use crate::desk::settings::Listen;
 use crate::desk::{CodexProcess, Command, Happening, LastRequest, Outcome, RouterState, Settings};
 use crate::price::Prices;
@@ -63,12 +64,12 @@ pub struct AppState {
     keep_usage_at: Option<SystemTime>,
     /// The same of pauses.
     keep_pauses_at: Option<SystemTime>,
-    /// For the limits of the user's terms.
-    pub prices: Prices,
     /// Parameters that the router leaves out; kept here for its next start.
     refused: Vec<RefusedParameter>,
     /// The keys that clients show.
     pub keys: Arc<KeyRing>,
+    prices: Arc<Prices>,
+    pub ledger: LedgerState,
 }
 
 /// Before the first reading nobody can say who may come in, so nobody does.
@@ -91,6 +92,8 @@ pub struct Router {
     /// Off may be asked while it is starting.
     is_wanted: bool,
     pub last_request: Option<LastRequest>,
+    /// The newest first.
+    pub last_requests: VecDeque<Arc<RequestRecord>>,
     pub requests: u64,
 }
 
@@ -125,6 +128,7 @@ impl AppState {
                 addresses: Vec::new(),
                 is_wanted: false,
                 last_request: None,
+                last_requests: VecDeque::new(),
                 requests: 0,
             },
             codex: Vec::new(),
@@ -144,9 +148,10 @@ impl AppState {
             codex_looked_at: None,
             keep_usage_at: None,
             keep_pauses_at: None,
-            prices: Prices::built_in(),
             refused: Vec::new(),
             keys: Arc::new(unread_keys()),
+            prices: Arc::new(Prices::built_in()),
+            ledger: LedgerState::default(),
         }
     }
 
@@ -205,7 +210,7 @@ impl AppState {
             effects.retain(|effect| {
                 matches!(
                     effect,
-                    Effect::SaveToken { .. } | Effect::AnswerWaiters { .. }
+                    Effect::SaveToken { .. } | Effect::AnswerWaiters { .. } | Effect::Record(_)
                 )
             });
         }
@@ -358,6 +363,21 @@ impl AppState {
     /// Refused parameters from the last run.
     pub fn remember_refused(&mut self, refused: Vec<RefusedParameter>) {
         self.refused = refused;
+    }
+
+    pub fn remember_prices(&mut self, prices: Arc<Prices>) {
+        self.prices = prices;
+    }
+
+    /// How the ledger is doing. A file that was set aside is told once.
+    pub fn note_ledger(&mut self, state: LedgerState, now: SystemTime) {
+        if let Some(file) = &state.set_aside
+            && self.ledger.set_aside.as_ref() != Some(file)
+        {
+            let file = file.clone();
+            self.happen(Outcome::LedgerSetAside { file }, now);
+        }
+        self.ledger = state;
     }
 
     /// What is known of the models of each profile.

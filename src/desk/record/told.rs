@@ -85,16 +85,11 @@ pub fn explain(record: &RequestRecord, now: SystemTime, zone: &TimeZone) -> Vec<
         (None, _) => format!("account: none (strategy {})", record.strategy),
     });
     for (place, other) in record.candidates.iter().enumerate() {
-        let score = other
-            .score
-            .map(|score| format!(", score {score:.3}"))
-            .unwrap_or_default();
-        lines.push(format!(
-            "  {}. {}: {}{score}",
-            place + 1,
-            other.profile,
-            other.reason
-        ));
+        let mut words = other.reason.clone();
+        if other.standing != other.reason && !other.standing.is_empty() {
+            words.push_str(&format!(", {}", other.standing));
+        }
+        lines.push(format!("  {}. {}: {words}", place + 1, other.profile));
     }
     for out in &record.left_out {
         lines.push(format!(
@@ -178,6 +173,9 @@ fn ended(attempt: &AttemptRecord, now: SystemTime, zone: &TimeZone) -> String {
         AttemptClass::Served => "answered",
         AttemptClass::UsageLimit => "was empty",
         AttemptClass::Throttled => "was throttled",
+        AttemptClass::Overloaded => "had an overloaded service",
+        AttemptClass::Challenged => "was kept off by something in front of the service",
+        AttemptClass::AccountRefused => "was refused as an account",
         AttemptClass::Unauthorized => "refused the login",
         AttemptClass::Failing => "failed",
         AttemptClass::Unreachable => "could not be reached",
@@ -264,8 +262,9 @@ mod tests {
             reason: Some("most left".into()),
             candidates: vec![Considered {
                 profile: name("home"),
-                score: Some(0.5),
                 reason: "most left".into(),
+                score: Some(80.0),
+                standing: "80 percent left".into(),
             }],
             left_out: vec![LeftOut {
                 profile: name("spare"),
@@ -340,7 +339,7 @@ mod tests {
                 "model: claude-opus, asked upstream as gpt-5.5",
                 "key: k1",
                 "account: home, because: most left (strategy least_used)",
-                "  1. home: most left, score 0.500",
+                "  1. home: most left, 80 percent left",
                 "  left out: spare: empty until 09:00",
                 "attempt 1: work at 08:00:00: failed (status 500) after 120 ms",
                 "attempt 2: home at 08:00:01: answered after 2.1 s",

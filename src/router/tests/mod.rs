@@ -42,6 +42,7 @@ mod models;
 mod network;
 mod parameters;
 mod passthrough;
+mod record;
 mod streams;
 mod websocket;
 

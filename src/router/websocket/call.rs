@@ -88,7 +88,7 @@ pub(in crate::router) async fn call(
     headers.remove(OPENAI_BETA);
     if ask.is_warm_up() {
         // There is no way to say so by POST, and nothing to get ready.
-        attempt.forget();
+        attempt.forget(Some("nothing to get ready over POST".to_owned()));
         let source = Source::new(
             got_ready(&ask.model).into(),
             attempt.house.limits.event_idle,
@@ -138,7 +138,7 @@ async fn over_socket(
             Asked::NotTaken => {}
             Asked::Ended => has_ended = true,
         }
-        record.note(|done| done.retries += 1);
+        record.mend("its connection had ended, and a new one was opened");
     }
     must_be_whole(ask)?;
     if sights.is_refused(&profile) {
@@ -198,7 +198,7 @@ async fn over_socket(
             if has_ended && matches!(asked, Asked::Ended) {
                 return Ok(Call::Failed(Setback::Cut));
             }
-            record.note(|done| done.retries += 1);
+            record.mend("its connection ended at once, and it was asked by POST");
             Ok(Call::ByPost)
         }
     }

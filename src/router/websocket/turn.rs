@@ -28,6 +28,7 @@ use crate::router::serve::{random_id, unix_secs};
 use crate::router::setback::Setback;
 use crate::router::source::Source;
 use crate::router::stream::failure_of;
+use crate::router::trace::Preview;
 use crate::router::voice::{Framing, Spoken, Voice};
 use crate::translate::responses::{Create, OutputRecord, finished_response};
 use crate::translate::sse::Frame;
@@ -63,6 +64,10 @@ pub(super) async fn answer(
     let caller = now.as_ref().unwrap_or(&talk.caller).clone();
     let mut record = open_record(house, caller);
     record.note(|done| done.model.clone_from(&waiting.create.model));
+    if house.limits.preview_bytes > 0 {
+        let preview = Preview::of(waiting.create.text(), house.limits.preview_bytes);
+        record.note(|done| done.preview = Some(preview));
+    }
     let answered = match now {
         Ok(_caller) => answered(house, talk, waiting, &mut record, &say).await,
         Err(refusal) => Err(refusal),
@@ -87,6 +92,7 @@ pub(super) fn refuse(refusal: Refusal, record: &mut Record) -> Bytes {
         code = refusal.code(),
         "refused"
     );
+    record.note_error(refusal.code());
     let (status, message) = refusal.into_message();
     record.close(status.as_u16(), false);
     message
@@ -290,6 +296,7 @@ impl Answer<'_> {
                             {
                                 return Err(Refusal::Failed(failure));
                             }
+                            record.note_error(failure.code);
                             record.close(failure.status.unwrap_or(200), false);
                             say_text(say, bytes).await;
                             Ok(())

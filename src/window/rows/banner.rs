@@ -88,6 +88,10 @@ fn failure(snapshot: &Snapshot, wish: &Wish<'_>) -> Option<Banner> {
 
 fn failed(outcome: &Outcome) -> Option<(String, String)> {
     let (title, reason) = match outcome {
+        Outcome::LedgerSetAside { file } => {
+            let kept = format!("it is kept as router/{file}, and a new one is begun");
+            return Some(("The request log was damaged".to_owned(), kept));
+        }
         Outcome::SwitchFailed { to, reason } => (format!("Codex could not switch to {to}"), reason),
         Outcome::SaveFailed { name, reason } => (format!("{name} was not saved"), reason),
         Outcome::UsageFailed { name, reason } => {
@@ -172,6 +176,7 @@ fn rank(notice: &Notice) -> Rank {
         Notice::Offline { .. }
         | Notice::WatchingFailed { .. }
         | Notice::KeysUnreadable { .. }
+        | Notice::LedgerResting { .. }
         | Notice::SkippedDirectory { .. } => Rank::Rest,
     }
 }
@@ -224,6 +229,13 @@ fn notice(snapshot: &Snapshot, wanted: Rank, teller: &Teller<'_>) -> Option<Bann
             icon: BannerIcon::Lock,
             title: "Client keys could not be read".into(),
             text: sentence(reason),
+            act: None,
+        },
+        Notice::LedgerResting { since, reason } => Banner {
+            tone: BannerTone::Plain,
+            icon: BannerIcon::Disk,
+            title: format!("Requests are not recorded since {}", teller.clock(*since)),
+            text: format!("They are served all the same. {}", sentence(reason)),
             act: None,
         },
         Notice::SkippedDirectory { name, reason } => Banner {

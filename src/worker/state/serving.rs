@@ -1,21 +1,27 @@
 //! The router: on, off, elsewhere, and what it reports of attempts and requests.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use tracing::debug;
 
 use super::super::event::Effect;
+use super::super::record::record_of;
 use super::super::refusals::Refusals;
 use super::super::schedule;
 use super::{AppState, KEEP_PAUSES_AFTER, KEEP_USAGE_AFTER};
+use crate::desk::record::RequestRecord;
 use crate::desk::settings::Listen;
 use crate::desk::{LastRequest, RouterState};
+use crate::ledger::Row;
 use crate::pool::cooldown::Refused;
-use crate::pool::{Amount, Scope};
-use crate::price::Tokens;
+use crate::pool::{Access, Amount, Scope};
 use crate::profile::ProfileName;
 use crate::router::{AttemptOutcome, AttemptResult, Meaning, Report, RequestDone, StartError};
+
+/// A face shows the last few; all of them are in the ledger.
+const MAX_LAST_REQUESTS: usize = 50;
 
 impl AppState {
     pub(super) fn turn_router_on(&mut self, listen: Listen) -> Vec<Effect> {
@@ -84,7 +90,6 @@ impl AppState {
             }
             Report::Request(done) => {
                 self.router.requests += 1;
-                self.note_spending(&done, now);
                 debug!(
                     id = %done.id,
                     key = done.key.as_ref().and_then(|id| Some(self.keys.get(id)?.label.as_str())),
@@ -104,28 +109,31 @@ impl AppState {
                 {
                     kept.prompt_cache.add(tokens.input, tokens.cached);
                 }
-                self.router.last_request = Some(last_request(done));
-                Vec::new()
+                self.router.last_request = Some(last_request(&done));
+                let server = done.profile.as_ref();
+                let is_paid = server
+                    .and_then(|name| self.kept.get(name))
+                    .is_some_and(|kept| {
+                        let access = kept.access();
+                        matches!(access, Some(Access::ApiKey { .. } | Access::Endpoint(_)))
+                    });
+                let total = done.tokens.map_or(0, |tokens| tokens.total);
+                let record = Arc::new(record_of(done, is_paid, &self.prices));
+                self.note_spending(&record, total, now);
+                self.router.last_requests.truncate(MAX_LAST_REQUESTS - 1);
+                self.router.last_requests.push_front(record.clone());
+                vec![Effect::Record(Row::Request(record))]
             }
         }
     }
 
-    /// Counts for the limits of the user's terms what a request has used.
-    fn note_spending(&self, done: &RequestDone, now: SystemTime) {
-        if let Some(tokens) = &done.tokens
-            && let Some(kept) = done.profile.as_ref().and_then(|name| self.kept.get(name))
-        {
-            let priced = Tokens {
-                input: tokens.input,
-                cached: tokens.cached,
-                output: tokens.output,
-                reasoning: tokens.reasoning,
-            };
-            // What has no price counts by its tokens only.
-            let cost = self.prices.cost(&done.asked_model, priced);
+    /// Counts for the limits of the user's terms what a request has used. A cost that nobody knows counts as none.
+    fn note_spending(&self, record: &RequestRecord, tokens: u64, now: SystemTime) {
+        let server = record.profile.as_ref().and_then(|name| self.kept.get(name));
+        if let Some(kept) = server.filter(|_| record.tokens.is_some()) {
             let amount = Amount {
-                tokens: tokens.total,
-                micro_dollars: cost.unwrap_or_default().0,
+                tokens,
+                micro_dollars: record.cost.unwrap_or_default().0,
             };
             kept.spend.add(amount, now);
         }
@@ -209,10 +217,10 @@ fn refused_on_path(began: SystemTime, now: SystemTime) -> Refused<'static> {
     }
 }
 
-pub(super) fn last_request(done: RequestDone) -> LastRequest {
+pub(super) fn last_request(done: &RequestDone) -> LastRequest {
     LastRequest {
-        model: done.model,
-        profile: done.profile,
+        model: done.model.clone(),
+        profile: done.profile.clone(),
         status: done.status,
         is_complete: done.is_complete,
         took: done.took,

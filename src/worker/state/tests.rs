@@ -78,22 +78,10 @@ fn numbered_reading(number: u64, profiles: Vec<Profile>, live: Live) -> Event {
 /// Of `work`.
 fn failed_request() -> RequestDone {
     RequestDone {
-        key: None,
-        id: "req_1".into(),
-        dialect: crate::router::Dialect::Chat,
         model: "claude-y".into(),
         asked_model: "gpt-y".into(),
         profile: Some(name("work")),
-        reason: None,
-        session: None,
-        status: 502,
-        is_complete: false,
-        took: MINUTE,
-        first_token: None,
-        tokens: None,
-        retries: 0,
-        dropped: vec![],
-        at: noon(),
+        ..done("req_1")
     }
 }
 
@@ -149,6 +137,82 @@ fn told(until: SystemTime) -> Option<Told> {
 /// What keeps all of a profile away.
 fn pause_of(state: &AppState, text: &str) -> Option<Cooldown> {
     state.kept[&name(text)].refusals.cooldowns.all.clone()
+}
+
+fn done(id: &str) -> RequestDone {
+    RequestDone {
+        id: id.into(),
+        key: None,
+        dialect: crate::router::Dialect::Chat,
+        model: String::new(),
+        asked_model: String::new(),
+        profile: None,
+        reason: None,
+        considered: crate::router::Considered::default(),
+        attempts: vec![],
+        status: 502,
+        is_complete: false,
+        error: None,
+        took: MINUTE,
+        first_token: None,
+        tokens: None,
+        retries: 0,
+        dropped: vec![],
+        session: None,
+        preview: None,
+        at: noon(),
+    }
+}
+
+#[test]
+fn a_request_that_is_over_is_recorded_even_at_the_end_and_the_last_fifty_are_shown() {
+    let mut state = state();
+    let ids = |state: &AppState| {
+        let snapshot = publisher::snapshot(state, "~", noon());
+        let ids = snapshot.requests.iter().map(|record| record.id.clone());
+        ids.collect::<Vec<_>>()
+    };
+    let end = |state: &mut AppState, number: u32| {
+        let report = Report::Request(done(&format!("req_{number}")));
+        state.note(Event::Reported(report), noon())
+    };
+    for number in 0..60 {
+        let effects = end(&mut state, number);
+        assert!(matches!(effects[..], [Effect::Record(_)]), "{effects:?}");
+    }
+    let shown = ids(&state);
+    assert_eq!((shown.len(), shown[0].as_str()), (50, "req_59"));
+    state.obey(Command::Quit, noon());
+    assert!(matches!(end(&mut state, 60)[..], [Effect::Record(_)]));
+}
+
+#[test]
+fn the_ledgers_trouble_is_a_notice_and_a_damaged_file_is_told_once() {
+    use crate::desk::record::LedgerTrouble;
+    let mut state = state();
+    let trouble = LedgerState {
+        lost: 3,
+        trouble: Some(LedgerTrouble {
+            since: noon(),
+            reason: "disk full".into(),
+        }),
+        set_aside: Some("router.db.corrupt-1".into()),
+    };
+    for _ in 0..3 {
+        state.note_ledger(trouble.clone(), noon());
+    }
+    let snapshot = publisher::snapshot(&state, "~", noon());
+    assert_eq!(
+        snapshot.notices,
+        [crate::desk::Notice::LedgerResting {
+            since: noon(),
+            reason: "disk full".into()
+        }]
+    );
+    assert_eq!(snapshot.ledger.lost, 3);
+    let told = snapshot.happenings.iter();
+    let told = told.filter(|it| matches!(it.outcome, Outcome::LedgerSetAside { .. }));
+    assert_eq!(told.count(), 1);
 }
 
 fn polls(effects: &[Effect]) -> Vec<String> {

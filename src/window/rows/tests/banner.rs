@@ -148,6 +148,13 @@ fn every_notice_has_words() {
         "Changes of other programs are noticed late | No space left."
     );
     assert_eq!(
+        told(Notice::LedgerResting {
+            since,
+            reason: reason()
+        }),
+        "Requests are not recorded since 12:05 | They are served all the same. No space left."
+    );
+    assert_eq!(
         told(Notice::SkippedDirectory {
             name: "a b".into(),
             reason: reason()
