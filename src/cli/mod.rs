@@ -15,13 +15,17 @@ mod demo;
 #[cfg(feature = "gui")]
 mod desktop;
 mod doctor;
+mod explain;
 mod keys;
 mod list;
 mod logging;
+mod logs;
 mod oneshot;
+mod requests;
 mod retry;
 mod serve;
 mod set;
+mod stats;
 
 /// Switch, pool and route several Codex/ChatGPT accounts.
 ///
@@ -66,6 +70,17 @@ enum Verb {
     /// The keys that clients of the router show, and what each may do
     #[command(subcommand)]
     Keys(keys::KeysVerb),
+    /// Show what happened to a request and why: its id from the header x-request-id, or its beginning, or `last`
+    Explain {
+        id: String,
+        /// An object for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the last requests, the newest first
+    Logs(Box<logs::Wish>),
+    /// Count requests, errors, tokens, estimated cost and waiting
+    Stats(Box<stats::Wish>),
     /// Try everything with made-up accounts against a simulator; no account needed
     Demo,
     /// Check this computer: what is fine, what needs attention, and what to do
@@ -119,6 +134,9 @@ fn obey(verb: Option<Verb>, environment: &Environment) -> Result<(), CliError> {
         }
         Some(Verb::Usage { json }) => list::usage(environment, json),
         Some(Verb::Keys(verb)) => keys::keys(environment, verb),
+        Some(Verb::Explain { id, json }) => explain::explain_request(environment, &id, json),
+        Some(Verb::Logs(wish)) => logs::logs(environment, &wish),
+        Some(Verb::Stats(wish)) => stats::stats(environment, &wish),
         Some(Verb::Demo) => demo::demo(environment),
         Some(Verb::Doctor) => doctor::doctor(environment),
     }

@@ -20,6 +20,7 @@ mod clients;
 mod headless;
 mod keys;
 mod refreshing;
+mod requests;
 mod switching;
 mod terms;
 mod watching;

@@ -1,0 +1,265 @@
+//! What `logs`, `stats` and `explain` share: which requests are meant, and how one is told to programs.
+//!
+//! They read the ledger and nothing else, whether the program runs or not, and never write to it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{CliError, parse};
+use crate::client_key::KeyRing;
+use crate::desk::record::{AttemptRecord, RequestRecord};
+use crate::ledger::{Filter, LedgerError, Reader, Status};
+use crate::price::Tokens;
+use crate::store::Home;
+
+/// Which requests are wanted; everything that is given must be true of one.
+#[derive(Debug, Default, Args)]
+pub(super) struct Wanted {
+    /// Only of this account
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// Only with this status, such as 429 or 4xx
+    #[arg(long)]
+    status: Option<String>,
+    /// Only for this model; * stands for any text
+    #[arg(long)]
+    model: Option<String>,
+    /// Only with this client key: its label or its id
+    #[arg(long)]
+    key: Option<String>,
+}
+
+impl Wanted {
+    /// `since` is a span such as `90s`, `30m`, `24h`, `7d`, or `all`.
+    pub(super) fn filter(
+        &self,
+        since: &str,
+        keys: &KeyRing,
+        now: SystemTime,
+    ) -> Result<Filter, CliError> {
+        let status = self.status.as_deref().map(|text| {
+            Status::parse(text)
+                .ok_or_else(|| CliError::Usage(format!("{text:?} is no status; write 429 or 4xx")))
+        });
+        Ok(Filter {
+            since: start_of(since, now)?,
+            profile: self.account.as_deref().map(parse).transpose()?,
+            status: status.transpose()?,
+            model: self.model.clone(),
+            key: self.key.as_deref().map(|text| {
+                let labelled = keys.keys().iter().find(|key| key.label == text);
+                // One that is deleted has no label any more.
+                labelled.map_or_else(|| text.to_owned(), |key| key.id.to_string())
+            }),
+            after: None,
+        })
+    }
+}
+
+/// The moment so long before `now`; nothing for `all`.
+fn start_of(since: &str, now: SystemTime) -> Result<Option<SystemTime>, CliError> {
+    if since == "all" {
+        return Ok(None);
+    }
+    let wrong = || {
+        CliError::Usage(format!(
+            "{since:?} is no span of time; write 90s, 30m, 24h, 7d or all"
+        ))
+    };
+    let unit = match since.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3_600,
+        Some('d') => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number = since.get(..since.len() - 1).unwrap_or_default();
+    let number: u64 = number.parse().map_err(|_not_whole| wrong())?;
+    let span = Duration::from_secs(number.saturating_mul(unit));
+    // Longer ago than anything can have been recorded.
+    let start = now.checked_sub(span).unwrap_or(UNIX_EPOCH);
+    Ok(Some(start.max(UNIX_EPOCH)))
+}
+
+/// The ledger, open for reading; nothing when nothing was recorded yet.
+pub(super) fn opened(home: &Home) -> Result<Option<Reader>, CliError> {
+    match Reader::open(&home.ledger()) {
+        Ok(reader) => Ok(Some(reader)),
+        Err(LedgerError::Missing) => Ok(None),
+        Err(err) => Err(anyhow::Error::from(err).into()),
+    }
+}
+
+pub(super) const NOTHING_YET: &str =
+    "No request is recorded yet. The router records them unless ledger.enabled is false.";
+
+/// A failure of the ledger, for [`CliError`].
+pub(super) fn read<T>(result: Result<T, LedgerError>) -> Result<T, CliError> {
+    result.map_err(|err| anyhow::Error::from(err).into())
+}
+
+/// One request for programs. The shape stands in the README.
+pub(super) fn json_of(record: &RequestRecord) -> Value {
+    let candidates = record.candidates.iter().map(
+        |it| json!({ "account": it.profile.as_str(), "reason": it.reason, "score": it.score, "standing": it.standing }),
+    );
+    let left_out = record.left_out.iter().map(|out| {
+        json!({ "account": out.profile.as_str(), "why": out.why, "until": out.until.map(seconds) })
+    });
+    json!({
+        "id": record.id,
+        "at": seconds(record.at),
+        "key": record.key,
+        "dialect": record.dialect,
+        "model": record.model,
+        "asked_model": record.asked_model,
+        "account": record.profile.as_ref().map(|name| name.as_str()),
+        "paid_by_request": record.is_paid,
+        "strategy": record.strategy,
+        "reason": record.reason,
+        "candidates": candidates.collect::<Vec<_>>(),
+        "left_out": left_out.collect::<Vec<_>>(),
+        "unlisted": record.unlisted,
+        "attempts": record.attempts.iter().map(attempt_json).collect::<Vec<_>>(),
+        "status": record.status,
+        "complete": record.is_complete,
+        "error": record.error,
+        "tokens": record.tokens.map(tokens_json),
+        "estimated_cost_usd": record.cost.map(|cost| cost.dollars()),
+        "took_ms": millis(record.took),
+        "first_token_ms": record.first_token.map(millis),
+        "retries": record.retries,
+        "dropped": record.dropped,
+        "session": record.session,
+        "preview": record.preview,
+    })
+}
+
+fn attempt_json(attempt: &AttemptRecord) -> Value {
+    json!({
+        "account": attempt.profile.as_str(),
+        "at": seconds(attempt.at),
+        "took_ms": millis(attempt.took),
+        "result": attempt.result.as_str(),
+        "what": attempt.what,
+        "until": attempt.until.map(seconds),
+        "mended": attempt.mended,
+    })
+}
+
+pub(super) fn tokens_json(tokens: Tokens) -> Value {
+    json!({
+        "input": tokens.input,
+        "cached": tokens.cached,
+        "output": tokens.output,
+        "reasoning": tokens.reasoning,
+    })
+}
+
+pub(super) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Since 1970, with three digits behind the point.
+fn seconds(at: SystemTime) -> f64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_millis() as f64 / 1_000.0
+}
+
+/// `950`, `1.2k`, `3.4M`: how many tokens, short enough for a column.
+pub(super) fn short(number: u64) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        1_000..1_000_000 => format!("{:.1}k", number as f64 / 1_000.0),
+        _ => format!("{:.1}M", number as f64 / 1_000_000.0),
+    }
+}
+
+/// `850 ms`, `2.4 s`, `130 s`.
+pub(super) fn span(span: Duration) -> String {
+    match span.as_millis() {
+        millis if millis < 1_000 => format!("{millis} ms"),
+        millis if millis < 100_000 => format!("{:.1} s", span.as_secs_f64()),
+        _ => format!("{:.0} s", span.as_secs_f64()),
+    }
+}
+
+/// Says the rows with their columns aligned; the last column is not padded.
+pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| {
+        let lengths = rows.iter().map(|row| row[column].chars().count());
+        lengths.max().unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |row: &[String; N]| {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            line.push_str(cell);
+            line.push_str(&" ".repeat(width - cell.chars().count() + 2));
+        }
+        line.trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noon() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+    }
+
+    #[test]
+    fn a_span_of_time_is_read_in_every_unit() {
+        let back = |text: &str| {
+            let start = start_of(text, noon()).unwrap();
+            start.map(|at| noon().duration_since(at).unwrap().as_secs())
+        };
+        assert_eq!(
+            ["90s", "30m", "24h", "7d", "all"].map(back),
+            [Some(90), Some(1_800), Some(86_400), Some(604_800), None]
+        );
+        for wrong in ["", "h", "1w", "-1h", "1.5h", "yesterday", "1é"] {
+            assert!(
+                matches!(start_of(wrong, noon()), Err(CliError::Usage(_))),
+                "{wrong}"
+            );
+        }
+        assert_eq!(
+            start_of("99999999999999d", noon()).unwrap(),
+            Some(UNIX_EPOCH)
+        );
+    }
+
+    #[test]
+    fn what_is_no_status_or_no_name_is_asked_wrongly() {
+        let wrong = |wanted: Wanted| {
+            let filter = wanted.filter("1h", &KeyRing::default(), noon());
+            matches!(filter, Err(CliError::Usage(_)))
+        };
+        assert!(wrong(Wanted {
+            status: Some("fine".into()),
+            ..Wanted::default()
+        }));
+        assert!(wrong(Wanted {
+            account: Some("../x".into()),
+            ..Wanted::default()
+        }));
+    }
+
+    #[test]
+    fn columns_are_aligned_by_characters() {
+        let row = |cells: [&str; 2]| cells.map(str::to_owned);
+        assert_eq!(
+            table(&[row(["é", "x"]), row(["long", ""])]),
+            ["é     x", "long"]
+        );
+        assert_eq!(
+            [short(999), short(1_250), short(3_400_000)],
+            ["999", "1.2k", "3.4M"]
+        );
+    }
+}

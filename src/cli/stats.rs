@@ -1,0 +1,222 @@
+//! `stats`: requests in groups.
+
+use std::time::{Duration, SystemTime};
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::requests::{NOTHING_YET, Wanted, millis, opened, read, short, span, table, tokens_json};
+use super::{CliError, say};
+use crate::client_key::KeyId;
+use crate::ledger::{Group, GroupBy};
+use crate::price::MicroDollars;
+use crate::store::{Environment, Home, keys_file};
+
+#[derive(Debug, Args)]
+pub(super) struct Wish {
+    /// An array of objects for programs
+    #[arg(long)]
+    json: bool,
+    /// Not older than this: 90s, 30m, 24h, 7d or all
+    #[arg(long, default_value = "24h")]
+    since: String,
+    /// What makes a group
+    #[arg(long, value_enum, default_value_t = By::Account)]
+    by: By,
+    #[command(flatten)]
+    wanted: Wanted,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum By {
+    Account,
+    Model,
+    Key,
+    Day,
+    Dialect,
+}
+
+impl By {
+    fn group(self) -> GroupBy {
+        match self {
+            Self::Account => GroupBy::Account,
+            Self::Model => GroupBy::Model,
+            Self::Key => GroupBy::Key,
+            Self::Day => GroupBy::Day,
+            Self::Dialect => GroupBy::Dialect,
+        }
+    }
+
+    /// What stands for requests that have none.
+    fn none(self) -> &'static str {
+        match self {
+            Self::Account => "(no account)",
+            Self::Model => "(no model)",
+            Self::Key => "(no key)",
+            Self::Day | Self::Dialect => "-",
+        }
+    }
+}
+
+pub(super) fn stats(environment: &Environment, wish: &Wish) -> Result<(), CliError> {
+    let home = Home::find(environment).map_err(anyhow::Error::from)?;
+    let keys = keys_file::read(&home);
+    let filter = wish.wanted.filter(&wish.since, &keys, SystemTime::now())?;
+    let (mut groups, all) = match opened(&home)? {
+        Some(reader) => (
+            read(reader.stats(&filter, wish.by.group()))?,
+            read(reader.stats(&filter, GroupBy::Nothing))?,
+        ),
+        None => (Vec::new(), Vec::new()),
+    };
+    if wish.json {
+        let rows = groups.iter().map(json_of).collect();
+        say(&format!("{:#}", Value::Array(rows)));
+        return Ok(());
+    }
+    if groups.is_empty() {
+        say(if wish.since == "all" {
+            NOTHING_YET
+        } else {
+            "No such request is recorded; --since all looks further back."
+        });
+        return Ok(());
+    }
+    if wish.by == By::Key {
+        for group in &mut groups {
+            let key = KeyId::parse(&group.name).and_then(|id| keys.get(&id));
+            if let Some(key) = key {
+                group.name.clone_from(&key.label);
+            }
+        }
+    }
+    for line in told(&groups, &all, wish.by) {
+        say(&line);
+    }
+    Ok(())
+}
+
+fn told(groups: &[Group], all: &[Group], by: By) -> Vec<String> {
+    let head = [
+        "",
+        "requests",
+        "errors",
+        "in",
+        "cached",
+        "out",
+        "est. cost",
+        "first p50 / p95",
+        "total p50 / p95",
+    ];
+    let mut rows = vec![head.map(str::to_owned)];
+    let name = |group: &Group| match group.name.as_str() {
+        "" => by.none().to_owned(),
+        name => name.to_owned(),
+    };
+    rows.extend(groups.iter().map(|group| row(name(group), group)));
+    if groups.len() > 1 {
+        rows.extend(all.iter().map(|group| row("all".to_owned(), group)));
+    }
+    let mut lines = table(&rows);
+    lines.push(
+        "Costs are estimates by the API's list prices; what a ChatGPT plan covers is not billed."
+            .to_owned(),
+    );
+    let unpriced: u64 = all.iter().map(|group| group.unpriced).sum();
+    if unpriced > 0 {
+        lines.push(format!(
+            "+?: {unpriced} of the requests went to models that have no price here; their cost is unknown and not in the sums."
+        ));
+    }
+    lines
+}
+
+fn row(name: String, group: &Group) -> [String; 9] {
+    let share = group.cached_share();
+    let cost = match (group.unpriced, group.cost) {
+        (0, cost) => cost.to_string(),
+        (_, MicroDollars(0)) => "unknown".to_owned(),
+        (_, cost) => format!("{cost} +?"),
+    };
+    [
+        name,
+        group.requests.to_string(),
+        group.errors.to_string(),
+        short(group.tokens.input),
+        share.map_or_else(|| "-".to_owned(), |share| format!("{:.0}%", share * 100.0)),
+        short(group.tokens.output),
+        cost,
+        both(group.first_token_p50, group.first_token_p95),
+        both(group.took_p50, group.took_p95),
+    ]
+}
+
+fn both(half: Option<Duration>, most: Option<Duration>) -> String {
+    match (half, most) {
+        (Some(half), Some(most)) => format!("{} / {}", span(half), span(most)),
+        _ => "-".to_owned(),
+    }
+}
+
+fn json_of(group: &Group) -> Value {
+    let name = Some(&group.name).filter(|name| !name.is_empty());
+    let spans = |half: Option<Duration>, most: Option<Duration>| json!({ "p50": half.map(millis), "p95": most.map(millis) });
+    json!({
+        "name": name,
+        "requests": group.requests,
+        "errors": group.errors,
+        "tokens": tokens_json(group.tokens),
+        "cached_share": group.cached_share(),
+        "estimated_cost_usd": group.cost.dollars(),
+        "unpriced_requests": group.unpriced,
+        "first_token_ms": spans(group.first_token_p50, group.first_token_p95),
+        "took_ms": spans(group.took_p50, group.took_p95),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::price::Tokens;
+
+    fn group(name: &str, cost: u64, unpriced: u64) -> Group {
+        Group {
+            name: name.into(),
+            requests: 12,
+            errors: 1,
+            tokens: Tokens {
+                input: 12_000,
+                cached: 9_000,
+                output: 800,
+                reasoning: 0,
+            },
+            cost: MicroDollars(cost),
+            unpriced,
+            first_token_p50: Some(Duration::from_millis(400)),
+            first_token_p95: Some(Duration::from_millis(1_500)),
+            took_p50: None,
+            took_p95: None,
+        }
+    }
+
+    #[test]
+    fn what_has_no_price_is_called_unknown_and_never_nothing() {
+        let groups = [group("work", 20_000, 0), group("", 0, 3)];
+        let all = [group("", 20_000, 3)];
+        let lines = told(&groups, &all, By::Account);
+        assert!(lines[1].starts_with("work"), "{lines:#?}");
+        assert!(lines[1].contains("75%") && lines[1].contains("$0.0200"));
+        assert!(lines[2].starts_with("(no account)") && lines[2].contains("unknown"));
+        assert!(lines[3].starts_with("all") && lines[3].contains("$0.0200 +?"));
+        assert!(lines[5].starts_with("+?: 3 of the requests"));
+    }
+
+    #[test]
+    fn programs_get_numbers_and_no_name_for_none() {
+        let json = json_of(&group("", 20_000, 0));
+        assert_eq!(json["name"], Value::Null);
+        assert_eq!(json["estimated_cost_usd"], 0.02);
+        assert_eq!(json["first_token_ms"], json!({"p50": 400, "p95": 1_500}));
+        assert_eq!(json["took_ms"], json!({"p50": null, "p95": null}));
+    }
+}
