@@ -209,8 +209,11 @@ impl Hands {
         self.recorder.note_usage(numbers);
     }
 
+    /// How the ledger is, which the metrics tell as well.
     pub fn ledger_state(&self) -> LedgerState {
-        self.recorder.state()
+        let state = self.recorder.state();
+        self.metrics.set_ledger_dropped(state.lost);
+        state
     }
 
     /// Waits until everything noted is written.
