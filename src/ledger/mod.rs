@@ -10,7 +10,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -196,10 +196,8 @@ fn write_all(mut writer: Writer, receiver: &Receiver<Message>) {
                 break;
             }
             let wait = end.saturating_duration_since(Instant::now());
-            next = match receiver.recv_timeout(wait) {
-                Ok(message) => Some(message),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-            };
+            // Either time is up, or nobody is left to send anything.
+            next = receiver.recv_timeout(wait).ok();
         }
         writer.write(&batch, SystemTime::now());
         let Some((done, is_last)) = waiting else {

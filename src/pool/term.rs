@@ -300,7 +300,7 @@ fn dollars(text: &str) -> Result<u64, &'static str> {
 }
 
 fn dollars_json(micros: u64) -> Value {
-    if micros % 1_000_000 == 0 {
+    if micros.is_multiple_of(1_000_000) {
         json!(micros / 1_000_000)
     } else {
         json!(micros as f64 / MICROS)

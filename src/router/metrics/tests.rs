@@ -6,6 +6,7 @@ use super::*;
 use crate::pool::{Access, Trouble, Unusable};
 use crate::profile::Secret;
 use crate::router::report::{AttemptOutcome, Dialect};
+use crate::router::trace::Considered;
 use crate::translate::responses::TokenUsage;
 use crate::usage::{Usage, Window};
 
@@ -90,9 +91,12 @@ fn done(profile: Option<&str>, model: &str, status: u16) -> RequestDone {
         asked_model: model.into(),
         profile: profile.map(name),
         reason: None,
+        considered: Considered::default(),
+        attempts: vec![],
         session: None,
         status,
         is_complete: status == 200,
+        error: None,
         took: Duration::from_secs(3),
         first_token: Some(Duration::from_millis(300)),
         tokens: (status == 200).then(|| TokenUsage {
@@ -104,6 +108,7 @@ fn done(profile: Option<&str>, model: &str, status: u16) -> RequestDone {
         }),
         retries: 1,
         dropped: vec![],
+        preview: None,
         at: NOON,
     }
 }

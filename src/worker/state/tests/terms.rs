@@ -39,7 +39,8 @@ fn a_changed_side_file_changes_the_terms_of_the_member() {
 #[test]
 fn what_a_request_used_counts_for_the_limits_of_who_served_it() {
     let mut state = AppState::new(Arc::default(), Polls::ByThemselves);
-    state.prices = Prices::parse("[models]\ngpt-priced = { input = 1.0, output = 4.0 }").unwrap();
+    let prices = "[models]\ngpt-priced = { input = 1.0, output = 4.0 }";
+    state.prices = Arc::new(Prices::parse(prices).unwrap());
     let before = read(&mut state, "{}");
     let done = RequestDone {
         tokens: Some(TokenUsage {
