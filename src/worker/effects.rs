@@ -18,6 +18,7 @@ use super::state::unread_keys;
 use crate::client_key::{KeyRing, Meters};
 use crate::desk::record::LedgerState;
 use crate::desk::settings::{Listen, ModelMap};
+use crate::pool::affinity::Binding;
 use crate::pool::{Access, Pool};
 use crate::price::Prices;
 use crate::profile::{Fingerprint, ProfileName};
@@ -198,6 +199,11 @@ impl Hands {
     /// By which the cost of requests is estimated.
     pub fn with_prices(self, prices: Arc<Prices>) -> Self {
         Self { prices, ..self }
+    }
+
+    /// Where sessions lived in the last run.
+    pub fn restore_sessions(&self, bindings: Vec<Binding>) {
+        self.sessions.restore(bindings);
     }
 
     /// Where rows go.

@@ -24,6 +24,7 @@ use crate::store::watch::{Changed, Watcher};
 use crate::store::{cooldown_cache, trusted, usage_cache};
 use crate::upstream::{Endpoints, Upstream};
 
+mod bindings;
 mod effects;
 mod event;
 mod kept;
@@ -189,6 +190,7 @@ async fn run(options: Options, back: DeskBack) {
     worker
         .state
         .remember_pauses(cooldown_cache::read(&home, SystemTime::now()));
+    worker.hands.restore_sessions(bindings::read(&home));
     worker.state.remember_prices(prices);
     worker.publish();
     if options.router {

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use tracing::debug;
 
+use super::super::bindings;
 use super::super::event::Effect;
 use super::super::record::record_of;
 use super::super::refusals::Refusals;
@@ -83,7 +84,7 @@ impl AppState {
                 }
                 None => Vec::new(),
             },
-            Report::Bound(_binding) => Vec::new(),
+            Report::Bound(binding) => vec![Effect::Record(bindings::row_of(binding))],
             Report::Refused(all) => {
                 self.refused.clone_from(&all);
                 vec![Effect::KeepRefused(all)]
