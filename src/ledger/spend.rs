@@ -1,4 +1,4 @@
-//! What client keys and paid profiles used, summed up by day: small, and kept longer than the requests themselves.
+//! What client keys and profiles used, summed up by day: small, and kept longer than the requests themselves.
 
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ use crate::profile::ProfileName;
 pub enum Spender {
     /// A client key, by its id.
     Key(String),
-    /// A profile that is paid by the request.
+    /// A profile, whose terms may have limits.
     Profile(ProfileName),
 }
 
@@ -38,9 +38,9 @@ pub fn day_of(at: SystemTime) -> i64 {
     super::millis_of(at) / 86_400_000
 }
 
-/// Adds a request to the sums of its key, and of its profile where that is paid.
+/// Adds a request to the sums of its key and of its profile.
 pub(super) fn add(db: &Connection, record: &RequestRecord) -> Result<(), LedgerError> {
-    let profile = record.profile.as_ref().filter(|_| record.is_paid);
+    let profile = record.profile.as_ref();
     let spenders = record
         .key
         .as_deref()

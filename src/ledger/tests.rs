@@ -374,9 +374,10 @@ fn sessions_and_spending_are_there_after_a_restart() {
             spend(key(), today, 2, 530, 1),
             spend(profile(), today, 2, 530, 1),
             spend(key(), today + 1, 1, 530, 0),
+            spend(profile(), today + 1, 1, 530, 0),
         ]
     );
-    assert_eq!(reader.spend_since(at(86_400)).unwrap().len(), 1);
+    assert_eq!(reader.spend_since(at(86_400)).unwrap().len(), 2);
 }
 
 #[test]

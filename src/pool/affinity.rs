@@ -20,25 +20,25 @@ use crate::profile::ProfileName;
 pub struct SessionKey([u8; 16]);
 
 impl SessionKey {
-    /// By the client's own word for it. `owner` is the client key's id, if it came with one.
-    pub fn named(owner: Option<&str>, name: &str) -> Self {
-        Self::of("name", owner, name)
+    /// By the client's own word for it.
+    pub fn named(name: &str) -> Self {
+        Self::of(["name", name])
     }
 
     /// By how its conversation begins.
-    pub fn opened(owner: Option<&str>, opening: &str) -> Self {
-        Self::of("opening", owner, opening)
+    pub fn opened(opening: &str) -> Self {
+        Self::of(["opening", opening])
     }
 
-    /// The same session as this client key's own: what another key's client calls the same is another one.
+    /// The same session as the own one of the client key with this id: what another key's client calls the same is another one.
     #[must_use]
     pub fn of_owner(self, owner: &str) -> Self {
-        Self::of("owner", Some(owner), &self.to_string())
+        Self::of(["owner", owner, &self.to_string()])
     }
 
-    fn of(what: &str, owner: Option<&str>, text: &str) -> Self {
+    fn of<const PARTS: usize>(parts: [&str; PARTS]) -> Self {
         let mut hash = Sha256::new();
-        for part in [what, owner.unwrap_or_default(), text] {
+        for part in parts {
             // The length in front: no two lists of parts are the same bytes.
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);

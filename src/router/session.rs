@@ -54,7 +54,7 @@ impl Named {
     pub(super) fn of(head: &HeaderMap) -> Self {
         let named = |name: &HeaderName| {
             let text = head.get(name)?.to_str().ok()?; // a word that is no text names no session
-            (!text.is_empty()).then(|| SessionKey::named(None, text))
+            (!text.is_empty()).then(|| SessionKey::named(text))
         };
         Self {
             by_claude: named(&OF_CLAUDE),
@@ -65,7 +65,7 @@ impl Named {
     pub(super) fn session(&self, told: Told<'_>) -> Session {
         let by_word = |word: Option<&str>| {
             let word = word.filter(|word| !word.is_empty())?;
-            Some(SessionKey::named(None, word))
+            Some(SessionKey::named(word))
         };
         let named = self
             .by_claude
@@ -74,7 +74,7 @@ impl Named {
             .or_else(|| by_word(told.cache_key))
             .or_else(|| by_word(told.conversation));
         Session {
-            key: named.or_else(|| Some(SessionKey::opened(None, told.opening?))),
+            key: named.or_else(|| Some(SessionKey::opened(told.opening?))),
             is_named: named.is_some(),
             cache_key: told.cache_key.map(str::to_owned),
         }
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     fn key(word: &str) -> Option<SessionKey> {
-        Some(SessionKey::named(None, word))
+        Some(SessionKey::named(word))
     }
 
     fn all_told() -> Told<'static> {
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(now(&head, told), key("conversation"));
         told.conversation = None;
         let opening = now(&head, told);
-        assert_eq!(opening, Some(SessionKey::opened(None, "opening")));
+        assert_eq!(opening, Some(SessionKey::opened("opening")));
         told.opening = None;
         assert_eq!(now(&head, told), None);
     }

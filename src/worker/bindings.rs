@@ -53,7 +53,7 @@ mod tests {
         assert_eq!(read(&home), []);
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         let binding = Binding {
-            session: SessionKey::named(None, "s"),
+            session: SessionKey::named("s"),
             profile: ProfileName::parse("work").unwrap(),
             used_at: now,
         };

@@ -132,7 +132,8 @@ async fn run(options: Options, back: DeskBack) {
     let (keys_sender, keys_receiver) = watch::channel(Arc::new(state::unread_keys()));
     let prices = Arc::new(recorder::prices(&home));
     let meters = Meters::new(SystemTime::now());
-    spend::remember(&home, &meters, SystemTime::now());
+    let spent = spend::read(&home, SystemTime::now());
+    spend::count_keys(&meters, &spent, SystemTime::now());
     let (event_sender, events) = mpsc::channel(EVENTS);
     let (report_sender, reports) = mpsc::channel(EVENTS);
     let (change_sender, changes) = mpsc::channel(1);
@@ -192,6 +193,7 @@ async fn run(options: Options, back: DeskBack) {
         .remember_pauses(cooldown_cache::read(&home, SystemTime::now()));
     worker.hands.restore_sessions(bindings::read(&home));
     worker.state.remember_prices(prices);
+    worker.state.remember_spending(&spent, SystemTime::now());
     worker.publish();
     if options.router {
         worker.obey(Command::TurnRouterOn).await;

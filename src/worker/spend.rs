@@ -1,4 +1,4 @@
-//! What client keys had spent before this start, so that a restart gives nobody a new budget.
+//! What client keys and profiles had spent before this start, so that a restart gives nobody a new budget.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -7,34 +7,44 @@ use tracing::debug;
 
 use crate::client_key::{KeyId, Meters, Period, Spent};
 use crate::ledger::{LedgerError, Reader, Spend, Spender};
+use crate::pool::Amount;
+use crate::profile::ProfileName;
 use crate::store::home::Home;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// What a profile has spent, for the limits of its terms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileSpent {
+    pub name: ProfileName,
+    pub today: Amount,
+    /// Today's included.
+    pub this_month: Amount,
+}
+
 /// Reads the sums of the periods that are under way. Without a ledger that can be read budgets begin anew.
-pub fn remember(home: &Home, meters: &Arc<Meters>, now: SystemTime) {
+pub fn read(home: &Home, now: SystemTime) -> Vec<Spend> {
     let starts = Period::ALL.map(|period| period.start(now));
     let Some(first) = starts.into_iter().min() else {
-        return;
+        return Vec::new();
     };
     match Reader::open(&home.ledger()).and_then(|ledger| ledger.spend_since(first)) {
-        Ok(days) => count(meters, &days, now),
-        Err(LedgerError::Missing) => {}
-        Err(err) => debug!(error = %err, "what client keys have spent is not known"),
+        Ok(days) => days,
+        Err(LedgerError::Missing) => Vec::new(),
+        Err(err) => {
+            debug!(error = %err, "what was spent before is not known");
+            Vec::new()
+        }
     }
 }
 
-fn count(meters: &Arc<Meters>, days: &[Spend], now: SystemTime) {
+/// Counts for the budgets of client keys.
+pub fn count_keys(meters: &Arc<Meters>, days: &[Spend], now: SystemTime) {
     for day in days {
         let Spender::Key(id) = &day.who else {
             continue;
         };
-        let begins = u64::try_from(day.day).ok(); // before 1970 nobody spent anything
-        let begins = begins.and_then(|days| {
-            let since = DAY.checked_mul(u32::try_from(days).ok()?)?; // not a day that anybody sees
-            SystemTime::UNIX_EPOCH.checked_add(since)
-        });
-        let (Some(id), Some(begins)) = (KeyId::parse(id), begins) else {
+        let (Some(id), Some(begins)) = (KeyId::parse(id), beginning(day)) else {
             continue;
         };
         let spent = Spent {
@@ -51,6 +61,33 @@ fn count(meters: &Arc<Meters>, days: &[Spend], now: SystemTime) {
             }
         }
     }
+}
+
+/// The same for profiles.
+pub fn of_profiles(days: &[Spend], now: SystemTime) -> Vec<ProfileSpent> {
+    let amount = |day: &Spend, period: Period| {
+        let is_in = beginning(day).is_some_and(|begins| begins >= period.start(now));
+        let tokens = day.tokens.input.saturating_add(day.tokens.output);
+        let whole = Amount {
+            tokens,
+            micro_dollars: day.cost.0,
+        };
+        if is_in { whole } else { Amount::default() }
+    };
+    let of_profile = |day: &Spend| match &day.who {
+        Spender::Key(_) => None,
+        Spender::Profile(name) => Some(ProfileSpent {
+            name: name.clone(),
+            today: amount(day, Period::Day),
+            this_month: amount(day, Period::Month),
+        }),
+    };
+    days.iter().filter_map(of_profile).collect()
+}
+
+fn beginning(day: &Spend) -> Option<SystemTime> {
+    let days = u32::try_from(day.day).ok()?; // before 1970 nobody spent anything
+    SystemTime::UNIX_EPOCH.checked_add(DAY.checked_mul(days)?)
 }
 
 #[cfg(test)]
@@ -85,13 +122,36 @@ mod tests {
         let meters = Meters::new(now);
         // Today, Monday, Sunday, the first of the month, the day before.
         let days = [0, 3, 4, 25, 26].map(|days_ago| day("k1", days_ago));
-        count(&meters, &days, now);
-        count(&meters, &[day("k2", 0)], now);
+        count_keys(&meters, &days, now);
+        count_keys(&meters, &[day("k2", 0)], now);
         let id = KeyId::parse("k1").unwrap();
         let shown = meters.shown(Some(&id), Instant::now(), now);
         let counted = shown
             .periods
             .map(|(_, spent)| (spent.requests, spent.tokens(), spent.micro_usd));
         assert_eq!(counted, [(1, 15, 7), (2, 30, 14), (4, 60, 28)]);
+    }
+
+    #[test]
+    fn a_profile_has_spent_what_it_did_today_and_this_month() {
+        let now = SystemTime::UNIX_EPOCH + NOW;
+        let of_work = |days_ago| Spend {
+            who: Spender::Profile(ProfileName::parse("work").unwrap()),
+            ..day("", days_ago)
+        };
+        let mut days: Vec<_> = [0, 25, 26].map(of_work).into();
+        days.push(day("k1", 0));
+        let spent = of_profiles(&days, now);
+        let tokens: Vec<_> = spent
+            .iter()
+            .map(|spent| {
+                (
+                    spent.name.as_str(),
+                    spent.today.tokens,
+                    spent.this_month.tokens,
+                )
+            })
+            .collect();
+        assert_eq!(tokens, [("work", 15, 15), ("work", 0, 15), ("work", 0, 0)]);
     }
 }

@@ -8,10 +8,12 @@ use std::time::{Duration, SystemTime};
 use super::event::{Effect, Event};
 use super::kept::Kept;
 use super::refusals::Refusals;
+use super::spend;
 use crate::client_key::KeyRing;
 use crate::desk::record::{LedgerState, RequestRecord};
 use crate::desk::settings::Listen;
 use crate::desk::{CodexProcess, Command, Happening, LastRequest, Outcome, RouterState, Settings};
+use crate::ledger::Spend;
 use crate::price::Prices;
 use crate::profile::{Fingerprint, ProfileName};
 use crate::router::{KnownOffers, RefusedParameter};
@@ -363,6 +365,15 @@ impl AppState {
     /// Refused parameters from the last run.
     pub fn remember_refused(&mut self, refused: Vec<RefusedParameter>) {
         self.refused = refused;
+    }
+
+    /// What profiles had spent before this start.
+    pub fn remember_spending(&mut self, days: &[Spend], now: SystemTime) {
+        for spent in spend::of_profiles(days, now) {
+            if let Some(kept) = self.kept.get(&spent.name) {
+                kept.spend.add_earlier(spent.today, spent.this_month, now);
+            }
+        }
     }
 
     pub fn remember_prices(&mut self, prices: Arc<Prices>) {

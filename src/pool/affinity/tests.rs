@@ -18,7 +18,7 @@ fn name(text: &str) -> ProfileName {
 }
 
 fn session(text: &str) -> SessionKey {
-    SessionKey::named(None, text)
+    SessionKey::named(text)
 }
 
 fn home_of(bindings: &Bindings, text: &str) -> Option<String> {
@@ -27,16 +27,16 @@ fn home_of(bindings: &Bindings, text: &str) -> Option<String> {
 
 #[test]
 fn a_session_key_tells_nothing_and_two_client_keys_never_share_one() {
-    let key = SessionKey::named(None, "secret-session");
-    assert_eq!(key, SessionKey::named(None, "secret-session"));
+    let key = SessionKey::named("secret-session");
+    assert_eq!(key, SessionKey::named("secret-session"));
     assert!(!format!("{key:?} {key}").contains("secret"));
     let others = [
-        SessionKey::named(Some("k1"), "secret-session"),
-        SessionKey::named(Some("k2"), "secret-session"),
-        SessionKey::opened(None, "secret-session"),
+        SessionKey::named("secret-session").of_owner("k1"),
+        SessionKey::named("secret-session").of_owner("k2"),
+        SessionKey::opened("secret-session"),
         // The same letters, cut elsewhere.
-        SessionKey::named(Some("k"), "1secret-session"),
-        SessionKey::named(Some("k1secret"), "-session"),
+        SessionKey::named("1secret-session").of_owner("k"),
+        SessionKey::named("-session").of_owner("k1secret"),
     ];
     for (place, one) in others.iter().enumerate() {
         assert_ne!(*one, key);

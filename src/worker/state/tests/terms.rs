@@ -1,8 +1,9 @@
 //! The user's terms: from the side file to the pool and the snapshot.
 
 use super::*;
+use crate::ledger::{Spend, Spender, day_of};
 use crate::pool::{Amount, Member, Period, Tier};
-use crate::price::Prices;
+use crate::price::{MicroDollars, Prices, Tokens};
 use crate::translate::responses::TokenUsage;
 
 fn said(text: &str) -> Profile {
@@ -66,6 +67,35 @@ fn what_a_request_used_counts_for_the_limits_of_who_served_it() {
             }
         );
     }
+}
+
+#[test]
+fn what_was_spent_before_this_start_counts_as_well() {
+    let mut state = AppState::new(Arc::default(), Polls::ByThemselves);
+    let member = read(&mut state, "{}");
+    let before = Spend {
+        who: Spender::Profile(name("work")),
+        day: day_of(noon()),
+        requests: 1,
+        tokens: Tokens {
+            input: 60,
+            output: 10,
+            ..Tokens::default()
+        },
+        cost: MicroDollars(5),
+        unpriced: 0,
+    };
+    let yesterday = Spend {
+        day: before.day - 1,
+        ..before.clone()
+    };
+    state.remember_spending(&[yesterday, before], noon());
+    let amount = |tokens, micro_dollars| Amount {
+        tokens,
+        micro_dollars,
+    };
+    assert_eq!(member.spend.of(Period::Day, noon()), amount(70, 5));
+    assert_eq!(member.spend.of(Period::Month, noon()), amount(140, 10));
 }
 
 #[test]
