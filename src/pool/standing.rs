@@ -114,6 +114,12 @@ impl Permits {
     pub fn is_probe(&self) -> bool {
         self.of_member.is_some() || self.of_path.is_some()
     }
+
+    /// Whether it finds out about its member, and about its path.
+    #[cfg(test)]
+    pub fn probes(&self) -> (bool, bool) {
+        (self.of_member.is_some(), self.of_path.is_some())
+    }
 }
 
 fn standing(cooldowns: &Cooldowns, live: &Live, model: &str, now: SystemTime) -> Standing {

@@ -50,7 +50,7 @@ impl AttemptResult {
 }
 
 /// Marks in the cells of the pool what an attempt of a request for this model came to.
-pub(super) fn mark(
+pub(crate) fn mark(
     pool: &Pool,
     member: &Member,
     model: &str,

@@ -95,6 +95,14 @@ pub use offers::KnownOffers;
 pub use refused::{REFUSAL_LASTS, RefusedParameter};
 pub use report::{AttemptOutcome, AttemptResult, Dialect, Report, RequestDone};
 pub use sessions::Sessions;
+
+/// For the worker's simulation, which asks the pool as the router does.
+#[cfg(test)]
+pub(crate) mod walk {
+    pub(crate) use super::meaning::mark;
+    pub(crate) use super::retries::Retries;
+    pub(crate) use super::setback::{NextStep, Setback};
+}
 pub use trace::{AttemptNote, Considered, Preview};
 
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ const REQUESTS_PER_TRY: u32 = 5;
 const SPAN_SECS: usize = 10;
 
 #[derive(Debug)]
-pub(super) struct Retries {
+pub(crate) struct Retries {
     began: Instant,
     seconds: Mutex<[Second; SPAN_SECS]>,
 }
@@ -25,7 +25,7 @@ struct Second {
 }
 
 impl Retries {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
             began: now,
             seconds: Mutex::default(),
@@ -33,12 +33,12 @@ impl Retries {
     }
 
     /// A request has come.
-    pub(super) fn earn(&self, now: Instant) {
+    pub(crate) fn earn(&self, now: Instant) {
         self.change(now, |second, _| second.requests += 1);
     }
 
     /// Whether a second try may be made; counts it if so.
-    pub(super) fn spend(&self, now: Instant) -> bool {
+    pub(crate) fn spend(&self, now: Instant) -> bool {
         self.change(now, |second, (requests, tries)| {
             let may = tries < RESERVE + requests / REQUESTS_PER_TRY;
             second.tries += u32::from(may);

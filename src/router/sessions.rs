@@ -16,12 +16,12 @@ impl Sessions {
         self.with(|all| all.restore(bindings));
     }
 
-    pub(super) fn find(&self, session: SessionKey) -> Option<Whereabouts> {
+    pub(crate) fn find(&self, session: SessionKey) -> Option<Whereabouts> {
         self.with(|all| all.find(session).cloned())
     }
 
     /// As [`Bindings::served`].
-    pub(super) fn served(
+    pub(crate) fn served(
         &self,
         session: SessionKey,
         by: &ProfileName,

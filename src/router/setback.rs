@@ -20,7 +20,7 @@ use crate::upstream::retry_after;
 use crate::usage::Usage;
 
 #[derive(Debug)]
-pub(super) enum Setback {
+pub(crate) enum Setback {
     UsageLimit {
         told: Option<Told>,
         plan: Option<String>,
@@ -68,7 +68,7 @@ pub(super) enum Setback {
 
 /// What the upstream said, for the client to read.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(crate) struct Said {
     pub(super) failure: Failure,
     /// Only when it was said by status: inside a stream there is none of this.
     pub(super) reply: Option<(StatusCode, HeaderMap, Bytes)>,
@@ -76,7 +76,7 @@ pub(super) struct Said {
 
 /// What the router does after a setback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NextStep {
+pub(crate) enum NextStep {
     RefreshThenRetry,
     /// `costs`: the next profile may well meet the same, so the common budget for retries is asked.
     TryNextProfile {
@@ -87,7 +87,7 @@ pub(super) enum NextStep {
 
 impl Setback {
     /// Reads a reply whose status is an error.
-    pub(super) fn of_reply(
+    pub(crate) fn of_reply(
         status: StatusCode,
         headers: HeaderMap,
         body: Bytes,
@@ -222,7 +222,7 @@ impl Setback {
         }
     }
 
-    pub(super) fn next_step(&self) -> NextStep {
+    pub(crate) fn next_step(&self) -> NextStep {
         match self {
             Self::Unauthorized => NextStep::RefreshThenRetry,
             // The pool learns of these and does not choose the profile again, so that they cannot become a storm.
@@ -245,7 +245,7 @@ impl Setback {
     }
 
     /// Whether a second account was answered in the same words.
-    pub(super) fn says_the_same(&self, other: &Self) -> bool {
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Failing { what: a }, Self::Failing { what: b })
             | (Self::AccountRefused { what: a }, Self::AccountRefused { what: b }) => a == b,
@@ -260,7 +260,7 @@ impl Setback {
     }
 
     /// Whether it may be the request that makes every account fail in this way.
-    pub(super) fn may_follow_the_request(&self) -> bool {
+    pub(crate) fn may_follow_the_request(&self) -> bool {
         matches!(self, Self::Failing { .. } | Self::Cut)
     }
 
@@ -274,7 +274,7 @@ impl Setback {
     }
 
     /// What the worker is told; nothing when no attempt was made.
-    pub(super) fn result(&self, model: &str) -> Option<AttemptResult> {
+    pub(crate) fn result(&self, model: &str) -> Option<AttemptResult> {
         Some(match self {
             Self::UsageLimit { told, .. } => AttemptResult::UsageLimit { told: *told },
             Self::Throttled { retry_after } => AttemptResult::Throttled {

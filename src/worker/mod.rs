@@ -35,6 +35,8 @@ mod recorder;
 mod refresher;
 mod refusals;
 mod schedule;
+#[cfg(test)]
+mod simulation;
 mod spend;
 mod state;
 
