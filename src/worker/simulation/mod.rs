@@ -221,7 +221,7 @@ impl Life {
         }
         for number in 0..self.dice.between(2, 8) {
             self.talks.push(Talk {
-                session: SessionKey::named(None, &number.to_string()),
+                session: SessionKey::named(&number.to_string()),
                 model: self.dice.between(0, 2) as usize,
                 turns: self.dice.between(3, 25),
                 longest_thought: self.dice.between(10 * SECOND, 15 * MINUTE),
