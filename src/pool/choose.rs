@@ -257,7 +257,7 @@ fn sorted(pool: &Pool, need: Need<'_>, memory: Memory, now: SystemTime) -> Choic
 
 impl Choice {
     /// Puts the one who answered before in front, for what only it has in its cache: never a paid one in front of one that is
-    /// not.
+    /// not, so that it stands behind the last of those that come before it.
     pub fn keep_to(&mut self, name: &ProfileName) {
         let place = self
             .candidates
@@ -268,15 +268,19 @@ impl Choice {
         };
         let is_free = !costs_money(&first.member);
         let mut kept = self.candidates.remove(place);
-        if place == 0 || (is_free && costs_money(&kept.member)) {
-            self.candidates.insert(place, kept);
-            return;
+        let mut to = 0;
+        if is_free && costs_money(&kept.member) {
+            let mut before = self.candidates.iter().take(place);
+            let last_free = before.rposition(|candidate| !costs_money(&candidate.member));
+            to = last_free.map_or(0, |last| last + 1);
         }
-        kept.reason = match self.strategy {
-            Strategy::Sticky => Reason::Sticky,
-            _ => Reason::Kept,
-        };
-        self.candidates.insert(0, kept);
+        if to < place {
+            kept.reason = match self.strategy {
+                Strategy::Sticky => Reason::Sticky,
+                _ => Reason::Kept,
+            };
+        }
+        self.candidates.insert(to, kept);
     }
 
     /// Moves these to those that are left out, until soon.

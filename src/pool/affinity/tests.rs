@@ -234,6 +234,12 @@ fn a_session_leaves_a_key_for_an_account_and_never_the_other_way() {
     assert_eq!(tie, Tie::Holds);
 }
 
+#[test]
+fn a_session_of_a_key_goes_to_no_other_key_when_the_account_before_them_fails() {
+    let (order, _) = kept(vec![member("a"), key("b"), key("work")], vec![], None);
+    assert_eq!(order, ["a", "work", "b"]);
+}
+
 /// 200 conversations of ten turns in turn, over a model of each account's prompt cache: the percent of all input that was cached.
 fn cached_share(accounts: usize, strategy: Strategy, keeps: bool) -> f64 {
     let mut bindings = Bindings::default();
