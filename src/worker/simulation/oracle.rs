@@ -466,7 +466,10 @@ impl Oracle {
         let chosen = member_of(it.pool, it.by);
         let is_lost = self.is_lost_for_long(member, home, it.chosen_at)
             || it.world.accounts[home].lacks == Some(it.model)
-            || (costs_money(member) && !costs_money(chosen));
+            || (costs_money(member) && !costs_money(chosen))
+            // Where the user has put keys in front of accounts, it may not pass the account between two of them.
+            || (costs_money(member)
+                && matches!(self.strategy, Strategy::Ordered | Strategy::Priority));
         if !is_lost {
             self.fail(now, name, "lost a session that would have come back");
         }
