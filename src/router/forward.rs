@@ -21,7 +21,8 @@ use super::serve::{Answered, Relayed};
 use super::setback::Setback;
 use super::{House, arrival};
 use crate::pool::{Access, Member};
-use crate::translate::form::{is_form, place_of};
+use crate::translate::RequestError;
+use crate::translate::form::{self, is_form, place_of};
 use crate::translate::models::{checked_name, with_model};
 use crate::translate::responses::TokenUsage;
 
@@ -57,6 +58,7 @@ pub(super) async fn answer(
     let Some((path, what)) = endpoint_of(dialect) else {
         return Err(Refusal::NoSuchRoute);
     };
+    check_form(content_type_of(head), &body.bytes)?;
     let model = model_of(content_type_of(head), &body.bytes);
     record.note(|done| done.model.clone_from(&model));
     record.caller().check_model(&model, &model)?;
@@ -191,10 +193,27 @@ pub(super) fn model_of(content_type: &str, body: &Bytes) -> String {
     name.unwrap_or_default()
 }
 
+/// Refuses a form that names a model twice: which of them answers, and by which key's leave, would be the upstream's choice.
+///
+/// # Errors
+/// When it does. A form that cannot be read is for others to refuse.
+pub(super) fn check_form(content_type: &str, body: &Bytes) -> Result<(), RequestError> {
+    if !is_form(content_type) {
+        return Ok(());
+    }
+    let parts = form::read(content_type, body).unwrap_or_default(); // no parts: nothing is named twice
+    let named = parts.iter().filter(|part| part.name == "model").count();
+    if named > 1 {
+        let problem = "`model` stands in this form more than once: send one";
+        return Err(RequestError::at("model", problem));
+    }
+    Ok(())
+}
+
 /// The value of the field `model`.
-fn model_in_form(content_type: &str, form: &Bytes) -> Option<String> {
+fn model_in_form(content_type: &str, body: &Bytes) -> Option<String> {
     const MAX_BYTES: usize = 128;
-    let value = form.get(place_of(content_type, form, "model")?)?;
+    let value = body.get(place_of(content_type, body, "model")?)?;
     let text = std::str::from_utf8(value).ok()?; // no name of a model
     (text.len() <= MAX_BYTES).then(|| text.to_owned())
 }

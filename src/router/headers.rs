@@ -4,7 +4,9 @@
 //! `codex-api/src/sse/responses.rs` and `core/src/api_bridge.rs` on the way back. Credentials, cookies, addresses and hop-by-hop
 //! headers are on no list.
 
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use http::HeaderName;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
+use http::request::Parts;
 
 use super::session::Named;
 use crate::pool::Strategy;
@@ -45,6 +47,23 @@ pub(super) fn is_codex(head: &HeaderMap) -> bool {
             .and_then(|value| value.as_bytes().get(.."codex".len()))
             .is_some_and(|start| start.eq_ignore_ascii_case(b"codex"))
     })
+}
+
+/// Whether a request may be Codex's whatever it is called there: somebody who builds on it gives it another name
+/// (`openai/codex: codex-rs/core/src/default_client.rs`, `originator`). For what must never be told to it by mistake.
+pub(super) fn may_be_codex(head: &Parts) -> bool {
+    let is_of_codex = |name: &HeaderName| {
+        let name = name.as_str();
+        name == ORIGINATOR.as_str()
+            || (name.starts_with("x-codex-") && !name.starts_with("x-codex-router-"))
+    };
+    let path = head.uri.path();
+    let mut query = head.uri.query().unwrap_or_default().split('&');
+    is_codex(&head.headers)
+        || head.headers.keys().any(is_of_codex)
+        || path.starts_with("/backend-api/")
+        || path.starts_with("/api/codex/")
+        || query.any(|pair| pair.split('=').next() == Some("client_version"))
 }
 
 impl Client {

@@ -35,6 +35,7 @@ pub(super) async fn answer(
     body: RequestBody,
     record: &mut Record,
 ) -> Result<Answered, Refusal> {
+    forward::check_form(content_type_of(head), &body.bytes)?;
     if !is_hosted(&forward::model_of(content_type_of(head), &body.bytes))
         || is_keys_turn(house, record.caller())
     {

@@ -13,12 +13,13 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use http::header::{HeaderMap, UPGRADE};
+use http::header::UPGRADE;
+use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use super::headers::is_codex;
+use super::headers::may_be_codex;
 use super::reply::{Refusal, ceil_secs};
 use super::report::Dialect;
 use crate::client_key::{ClientKey, Denied, KeyId, KeyRing, Limit, Meters, Permit, Policy, Speech};
@@ -38,6 +39,7 @@ pub(super) struct Keys {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Caller {
     key: Option<Arc<ClientKey>>,
+    /// Whether it may be, whatever it is called.
     is_codex: bool,
     /// Whether a key is needed at this address, whatever the file says.
     must_show: bool,
@@ -74,7 +76,7 @@ impl Keys {
     /// When it has no key and needs one, or one that opens nothing.
     pub(super) async fn let_in(
         &self,
-        head: &HeaderMap,
+        head: &Parts,
         shown: Option<&[u8]>,
         must_show: bool,
         is_handshake: bool,
@@ -83,7 +85,7 @@ impl Keys {
             .ring
             .borrow()
             .admit(shown, must_show, SystemTime::now());
-        let is_codex = is_codex(head);
+        let is_codex = may_be_codex(head);
         match admitted {
             Ok(key) => Ok(Caller {
                 key,

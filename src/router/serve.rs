@@ -117,9 +117,7 @@ async fn answer(
         Ok((route, shown)) => {
             let must_show = guard.is_open_to_others;
             let is_handshake = route == Route::Socket;
-            let caller = house
-                .keys
-                .let_in(&head.headers, shown, must_show, is_handshake);
+            let caller = house.keys.let_in(&head, shown, must_show, is_handshake);
             caller.await.map(|caller| (route, caller))
         }
         Err(refusal) => Err(refusal),

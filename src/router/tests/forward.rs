@@ -111,6 +111,39 @@ async fn sound_goes_out_as_bytes_and_comes_in_as_a_form() {
 }
 
 #[tokio::test]
+async fn a_form_that_names_two_models_is_refused_whatever_answers_it() {
+    let rig = with_keys(["key"]).await;
+    let part = |head: &str, value: &str| {
+        format!("--x\r\nContent-Disposition: form-data; {head}\r\n\r\n{value}\r\n")
+    };
+    let model = part("name=\"model\"", "whisper-1");
+    for (path, other) in [
+        (
+            "/v1/audio/transcriptions",
+            part("name=\"model\"", "gpt-4o-transcribe"),
+        ),
+        ("/v1/audio/translations", model.clone()),
+        (
+            "/v1/images/variations",
+            part("name=\"model\"; filename=\"a\"", "dall-e-3"),
+        ),
+        ("/v1/images/edits", part("name=\"model\"", "gpt-image-1")),
+    ] {
+        let reply = http()
+            .post(rig.url(path))
+            .header("content-type", "multipart/form-data; boundary=x")
+            .header("authorization", "Bearer unused")
+            .body(format!("{model}{other}--x--\r\n"))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(reply.status(), 400, "{path}");
+        assert_eq!(error_of(reply).await["param"], "model");
+    }
+    assert!(rig.sim.asked().is_empty());
+}
+
+#[tokio::test]
 async fn a_form_that_a_web_page_could_send_is_refused() {
     let rig = with_keys(["key"]).await;
     let form = |content_type: &str| {

@@ -98,7 +98,7 @@ async fn without_the_first_key_any_text_is_one_and_with_it_only_that() {
         200,
         "for whoever watches over us"
     );
-    for path in ["/v1/models", "/v1/usage", "/backend-api/wham/usage"] {
+    for path in ["/v1/models", "/v1/usage"] {
         assert_eq!(rig.get(path, &[]).await.status(), 401, "{path}");
     }
 }
@@ -185,6 +185,33 @@ async fn every_dialect_hears_of_a_bad_key_in_its_own_shape_and_codex_never_401()
         panic!("let in");
     };
     assert_eq!(status, 401);
+}
+
+#[tokio::test]
+async fn codex_under_another_name_hears_no_401_either() {
+    let rig = Rig::over(["work"]).await;
+    rig.lock([Policy::default()]);
+    let renamed = [("originator", "my_app"), ("user-agent", "my_app/0.169.0")];
+    for (path, headers) in [
+        ("/v1/models", &renamed[..]),
+        ("/v1/models", &[("x-codex-turn-metadata", "{}")][..]),
+        ("/v1/models?limit=9&client_version=0.169.0", &[][..]),
+        ("/backend-api/codex/models", &[][..]),
+        ("/backend-api/wham/usage", &[][..]),
+        ("/api/codex/usage", &[][..]),
+    ] {
+        let reply = rig.get(path, headers).await;
+        assert_eq!(reply.status(), 400, "{path} {headers:?}");
+        assert_eq!(error_of(reply).await["code"], "invalid_api_key");
+    }
+    let Err((status, _)) = rig.try_socket("/v1/responses", &renamed).await else {
+        panic!("let in");
+    };
+    assert_eq!(status, 426);
+    let ours = [("x-codex-router-strategy", "round-robin")];
+    for path in ["/v1/models", "/v1/models?my_client_version=1"] {
+        assert_eq!(rig.get(path, &ours).await.status(), 401, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -589,7 +616,7 @@ async fn whoever_tries_many_keys_waits_and_a_good_key_does_not() {
     let router = super::super::keys::Keys::new(ring, Meters::new(SystemTime::now()));
     let (key, shown) = ClientKey::make("x".into(), Policy::default(), [1; 32], SystemTime::now());
     keys.send_replace(Arc::new(KeyRing::new(vec![key], true)));
-    let head = http::HeaderMap::new();
+    let (head, ()) = http::Request::new(()).into_parts();
     let waited = async |shown: &[u8]| {
         let began = tokio::time::Instant::now();
         let is_in = router

@@ -118,7 +118,12 @@ async fn answered(
         mut held,
     } = waiting;
     record.take_place()?;
-    let model = record.caller().text_model(&create.model, &create.model)?;
+    // As with a POST: what Codex asks for is not ours to change.
+    let meant = match talk.client.is_codex {
+        true => create.model.as_str(),
+        false => house.model_map.own_model_for(&create.model),
+    };
+    let model = record.caller().text_model(&create.model, meant)?;
     if model != create.model {
         create.set_model(&model)?;
     }

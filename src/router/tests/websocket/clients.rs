@@ -193,3 +193,16 @@ async fn a_silent_client_is_pinged_and_its_pings_are_answered() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_name_of_the_users_own_counts_on_a_socket_as_in_a_post_but_not_for_codex() {
+    let rig = Rig::naming("work", "gpt-4o=gpt-5.5").await;
+    let mut create = create(json!([message("user", "hi")]));
+    create["model"] = "gpt-4o".into();
+    for (headers, model) in [(&[][..], "gpt-5.5"), (&CODEX[..], "gpt-4o")] {
+        let mut client = rig.try_socket("/v1/responses", headers).await.unwrap();
+        client.ask(&create).await;
+        let asked = rig.requests().pop().unwrap();
+        assert_eq!(asked.json()["model"], model, "{headers:?}");
+    }
+}
