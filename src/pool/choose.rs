@@ -88,6 +88,8 @@ pub enum WhyNot {
     SignInAgain,
     Unreadable,
     NotRoutable,
+    /// Its own proxy or headers cannot be understood.
+    NoWayOut,
     /// Its allowance is used up.
     Empty,
     Throttled,
@@ -136,6 +138,7 @@ impl WhyNot {
             | Self::SignInAgain
             | Self::Unreadable
             | Self::NotRoutable
+            | Self::NoWayOut
             | Self::NotInUse
             | Self::NoKey
             | Self::LacksModel
@@ -152,6 +155,7 @@ impl fmt::Display for WhyNot {
             Self::SignInAgain => "login expired",
             Self::Unreadable => "login unreadable",
             Self::NotRoutable => "kind of login not supported",
+            Self::NoWayOut => "its proxy or header setting cannot be used",
             Self::Empty => "empty",
             Self::Throttled => "throttled",
             Self::Failing => "failing",
@@ -244,6 +248,7 @@ fn sorted(pool: &Pool, need: Need<'_>, memory: Memory, now: SystemTime) -> Choic
             Trouble::SignInAgain => WhyNot::SignInAgain,
             Trouble::Unreadable => WhyNot::Unreadable,
             Trouble::NotRoutable => WhyNot::NotRoutable,
+            Trouble::NoWayOut => WhyNot::NoWayOut,
         },
         until: None,
     }));

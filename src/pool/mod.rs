@@ -131,6 +131,8 @@ pub enum Trouble {
     Unreadable,
     /// A kind of login that this program only shows.
     NotRoutable,
+    /// Its own proxy or headers cannot be understood, and nothing goes out without them.
+    NoWayOut,
 }
 
 /// How many requests a member is serving. Shared by all pools that hold the member, so a new pool does not lose count.

@@ -88,6 +88,7 @@ impl Exhausted {
                     | WhyNot::SignInAgain
                     | WhyNot::Unreadable
                     | WhyNot::NotRoutable
+                    | WhyNot::NoWayOut
                     | WhyNot::NotInUse
                     | WhyNot::NoKey
                     | WhyNot::LacksModel

@@ -310,10 +310,13 @@ impl Hands {
                 let metrics = self.metrics.clone();
                 self.keep(async move {
                     let result = refresher.refresh(name.clone()).await;
-                    metrics.note_refresh(result.is_ok());
                     match &result {
                         Ok(_) => debug!(profile = %name, "login renewed"),
-                        Err(err) => warn!(profile = %name, error = %err, "login not renewed"),
+                        // Whether that is news is the state's to know.
+                        Err(err) => debug!(profile = %name, error = %err, "login not renewed"),
+                    }
+                    if !matches!(result, Err(RefreshFailure::NoWayOut(_))) {
+                        metrics.note_refresh(result.is_ok());
                     }
                     tell(&events, Event::TokenRefreshed { name, result }).await;
                 });

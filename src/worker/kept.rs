@@ -159,7 +159,11 @@ impl Kept {
             (Err(old), Err(new)) => old == new,
             _ => false,
         };
-        self.network = Arc::new(profile.side.network());
+        let network = profile.side.network();
+        let is_same_network = *self.network == network;
+        if !is_same_network {
+            self.network = Arc::new(network);
+        }
         self.profile = profile;
         self.read_terms();
         if before.0.as_ref() != self.profile.identity() {
@@ -185,12 +189,18 @@ impl Kept {
             self.plan(poll_at);
         } else if before.1 != self.profile.health() {
             self.plan(poll_at);
+        } else if !is_same_network {
+            // Whatever failed on the old way says nothing about this one.
+            self.refresh.failures = 0;
+            self.plan(poll_at);
         }
     }
 
     fn read_terms(&mut self) {
         let (terms, bad) = Terms::read(&self.profile.side);
-        let bad: Vec<_> = bad.iter().map(BadTerm::to_string).collect();
+        let no_way_out = self.network.trouble().map(str::to_owned);
+        let bad = bad.iter().map(BadTerm::to_string).chain(no_way_out);
+        let bad: Vec<_> = bad.collect();
         for sentence in bad.iter().filter(|it| !self.bad_terms.contains(it)) {
             warn!(profile = %self.profile.name, "router.json: {sentence}");
         }
@@ -215,6 +225,8 @@ impl Kept {
 
     pub fn replan_refresh(&mut self) {
         let due = match (self.profile.health(), &self.profile.login) {
+            // Tried again when its way out is another one.
+            (Health::Fine, Ok(_)) if self.network.trouble().is_some() => None,
             (Health::Fine, Ok(login)) => schedule::refresh_due(&self.profile.name, login),
             _ => None,
         };
@@ -282,6 +294,10 @@ impl Kept {
         let Some(access) = self.access() else {
             return unusable(Trouble::NotRoutable);
         };
+        // As a member it would fail at once each time, and its failures would close the way that others go.
+        if self.network.trouble().is_some() {
+            return unusable(Trouble::NoWayOut);
+        }
         Ok(Member {
             network: self.network.clone(),
             terms: self.terms.clone(),

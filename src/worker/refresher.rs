@@ -36,6 +36,9 @@ pub enum RefreshFailure {
         retry_after: Option<Duration>,
         is_ambiguous: bool,
     },
+    /// Nothing was sent, and nothing will be before the user has changed the account's `router.json`.
+    #[error("{0}")]
+    NoWayOut(String),
     /// Nothing was sent: the answer could not have been saved, or there is nothing to send.
     #[error("{0}")]
     NotPossible(String),
@@ -127,9 +130,9 @@ impl Refresher {
                     RefreshFailure::Later {
                         is_ambiguous: true, ..
                     } => end(flight, drop).await,
-                    RefreshFailure::Later { .. } | RefreshFailure::NotPossible(_) => {
-                        end(flight, Rotation::give_up).await
-                    }
+                    RefreshFailure::Later { .. }
+                    | RefreshFailure::NoWayOut(_)
+                    | RefreshFailure::NotPossible(_) => end(flight, Rotation::give_up).await,
                 }
                 Err(failure)
             }
@@ -382,7 +385,7 @@ fn open(home: &Home, name: &ProfileName) -> Result<Opening, RefreshFailure> {
     // Before anything is written: a side file that cannot be read stays as it is.
     let network = profile.side.network();
     if let Some(reason) = network.trouble() {
-        return Err(RefreshFailure::NotPossible(reason.to_owned()));
+        return Err(RefreshFailure::NoWayOut(reason.to_owned()));
     }
     let mend_live = |redeemed: &Fingerprint, new: &AuthFile| {
         if let Err(err) = rotation::publish(home, redeemed, new, SystemTime::now()) {

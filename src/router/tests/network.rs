@@ -58,6 +58,27 @@ async fn a_profile_whose_proxy_is_dead_is_passed_over_and_never_asked_without() 
     assert_eq!(rig.requests().len(), 1);
 }
 
+#[tokio::test]
+async fn an_account_whose_proxy_cannot_be_used_stands_in_nobodys_way_and_says_why() {
+    let sim = Arc::new(Simulator::start().await.unwrap());
+    sim.add(Account::chatgpt("fine"));
+    let members = vec![member("fine", access(&sim.auth_json("fine")), 0)];
+    let rig = Rig::start(sim, members, Limits::default()).await;
+    change_pool(&rig, |pool| {
+        pool.unusable = vec![crate::pool::Unusable {
+            name: ProfileName::parse("broken").unwrap(),
+            trouble: crate::pool::Trouble::NoWayOut,
+        }];
+    });
+    assert_eq!(rig.chat(chat_request("hi")).await.status(), 200);
+    change_pool(&rig, |pool| pool.members.clear());
+    let reply = rig.chat(chat_request("hi")).await;
+    assert_eq!(reply.status(), 503);
+    let said = reply.text().await.unwrap();
+    let why = "broken: its proxy or header setting cannot be used";
+    assert!(said.contains(why), "{said}");
+}
+
 fn change_pool(rig: &Rig, change: impl Fn(&mut Pool)) {
     rig.pool.send_modify(|pool| {
         let mut new = (**pool).clone();

@@ -248,7 +248,7 @@ async fn nothing_is_redeemed_when_the_answer_could_not_be_saved() {
     std::fs::create_dir(rig.home.profiles_dir().join("work/router.json")).unwrap();
     assert!(matches!(
         rig.refresh().await,
-        Err(RefreshFailure::NotPossible(_))
+        Err(RefreshFailure::NoWayOut(_))
     ));
     assert_eq!(rig.simulator.count("/oauth/token"), 0);
 }
@@ -408,7 +408,7 @@ async fn a_profile_with_a_proxy_is_renewed_through_it_or_not_at_all() {
         write_side(&rig, broken);
         let refused = rig.refresh().await;
         assert!(
-            matches!(refused, Err(RefreshFailure::NotPossible(_))),
+            matches!(refused, Err(RefreshFailure::NoWayOut(_))),
             "{refused:?}"
         );
         let path = rig.home.profiles_dir().join("work").join("router.json");

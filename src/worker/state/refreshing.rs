@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use tracing::warn;
+
 use super::super::event::Effect;
 use super::super::kept::{Kept, REFRESH_GAP, Unsaved};
 use super::super::refresher::{RefreshFailure, Refreshed, SAVE_AGAIN_EVERY};
@@ -86,6 +88,10 @@ impl AppState {
                 name,
                 with: Err(sign_in_again()),
             }];
+        }
+        if let Some(reason) = kept.network.trouble() {
+            let with = Err(NoToken(reason.to_owned()));
+            return vec![Effect::AnswerWaiters { name, with }];
         }
         if kept.is_just_renewed(now) {
             // The new one is refused as well, or a clock is wrong: another would fare no better.
@@ -187,13 +193,23 @@ impl AppState {
                     RefreshFailure::Later { retry_after, .. } => {
                         (not_now(), retry_at(*retry_after))
                     }
+                    // When the setting is another one it is planned anew.
+                    RefreshFailure::NoWayOut(reason) => {
+                        // One that the state has not seen may be mended before it does.
+                        let is_unseen = kept.network.trouble().is_none();
+                        let next_at = is_unseen.then(|| now + SAVE_AGAIN_EVERY);
+                        (NoToken(reason.clone()), next_at)
+                    }
                     // Nothing was sent, so nobody is bothered by trying again soon.
                     RefreshFailure::NotPossible(_) => (not_now(), Some(now + SAVE_AGAIN_EVERY)),
                 };
-                let was_blocked = kept.refresh.blocked.take().is_some();
+                let was_blocked = kept.refresh.blocked.take();
                 if let RefreshFailure::NotPossible(reason) = &failure {
+                    is_news = was_blocked.as_ref() != Some(reason);
                     kept.refresh.blocked = Some(reason.clone());
-                    is_news = !was_blocked;
+                }
+                if is_news {
+                    warn!(profile = %name, error = %failure, "login not renewed");
                 }
                 if let RefreshFailure::SignInAgain { token, .. } = &failure {
                     kept.profile.side.set_rejected(Some(token));
@@ -251,7 +267,11 @@ pub(super) fn may_refresh(kept: &Kept, now: SystemTime) -> bool {
         .is_some_and(|at| now.duration_since(at).is_ok_and(|age| age < REFRESH_GAP));
     let has_token = login.is_some_and(|login| login.refresh_token.is_some());
     let is_new = is_new || kept.is_just_renewed(now);
-    has_token && !is_new && kept.may_redeem() && kept.profile.health() == Health::Fine
+    has_token
+        && !is_new
+        && kept.network.trouble().is_none()
+        && kept.may_redeem()
+        && kept.profile.health() == Health::Fine
 }
 
 pub(super) fn unsaved_in_words(name: &ProfileName, unsaved: &Unsaved) -> String {

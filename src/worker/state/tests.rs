@@ -377,6 +377,63 @@ fn a_proxy_of_ones_own_counts_from_its_reading_on_and_says_nothing_about_the_net
 }
 
 #[test]
+fn an_account_that_has_no_way_out_serves_nobody_and_is_not_renewed_before_it_has_one() {
+    let mut state = AppState::new(Arc::new(Settings::default()), Polls::ByThemselves);
+    let side = |text: &str| Profile {
+        side: SideFile::parse(text.as_bytes()),
+        ..profile("work", expired("ana"))
+    };
+    let read = |state: &mut AppState, text: &str, at| {
+        let home = profile("home", fresh("ben"));
+        state.note(reading(vec![side(text), home], Live::Missing), at)
+    };
+    for broken in [
+        r#"{"proxy": "ftp://canary"}"#,
+        r#"{"headers": {"x-team": 7}}"#,
+        "{",
+    ] {
+        let effects = read(&mut state, broken, noon());
+        assert_eq!(refreshes(&effects), Vec::<String>::new(), "{broken}");
+        let pool = publisher::pool(&state);
+        assert_eq!(pool.members.len(), 1, "{broken}");
+        assert_eq!(pool.unusable[0].name, name("work"));
+        assert_eq!(pool.unusable[0].trouble, crate::pool::Trouble::NoWayOut);
+        let view = &publisher::snapshot(&state, "", noon()).profiles;
+        let view = view.iter().find(|it| it.name == name("work")).unwrap();
+        let why = view.bad_terms.join(" ");
+        assert!(!why.is_empty() && !why.contains("canary"), "{why}");
+    }
+    for minutes in 0..60 {
+        let effects = state.note(Event::TimePassed, noon() + minutes * MINUTE);
+        assert!(refreshes(&effects).is_empty(), "{minutes}");
+    }
+    let wanted = Event::TokenWanted {
+        name: name("work"),
+        stale: fingerprint(&expired("ana")),
+    };
+    let effects = state.note(wanted, noon() + 60 * MINUTE);
+    assert_eq!(answers(&effects), [("work".to_owned(), false)]);
+    assert!(refreshes(&effects).is_empty());
+
+    // Asked for by hand it says why, and that plans nothing.
+    let effects = state.obey(Command::RefreshToken(name("work")), noon() + 60 * MINUTE);
+    assert_eq!(refreshes(&effects), ["work"]);
+    let refused = Event::TokenRefreshed {
+        name: name("work"),
+        result: Err(RefreshFailure::NoWayOut("its proxy cannot be used".into())),
+    };
+    state.note(refused, noon() + 60 * MINUTE);
+    assert_eq!(state.happenings.len(), 1);
+    assert!(publisher::snapshot(&state, "", noon()).notices.is_empty());
+    let effects = state.note(Event::TimePassed, noon() + 90 * MINUTE);
+    assert!(refreshes(&effects).is_empty());
+
+    let effects = read(&mut state, "{}", noon() + 90 * MINUTE);
+    assert_eq!(refreshes(&effects), ["work"]);
+    assert_eq!(publisher::pool(&state).members.len(), 2);
+}
+
+#[test]
 fn with_polling_turned_off_usage_is_asked_for_by_hand_only() {
     let settings = Settings {
         usage_poll: false,
