@@ -17,12 +17,16 @@ use http::header::UPGRADE;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::headers::may_be_codex;
+use super::limits::Limits;
+use super::queue::Lines;
 use super::reply::{Refusal, ceil_secs};
 use super::report::Dialect;
-use crate::client_key::{ClientKey, Denied, KeyId, KeyRing, Limit, Meters, Permit, Policy, Speech};
+use crate::client_key::{
+    ClientKey, Denied, KeyId, KeyRing, Limit, Meters, Permit, Policy, Speech, Used,
+};
 use crate::pattern::Pattern;
 use crate::pool::{Need, Strategy};
 use crate::translate::ErrorBody;
@@ -32,6 +36,9 @@ use crate::translate::ErrorBody;
 pub(super) struct Keys {
     ring: watch::Receiver<Arc<KeyRing>>,
     pub(super) meters: Arc<Meters>,
+    /// Requests that wait for a place among those of their key.
+    lines: Lines,
+    patience: Duration,
     failures: Failures,
 }
 
@@ -62,10 +69,16 @@ enum Why {
 }
 
 impl Keys {
-    pub(super) fn new(ring: watch::Receiver<Arc<KeyRing>>, meters: Arc<Meters>) -> Self {
+    pub(super) fn new(
+        ring: watch::Receiver<Arc<KeyRing>>,
+        meters: Arc<Meters>,
+        limits: &Limits,
+    ) -> Self {
         Self {
             ring,
             meters,
+            lines: Lines::new(limits.queue),
+            patience: limits.queue_wait,
             failures: Failures::default(),
         }
     }
@@ -130,11 +143,11 @@ impl Keys {
         }
     }
 
-    /// Takes a place for a request of this dialect.
+    /// Takes a place for a request of this dialect, perhaps after a while: first come, first served.
     ///
     /// # Errors
-    /// When the key is not for this dialect, or has no room for another request now.
-    pub(super) fn begin(&self, caller: &Caller, dialect: Dialect) -> Result<Permit, Refusal> {
+    /// When the key is not for this dialect, or has no room for another request soon.
+    pub(super) async fn begin(&self, caller: &Caller, dialect: Dialect) -> Result<Permit, Refusal> {
         let speech = speech_of(dialect);
         if caller
             .policy()
@@ -142,14 +155,63 @@ impl Keys {
         {
             return Err(caller.refused(Why::Dialect(speech)));
         }
-        let now = SystemTime::now();
         // Counting costs nobody anything.
         let limited = caller
             .key
             .as_deref()
             .filter(|_| dialect != Dialect::CountTokens);
-        let permit = self.meters.begin(limited, std::time::Instant::now(), now);
-        permit.map_err(|limit| caller.refused(Why::Limit { limit, now }))
+        let permit = self.place_for(limited).await;
+        permit.map_err(|limit| {
+            let now = SystemTime::now();
+            caller.refused(Why::Limit { limit, now })
+        })
+    }
+
+    async fn place_for(&self, key: Option<&ClientKey>) -> Result<Permit, Limit> {
+        let deadline = Instant::now() + self.patience;
+        let look = || {
+            let at = Instant::now().into_std();
+            self.meters.begin(key, at, SystemTime::now())
+        };
+        let Some(id) = key.map(|key| key.id.as_str()) else {
+            return look();
+        };
+        if !self.lines.is_there(id) {
+            match look() {
+                Err(limit) if wait_for(&limit, deadline).is_some() => {}
+                ready => return ready,
+            }
+        }
+        let Some(_first) = self.lines.first_of(id, deadline).await else {
+            // Whoever is in front has waited as long, or the line is full.
+            return look();
+        };
+        loop {
+            // Before looking, so that nothing is missed in between.
+            let changed = self.lines.changed();
+            let limit = match look() {
+                Err(limit) => limit,
+                permit => return permit,
+            };
+            match wait_for(&limit, deadline) {
+                None => return Err(limit),
+                Some(until) => {
+                    // Either way it is time to look again.
+                    let _woken = timeout_at(until, changed).await;
+                }
+            }
+        }
+    }
+
+    /// Counts a request that has ended, whose place is free from now on.
+    pub(super) fn end(&self, permit: Permit, used: Used) {
+        permit.settle(used, SystemTime::now());
+        self.lines.wake();
+    }
+
+    /// Requests that wait for a place.
+    pub(super) fn waiting(&self) -> usize {
+        self.lines.waiting()
     }
 
     /// Whether any key opens the router.
@@ -248,6 +310,17 @@ impl Caller {
     }
 }
 
+/// Until when to wait for room; nothing when there is none by the deadline.
+fn wait_for(limit: &Limit, deadline: Instant) -> Option<Instant> {
+    let now = Instant::now();
+    let until = match limit {
+        Limit::Concurrency { .. } => deadline,
+        Limit::Requests { after, .. } => now + *after,
+        Limit::Tokens { .. } | Limit::Cost { .. } => return None,
+    };
+    (now < until && until <= deadline).then_some(until)
+}
+
 fn speech_of(dialect: Dialect) -> Speech {
     match dialect {
         Dialect::Chat => Speech::Chat,
@@ -287,6 +360,8 @@ impl Failures {
 impl KeyRefusal {
     /// Status, body, and what a client should do about it.
     pub(super) fn told(&self) -> KeyTold {
+        /// By this type Codex says when there is room again instead of giving up without a word.
+        const USED_UP: &str = "usage_limit_reached";
         let (status, kind, code) = match &self.why {
             Why::Denied(Denied::BadKey) => (
                 StatusCode::UNAUTHORIZED,
@@ -308,19 +383,18 @@ impl KeyRefusal {
                 "permission_error",
                 "dialect_not_allowed",
             ),
-            Why::Limit { limit, .. } => match limit {
-                Limit::Requests { .. } | Limit::Concurrency { .. } => (
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "rate_limit_error",
-                    "rate_limit_exceeded",
-                ),
-                // By this type Codex says when there is room again instead of giving up without a word.
-                Limit::Tokens { .. } | Limit::Cost { .. } => (
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "usage_limit_reached",
-                    "insufficient_quota",
-                ),
-            },
+            Why::Limit { limit, .. } => {
+                let (kind, code) = match limit {
+                    Limit::Requests { .. } | Limit::Concurrency { .. } if self.is_codex => {
+                        (USED_UP, "rate_limit_exceeded")
+                    }
+                    Limit::Requests { .. } | Limit::Concurrency { .. } => {
+                        ("rate_limit_error", "rate_limit_exceeded")
+                    }
+                    Limit::Tokens { .. } | Limit::Cost { .. } => (USED_UP, "insufficient_quota"),
+                };
+                (StatusCode::TOO_MANY_REQUESTS, kind, code)
+            }
         };
         let is_about_key = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
         let mut told = KeyTold {
@@ -334,9 +408,10 @@ impl KeyRefusal {
             let after = limit.after(*now);
             told.retry_after = Some(after);
             told.should_retry = None;
-            if let Some(at) = limit.resets_at() {
+            let soon = || self.is_codex.then(|| *now + after);
+            if let Some(at) = limit.resets_at().or_else(soon) {
                 let since = at.duration_since(SystemTime::UNIX_EPOCH);
-                told.body.resets_at = since.ok().map(|since| since.as_secs()); // before 1970: no such reset
+                told.body.resets_at = since.ok().map(ceil_secs); // before 1970: no such reset
                 told.body.resets_in_seconds = Some(ceil_secs(after));
             }
         }
@@ -388,6 +463,10 @@ impl fmt::Display for KeyRefusal {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -403,5 +482,93 @@ mod tests {
             failures.note(start + Duration::from_secs(61));
         }
         assert!(failures.0.lock().unwrap().len() <= FREE_FAILURES + 1);
+    }
+
+    const A_SECOND: Duration = Duration::from_secs(1);
+
+    /// A router with one key of this policy, and Codex asking with it.
+    fn with_key(policy: Policy) -> (Keys, Caller) {
+        let (key, _) = ClientKey::make("x".into(), policy, [1; 32], SystemTime::now());
+        let (_, ring) = watch::channel(Arc::new(KeyRing::default()));
+        let keys = Keys::new(ring, Meters::new(SystemTime::now()), &Limits::default());
+        let caller = Caller {
+            key: Some(Arc::new(key)),
+            is_codex: true,
+            must_show: false,
+        };
+        (keys, caller)
+    }
+
+    fn one_at_a_time() -> Policy {
+        Policy {
+            concurrency: NonZeroU32::new(1),
+            ..Policy::default()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_came_first_gets_the_place_of_the_key_and_who_left_gets_none() {
+        let (keys, caller) = with_key(one_at_a_time());
+        let begin = || Box::pin(keys.begin(&caller, Dialect::Responses));
+        let first = begin().await.unwrap();
+        let (mut gone, mut second, mut third) = (begin(), begin(), begin());
+        for waiting in [&mut gone, &mut second, &mut third] {
+            assert!(waiting.now_or_never().is_none());
+        }
+        assert_eq!(keys.waiting(), 3);
+        drop(gone);
+        keys.end(first, Used::default());
+        assert!(begin().now_or_never().is_none(), "not before the others");
+        assert!((&mut third).now_or_never().is_none());
+        let place = second.await.unwrap();
+        assert!((&mut third).now_or_never().is_none());
+        keys.end(place, Used::default());
+        keys.end(third.await.unwrap(), Used::default());
+        assert_eq!(keys.waiting(), 0);
+        assert!(begin().now_or_never().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_place_longer_than_the_queue_and_codex_hears_until_when() {
+        let (keys, caller) = with_key(one_at_a_time());
+        let _first = keys.begin(&caller, Dialect::Responses).await.unwrap();
+        let began = Instant::now();
+        let refusal = keys.begin(&caller, Dialect::Responses).await.unwrap_err();
+        assert_eq!(began.elapsed(), Limits::default().queue_wait);
+        let (status, body) = refusal.body();
+        assert_eq!(
+            (status.as_u16(), body.kind.as_str()),
+            (429, "usage_limit_reached")
+        );
+        assert!(body.resets_at.is_some());
+        assert_eq!(body.resets_in_seconds, Some(1));
+        let other = Caller {
+            is_codex: false,
+            ..caller.clone()
+        };
+        let refusal = keys.begin(&other, Dialect::Responses).await.unwrap_err();
+        let (_, body) = refusal.body();
+        assert_eq!(
+            (body.kind.as_str(), body.resets_at),
+            ("rate_limit_error", None)
+        );
+        assert_eq!(keys.waiting(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_short_wait_for_the_next_minute_is_waited_and_a_long_one_told_at_once() {
+        let (keys, caller) = with_key(Policy {
+            requests_per_minute: NonZeroU32::new(1),
+            ..Policy::default()
+        });
+        let began = Instant::now();
+        let ask = async || keys.begin(&caller, Dialect::Responses).await;
+        keys.end(ask().await.unwrap(), Used::default());
+        let refusal = ask().await.unwrap_err();
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        assert_eq!(refusal.body().1.resets_in_seconds, Some(60));
+        sleep(A_SECOND * 55).await;
+        keys.end(ask().await.unwrap(), Used::default());
+        assert_eq!(began.elapsed().as_secs(), 60);
     }
 }

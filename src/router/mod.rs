@@ -197,7 +197,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         websocket,
         affinity,
     } = config;
-    let keys = keys::Keys::new(deps.keys, deps.meters);
+    let keys = keys::Keys::new(deps.keys, deps.meters, &limits);
     if !listen.is_loopback() {
         if !keys.has_open_key() {
             return Err(StartError::NotLoopback(listen.first()));
@@ -271,7 +271,7 @@ impl Running {
 
     /// Requests that wait: for a place, and for an account.
     pub fn waiting(&self) -> usize {
-        self.house.in_flight.waiting() + self.house.lines.waiting()
+        self.house.in_flight.waiting() + self.house.lines.waiting() + self.house.keys.waiting()
     }
 
     /// Reports that the worker did not get because it was behind.

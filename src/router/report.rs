@@ -288,13 +288,13 @@ impl Record {
         }
     }
 
-    /// Takes the place of this request among those of its key.
+    /// Takes the place of this request among those of its key, perhaps after a while.
     ///
     /// # Errors
     /// When there is none for it.
-    pub(super) fn take_place(&mut self) -> Result<(), Refusal> {
+    pub(super) async fn take_place(&mut self) -> Result<(), Refusal> {
         if let Some(done) = &self.done {
-            self.permit = Some(self.house.keys.begin(&self.caller, done.dialect)?);
+            self.permit = Some(self.house.keys.begin(&self.caller, done.dialect).await?);
         }
         Ok(())
     }
@@ -330,7 +330,8 @@ impl Record {
             done.is_complete = is_complete;
             done.took = self.started.elapsed();
             if let Some(permit) = self.permit.take() {
-                permit.settle(used(&done, &self.house.prices), SystemTime::now());
+                let used = used(&done, &self.house.prices);
+                self.house.keys.end(permit, used);
             }
             done.attempts = std::mem::take(&mut self.trace).into_notes();
             self.house.reports.tell(Report::Request(done));

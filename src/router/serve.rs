@@ -273,7 +273,7 @@ async fn answered(
     mut incoming: Incoming,
     record: &mut Record,
 ) -> Result<(Answered, tokio::sync::OwnedSemaphorePermit), Refusal> {
-    if let Err(refusal) = record.take_place() {
+    if let Err(refusal) = record.take_place().await {
         turn_away(&head.headers, incoming).await;
         return Err(refusal);
     }

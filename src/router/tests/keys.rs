@@ -421,7 +421,11 @@ async fn requests_a_minute_are_counted_exactly_under_a_burst() {
 
 #[tokio::test]
 async fn requests_at_a_time_are_counted_until_their_answers_end() {
-    let rig = Rig::over(["work"]).await;
+    let limits = Limits {
+        queue_wait: Duration::ZERO,
+        ..Limits::default()
+    };
+    let rig = Rig::with_limits(["work"], limits).await;
     let one_at_a_time = Policy {
         concurrency: NonZeroU32::new(1),
         ..Policy::default()
@@ -454,6 +458,29 @@ async fn requests_at_a_time_are_counted_until_their_answers_end() {
         .with_key("/v1/chat/completions", &key, &chat_request("hi"))
         .await;
     assert_eq!(again.status(), 200, "the place is free again");
+}
+
+#[tokio::test]
+async fn a_request_more_than_may_be_under_way_waits_for_its_place() {
+    let rig = Rig::over(["work"]).await;
+    let [key] = rig.lock([Policy {
+        concurrency: NonZeroU32::new(1),
+        ..Policy::default()
+    }]);
+    let gate = Gate::closed();
+    rig.sim.reply_next("work", [Reply::stall_after(6, &gate)]);
+    let body = (chat_stream("one"), chat_request("two"));
+    let mut first = rig.with_key("/v1/chat/completions", &key, &body.0).await;
+    first.chunk().await.unwrap();
+    let path = "/v1/chat/completions";
+    let (second, ()) = tokio::join!(rig.with_key(path, &key, &body.1), async {
+        while rig.router.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        gate.open();
+        while first.chunk().await.unwrap().is_some() {}
+    });
+    assert_eq!(second.status(), 200);
 }
 
 #[tokio::test]
@@ -613,7 +640,8 @@ async fn what_is_told_of_a_request_names_its_key_and_never_shows_it() {
 #[tokio::test(start_paused = true)]
 async fn whoever_tries_many_keys_waits_and_a_good_key_does_not() {
     let (keys, ring) = watch::channel(Arc::new(KeyRing::default()));
-    let router = super::super::keys::Keys::new(ring, Meters::new(SystemTime::now()));
+    let router =
+        super::super::keys::Keys::new(ring, Meters::new(SystemTime::now()), &Limits::default());
     let (key, shown) = ClientKey::make("x".into(), Policy::default(), [1; 32], SystemTime::now());
     keys.send_replace(Arc::new(KeyRing::new(vec![key], true)));
     let (head, ()) = http::Request::new(()).into_parts();

@@ -117,7 +117,7 @@ async fn answered(
         mut create,
         mut held,
     } = waiting;
-    record.take_place()?;
+    record.take_place().await?;
     // As with a POST: what Codex asks for is not ours to change.
     let meant = match talk.client.is_codex {
         true => create.model.as_str(),
