@@ -21,14 +21,17 @@ const KEY_HEADERS: [HeaderName; 2] = [
     HeaderName::from_static("api-key"),
 ];
 
-/// The names by which we may be called, with our port.
+/// The names by which we may be called: with our port, and those that the user gave us with any.
 #[derive(Debug)]
 pub(super) struct Guard {
     hosts: Vec<String>,
+    /// The user's own, but for `localhost` and numbers: whoever is asked by one may be a proxy with another port, or on the
+    /// default port that clients leave out.
+    names: Vec<String>,
     /// Where we listen at every address of this computer, each of them with this port is ours.
     any_address_at: Option<u16>,
     /// Whether other computers can come in, and need a key whatever is set.
-    pub(super) is_open_to_others: bool,
+    is_open_to_others: bool,
     uri_bytes: usize,
 }
 
@@ -36,6 +39,10 @@ impl Guard {
     /// `address` is one of those that we listen on, `names` are the user's own for this computer.
     pub(super) fn new(address: SocketAddr, names: &[String], uri_bytes: usize) -> Self {
         let port = address.port();
+        let is_name = |name: &&String| {
+            name.parse::<IpAddr>().is_err() && !name.eq_ignore_ascii_case("localhost")
+        };
+        let (names, numbers): (Vec<_>, Vec<_>) = names.iter().partition(is_name);
         let mut hosts = vec![
             format!("127.0.0.1:{port}"),
             format!("localhost:{port}"),
@@ -45,11 +52,12 @@ impl Guard {
         if port == 80 {
             // Clients leave the default port of http out.
             hosts.extend(["127.0.0.1".into(), "localhost".into(), "[::1]".into()]);
-            hosts.extend(names.iter().cloned());
+            hosts.extend(numbers.iter().copied().cloned());
         }
-        hosts.extend(names.iter().map(|name| format!("{name}:{port}")));
+        hosts.extend(numbers.iter().map(|number| format!("{number}:{port}")));
         Self {
             hosts,
+            names: names.into_iter().cloned().collect(),
             any_address_at: address.ip().is_unspecified().then_some(port),
             is_open_to_others: !address.ip().is_loopback(),
             uri_bytes,
@@ -63,13 +71,36 @@ impl Guard {
         if hosts.any(|ours| host.eq_ignore_ascii_case(ours.as_bytes())) {
             return true;
         }
+        let text = std::str::from_utf8(host).unwrap_or_default();
+        if self.is_given_name(text) {
+            return true;
+        }
         let Some(port) = self.any_address_at else {
             return false;
         };
-        let text = std::str::from_utf8(host).unwrap_or_default();
         let is_here = |address: SocketAddr| address.port() == port;
         let bare = || port == 80 && text.parse::<IpAddr>().is_ok();
         text.parse().is_ok_and(is_here) || bare()
+    }
+
+    fn is_given_name(&self, host: &str) -> bool {
+        let (name, has_good_port) = match host.rsplit_once(':') {
+            None => (host, true),
+            Some((name, port)) => {
+                let is_number = port.bytes().all(|digit| digit.is_ascii_digit());
+                (name, is_number && port.parse::<u16>().is_ok())
+            }
+        };
+        let mut names = self.names.iter();
+        has_good_port && names.any(|ours| ours.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether this request needs a key whatever is set: it may come from another computer. What arrives on loopback under a
+    /// name of the user's may have come through a proxy.
+    pub(super) fn must_show_key(&self, headers: &HeaderMap) -> bool {
+        let host = headers.get(HOST).map(HeaderValue::to_str);
+        let is_given = |host: &str| self.is_given_name(host);
+        self.is_open_to_others || host.is_some_and(|host| host.is_ok_and(is_given))
     }
 
     /// Form first, then whom it is for, then who sent it.
@@ -270,6 +301,35 @@ mod tests {
                 403,
                 "{host:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_name_that_the_user_gave_us_counts_with_any_port_and_needs_a_key() {
+        let names = ["box.lan", "localhost", "192.0.2.7"].map(str::to_owned);
+        let guard = Guard::new(([127, 0, 0, 1], 9876).into(), &names, 8192);
+        for (host, is_ours, must_show) in [
+            ("box.lan", true, true),
+            ("Box.LAN:443", true, true),
+            ("box.lan:9876", true, true),
+            ("localhost:9876", true, false),
+            ("127.0.0.1:9876", true, false),
+            ("192.0.2.7:9876", true, false),
+            ("192.0.2.7", false, false),
+            ("localhost:443", false, false),
+            ("box.lan:", false, false),
+            ("box.lan:+443", false, false),
+            ("box.lan:65536", false, false),
+            ("box.lan:443:443", false, false),
+            ("box.lan.", false, false),
+            ("evil.box.lan", false, false),
+            ("box.lan.evil.test:443", false, false),
+        ] {
+            let head = head("GET", "/v1/models", &[("host", host)]);
+            assert_eq!(guard.check(&head).is_ok(), is_ours, "{host}");
+            if is_ours {
+                assert_eq!(guard.must_show_key(&head.headers), must_show, "{host}");
+            }
         }
     }
 

@@ -115,7 +115,7 @@ async fn answer(
     let admitted = match admit(guard, &head) {
         Ok((Route::Health, _)) => Ok((Route::Health, Caller::default())),
         Ok((route, shown)) => {
-            let must_show = guard.is_open_to_others;
+            let must_show = guard.must_show_key(&head.headers);
             let is_handshake = route == Route::Socket;
             let caller = house.keys.let_in(&head, shown, must_show, is_handshake);
             caller.await.map(|caller| (route, caller))

@@ -665,10 +665,10 @@ async fn whoever_tries_many_keys_waits_and_a_good_key_does_not() {
 #[tokio::test]
 async fn an_address_for_others_needs_a_key_to_start_and_for_every_request() {
     let rig = Rig::over(["work"]).await;
-    let listening = |keys: &watch::Sender<Arc<KeyRing>>| {
+    let listening = |at: &str, keys: &watch::Sender<Arc<KeyRing>>| {
         let (sender, _reports) = mpsc::channel(64);
         let config = RouterConfig {
-            listen: Listen::parse("0.0.0.0:0").unwrap(),
+            listen: Listen::parse(at).unwrap(),
             hosts: vec!["box.lan".into()],
             limits: Limits::default(),
             models: ModelMap::default(),
@@ -690,15 +690,15 @@ async fn an_address_for_others_needs_a_key_to_start_and_for_every_request() {
         };
         start(config, deps)
     };
-    let refused = listening(&rig.keys).await.unwrap_err();
+    let refused = listening("0.0.0.0:0", &rig.keys).await.unwrap_err();
     assert!(matches!(refused, StartError::NotLoopback(_)), "{refused}");
     let [key] = rig.lock([Policy::default()]);
     let only = rig.keys.borrow().keys()[0].clone();
     let not_required = KeyRing::new(vec![(*only).clone()], false);
     rig.keys.send_replace(Arc::new(not_required));
-    let router = listening(&rig.keys).await.unwrap();
+    let router = listening("0.0.0.0:0", &rig.keys).await.unwrap();
     let port = router.addresses()[0].port();
-    let ask = async |host: &str, key: Option<&str>| {
+    let ask_at = async |port: u16, host: &str, key: Option<&str>| {
         let mut request = http()
             .get(format!("http://127.0.0.1:{port}/v1/models"))
             .header("host", host);
@@ -707,6 +707,7 @@ async fn an_address_for_others_needs_a_key_to_start_and_for_every_request() {
         }
         request.send().await.unwrap().status().as_u16()
     };
+    let ask = async |host: &str, key: Option<&str>| ask_at(port, host, key).await;
     let here = format!("127.0.0.1:{port}");
     assert_eq!(
         ask(&here, None).await,
@@ -729,6 +730,12 @@ async fn an_address_for_others_needs_a_key_to_start_and_for_every_request() {
     ] {
         assert_eq!(ask(host, Some(&key)).await, 403, "{host}");
     }
+    // Behind a proxy that passes on whom it was asked for.
+    let behind = listening("127.0.0.1:0", &rig.keys).await.unwrap();
+    let port = behind.addresses()[0].port();
+    assert_eq!(ask_at(port, "box.lan", None).await, 401);
+    assert_eq!(ask_at(port, "box.lan", Some(&key)).await, 200);
+    assert_eq!(ask_at(port, &format!("127.0.0.1:{port}"), None).await, 200);
 }
 
 #[tokio::test]
