@@ -134,6 +134,7 @@ impl Attempt {
 
     /// A piece of a streamed answer is here; the first one tells how fast the profile is.
     pub(super) fn note_token(&mut self, record: &mut Record) {
+        record.note_piece();
         if let Some(since) = self.waiting.take() {
             record.note_first_token();
             let speed = &self.member.speed;

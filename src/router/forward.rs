@@ -243,23 +243,37 @@ fn tokens_of(document: &[u8]) -> Option<TokenUsage> {
     struct Document {
         usage: Option<Usage>,
     }
-    #[derive(Deserialize)]
-    struct Usage {
-        #[serde(alias = "prompt_tokens")]
-        input_tokens: Option<u64>,
-        #[serde(alias = "completion_tokens")]
-        output_tokens: Option<u64>,
-        total_tokens: Option<u64>,
-    }
     let usage = serde_json::from_slice::<Document>(document).ok()?.usage?; // no usage: no cost told
-    let input = usage.input_tokens.unwrap_or_default();
-    let output = usage.output_tokens.unwrap_or_default();
-    Some(TokenUsage {
-        input,
-        output,
-        total: usage.total_tokens.unwrap_or(input.saturating_add(output)),
-        ..TokenUsage::default()
-    })
+    Some(usage.into())
+}
+
+/// The cost that stands at the beginning of this text.
+pub(super) fn tokens_in(text: &[u8]) -> Option<TokenUsage> {
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<Option<Usage>>();
+    let usage = values.next()?.ok()??; // no usage: no cost told
+    Some(usage.into())
+}
+
+#[derive(Deserialize)]
+struct Usage {
+    #[serde(alias = "prompt_tokens")]
+    input_tokens: Option<u64>,
+    #[serde(alias = "completion_tokens")]
+    output_tokens: Option<u64>,
+    total_tokens: Option<u64>,
+}
+
+impl From<Usage> for TokenUsage {
+    fn from(usage: Usage) -> Self {
+        let input = usage.input_tokens.unwrap_or_default();
+        let output = usage.output_tokens.unwrap_or_default();
+        Self {
+            input,
+            output,
+            total: usage.total_tokens.unwrap_or(input.saturating_add(output)),
+            ..Self::default()
+        }
+    }
 }
 
 #[cfg(test)]

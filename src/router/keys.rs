@@ -289,15 +289,10 @@ impl Caller {
 
     /// The effort that stands in the place of the client's.
     pub(super) fn effort(&self, dialect: Dialect) -> Option<&str> {
-        let is_text = matches!(
-            dialect,
-            Dialect::Chat
-                | Dialect::Compaction
-                | Dialect::Completions
-                | Dialect::Messages
-                | Dialect::Responses
-        );
-        self.policy().filter(|_| is_text)?.effort.as_deref()
+        self.policy()
+            .filter(|_| dialect.is_text())?
+            .effort
+            .as_deref()
     }
 
     fn refused(&self, why: Why) -> Refusal {

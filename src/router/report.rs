@@ -166,6 +166,14 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// Whether a text model answers in words.
+    pub fn is_text(self) -> bool {
+        matches!(
+            self,
+            Self::Chat | Self::Compaction | Self::Completions | Self::Messages | Self::Responses
+        )
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Chat => "chat",
@@ -247,6 +255,32 @@ pub(super) struct Record {
     /// Taken when it is told.
     done: Option<RequestDone>,
     trace: Trace,
+    /// What came and went, for an answer that does not tell what it cost.
+    length: Length,
+}
+
+/// How long a request and its answer are.
+#[derive(Clone, Copy, Debug, Default)]
+struct Length {
+    request_bytes: usize,
+    /// Events with a piece of the answer; nearly always it is one token.
+    pieces: u64,
+}
+
+impl Length {
+    /// No model reads more; pictures in a request are longer than what they cost.
+    const MOST_INPUT: usize = 400_000;
+
+    /// About four letters are a token.
+    fn tokens(self) -> Option<TokenUsage> {
+        let input = (self.request_bytes / 4).min(Self::MOST_INPUT) as u64;
+        (self.pieces > 0).then(|| TokenUsage {
+            input,
+            output: self.pieces,
+            total: input.saturating_add(self.pieces),
+            ..TokenUsage::default()
+        })
+    }
 }
 
 impl Record {
@@ -285,6 +319,7 @@ impl Record {
             permit: None,
             done: Some(done),
             trace: Trace::default(),
+            length: Length::default(),
         }
     }
 
@@ -330,7 +365,9 @@ impl Record {
             done.is_complete = is_complete;
             done.took = self.started.elapsed();
             if let Some(permit) = self.permit.take() {
-                let used = used(&done, &self.house.prices);
+                let estimated = self.length.tokens().filter(|_| done.dialect.is_text());
+                let tokens = done.tokens.or(estimated).unwrap_or_default();
+                let used = used(&done.asked_model, tokens, &self.house.prices);
                 self.house.keys.end(permit, used);
             }
             done.attempts = std::mem::take(&mut self.trace).into_notes();
@@ -355,6 +392,16 @@ impl Record {
         self.note(|done| done.error = code);
     }
 
+    /// The body of the request is here.
+    pub(super) fn note_request(&mut self, bytes: usize) {
+        self.length.request_bytes = bytes;
+    }
+
+    /// One more piece of the answer is here.
+    pub(super) fn note_piece(&mut self) {
+        self.length.pieces += 1;
+    }
+
     pub(super) fn note_first_token(&mut self) {
         let elapsed = self.started.elapsed();
         self.note(|done| {
@@ -364,8 +411,7 @@ impl Record {
 }
 
 /// What a request took of the budgets of its key.
-fn used(done: &RequestDone, prices: &Prices) -> Used {
-    let tokens = done.tokens.unwrap_or_default();
+fn used(asked_model: &str, tokens: TokenUsage, prices: &Prices) -> Used {
     let priced = Tokens {
         input: tokens.input,
         cached: tokens.cached,
@@ -376,7 +422,7 @@ fn used(done: &RequestDone, prices: &Prices) -> Used {
         input: tokens.input,
         cached: tokens.cached,
         output: tokens.output,
-        micro_usd: prices.cost(&done.asked_model, priced).map(|cost| cost.0),
+        micro_usd: prices.cost(asked_model, priced).map(|cost| cost.0),
     }
 }
 

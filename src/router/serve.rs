@@ -251,7 +251,9 @@ async fn model(
                 attempt,
                 headers,
             } = *relayed;
-            let relay = Relay::new(house, body, attempt, record, slot);
+            let content_type = headers::content_type_of(&headers);
+            let tells_events = content_type.starts_with("text/event-stream");
+            let relay = Relay::new(house, body, attempt, record, tells_events, slot);
             let mut reply = Response::new(AnswerBody::relayed(relay));
             *reply.headers_mut() = headers;
             Ok(reply)
@@ -289,6 +291,7 @@ async fn answered(
             return Err(refusal);
         }
     };
+    record.note_request(body.bytes.len());
     if house.limits.preview_bytes > 0 {
         let preview = Preview::of(&body.bytes, house.limits.preview_bytes);
         record.note(|done| done.preview = Some(preview));

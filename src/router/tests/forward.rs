@@ -111,6 +111,20 @@ async fn sound_goes_out_as_bytes_and_comes_in_as_a_form() {
 }
 
 #[tokio::test]
+async fn what_a_passed_on_stream_tells_of_its_cost_is_counted() {
+    let mut rig = with_keys(["key"]).await;
+    let stream = "event: image_generation.completed\ndata: {\"b64_json\":\"AAAA\",\"usage\":{\"input_tokens\":3,\"output_tokens\":5,\"total_tokens\":8}}\n\n";
+    let scripted = HttpReply::new(200, stream).header("content-type", "text/event-stream");
+    rig.sim.reply_next("key", [Reply::http(scripted)]);
+    let body =
+        json!({"model": "gpt-4o-mini-tts", "input": "a", "voice": "alloy", "stream_format": "sse"});
+    let reply = rig.post("/v1/audio/speech", &body).send().await.unwrap();
+    assert_eq!(reply.text().await.unwrap(), stream);
+    let (_, done) = rig.told().await;
+    assert_eq!(done.tokens.map(|tokens| tokens.total), Some(8));
+}
+
+#[tokio::test]
 async fn a_form_that_names_two_models_is_refused_whatever_answers_it() {
     let rig = with_keys(["key"]).await;
     let part = |head: &str, value: &str| {

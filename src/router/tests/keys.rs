@@ -534,6 +534,30 @@ async fn a_budget_that_is_used_up_says_until_when_in_every_shape() {
 }
 
 #[tokio::test]
+async fn an_answer_that_the_client_cuts_counts_by_its_length() {
+    let mut rig = Rig::over(["work"]).await;
+    let [key] = rig.lock([Policy::default()]);
+    let id = rig.keys.borrow().keys()[0].id.clone();
+    let gate = Gate::closed();
+    rig.sim.reply_next("work", [Reply::stall_after(6, &gate)]);
+    let body = chat_stream(&"hi ".repeat(400));
+    let mut reply = rig.with_key("/v1/chat/completions", &key, &body).await;
+    reply.chunk().await.unwrap();
+    drop(reply);
+    let (_, done) = rig.told().await;
+    assert_eq!(
+        (done.is_complete, done.tokens),
+        (false, None),
+        "nobody told"
+    );
+    let now = SystemTime::now();
+    let spent = rig.meters.shown(Some(&id), Instant::now(), now).total;
+    assert_eq!(spent.input, body.to_string().len() as u64 / 4);
+    assert!((1..=6).contains(&spent.output), "{}", spent.output);
+    assert!(spent.micro_usd > 0);
+}
+
+#[tokio::test]
 async fn a_key_sees_its_own_usage_and_an_open_router_everybodys() {
     let rig = Rig::over(["work"]).await;
     assert_eq!(rig.chat(chat_request("hi")).await.status(), 200);

@@ -142,6 +142,7 @@ async fn answered(
     // It may have to be put together with all that was before.
     let bytes_before: usize = before.iter().flatten().map(Bytes::len).sum();
     held.grow_to(create.bytes() + bytes_before)?;
+    record.note_request(create.text().len() + bytes_before);
     let own_bytes = create.input().iter().map(cost_of).sum();
     let client = talk.client.clone();
     talk.client.forget_turn();
