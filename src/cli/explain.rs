@@ -5,11 +5,12 @@ use std::time::SystemTime;
 use anyhow::anyhow;
 use jiff::tz::TimeZone;
 
-use super::requests::{NOTHING_YET, json_of, opened, read};
+use super::requests::{NOTHING_YET, json_of, label_of, opened, read};
 use super::{CliError, say};
+use crate::client_key::KeyRing;
 use crate::desk::record::{RequestRecord, explain};
 use crate::ledger::{Filter, Found};
-use crate::store::{Environment, Home};
+use crate::store::{Environment, Home, keys_file};
 
 pub(super) fn explain_request(
     environment: &Environment,
@@ -40,16 +41,19 @@ pub(super) fn explain_request(
             }
         }
     };
-    print(&record, as_json);
+    print(record, &keys_file::read(&home), as_json);
     Ok(())
 }
 
-fn print(record: &RequestRecord, as_json: bool) {
+fn print(mut record: RequestRecord, keys: &KeyRing, as_json: bool) {
     if as_json {
-        say(&format!("{:#}", json_of(record)));
+        say(&format!("{:#}", json_of(&record, keys)));
         return;
     }
-    for line in explain(record, SystemTime::now(), &TimeZone::system()) {
+    if let (Some(label), Some(id)) = (label_of(record.key.as_deref(), keys), &record.key) {
+        record.key = Some(format!("{label} ({id})"));
+    }
+    for line in explain(&record, SystemTime::now(), &TimeZone::system()) {
         say(&line);
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::requests::{NOTHING_YET, Wanted, json_of, opened, read, short, span, table};
 use super::{CliError, say};
+use crate::client_key::KeyRing;
 use crate::desk::record::{RequestRecord, outcome};
 use crate::ledger::Filter;
 use crate::store::{Environment, Home, keys_file};
@@ -38,7 +39,7 @@ pub(super) fn logs(environment: &Environment, wish: &Wish) -> Result<(), CliErro
     let keys = keys_file::read(&home);
     let filter = wish.wanted.filter(&wish.since, &keys, SystemTime::now())?;
     if wish.follow {
-        return follow(&home, filter, wish);
+        return follow(&home, filter, wish, &keys);
     }
     let found = match opened(&home)? {
         Some(reader) => read(reader.requests(&filter, wish.limit))?,
@@ -46,8 +47,8 @@ pub(super) fn logs(environment: &Environment, wish: &Wish) -> Result<(), CliErro
     };
     let records: Vec<_> = found.into_iter().map(|(_, record)| record).collect();
     if wish.json {
-        let all = records.iter().map(json_of).collect();
-        say(&format!("{:#}", Value::Array(all)));
+        let all = records.iter().map(|record| json_of(record, &keys));
+        say(&format!("{:#}", Value::Array(all.collect())));
     } else if records.is_empty() {
         say(if filter == Filter::default() {
             NOTHING_YET
@@ -61,7 +62,7 @@ pub(super) fn logs(environment: &Environment, wish: &Wish) -> Result<(), CliErro
 }
 
 /// Until the process is interrupted. A file that comes, goes or is begun anew is only waited for.
-fn follow(home: &Home, mut filter: Filter, wish: &Wish) -> Result<(), CliError> {
+fn follow(home: &Home, mut filter: Filter, wish: &Wish, keys: &KeyRing) -> Result<(), CliError> {
     let mut is_first = true;
     loop {
         if let Some(reader) = opened(home)? {
@@ -75,7 +76,7 @@ fn follow(home: &Home, mut filter: Filter, wish: &Wish) -> Result<(), CliError> 
             let records: Vec<_> = found.into_iter().map(|(_, record)| record).collect();
             if wish.json {
                 for record in &records {
-                    say(&json_of(record).to_string());
+                    say(&json_of(record, keys).to_string());
                 }
             } else {
                 print(&records);

@@ -100,8 +100,15 @@ pub(super) fn read<T>(result: Result<T, LedgerError>) -> Result<T, CliError> {
     result.map_err(|err| anyhow::Error::from(err).into())
 }
 
+/// What people call the key with this id; nothing when it is there no more.
+pub(super) fn label_of<'k>(id: Option<&str>, keys: &'k KeyRing) -> Option<&'k str> {
+    let id = id?;
+    let key = keys.keys().iter().find(|key| key.id.as_str() == id)?;
+    Some(&key.label)
+}
+
 /// One request for programs. The shape stands in the README.
-pub(super) fn json_of(record: &RequestRecord) -> Value {
+pub(super) fn json_of(record: &RequestRecord, keys: &KeyRing) -> Value {
     let candidates = record.candidates.iter().map(
         |it| json!({ "account": it.profile.as_str(), "reason": it.reason, "score": it.score, "standing": it.standing }),
     );
@@ -112,6 +119,7 @@ pub(super) fn json_of(record: &RequestRecord) -> Value {
         "id": record.id,
         "at": seconds(record.at),
         "key": record.key,
+        "key_label": label_of(record.key.as_deref(), keys),
         "dialect": record.dialect,
         "model": record.model,
         "asked_model": record.asked_model,
@@ -232,6 +240,18 @@ mod tests {
             start_of("99999999999999d", noon()).unwrap(),
             Some(UNIX_EPOCH)
         );
+    }
+
+    #[test]
+    fn a_key_is_called_by_its_label_as_long_as_it_is_there() {
+        use crate::client_key::{ClientKey, Policy};
+
+        let (key, _) = ClientKey::make("laptop".into(), Policy::default(), [1; 32], noon());
+        let id = key.id.to_string();
+        let keys = KeyRing::new(vec![key], true);
+        assert_eq!(label_of(Some(&id), &keys), Some("laptop"));
+        assert_eq!(label_of(Some(&id), &KeyRing::default()), None);
+        assert_eq!(label_of(None, &keys), None);
     }
 
     #[test]
