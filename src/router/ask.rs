@@ -288,6 +288,11 @@ impl Ask {
         }
     }
 
+    /// The same, wherever it stands.
+    pub(super) fn any_turn_state(&self) -> Option<&str> {
+        self.turn_state().or_else(|| self.client.turn_state())
+    }
+
     /// Makes it fit for another account than that.
     pub(super) fn forget_turn_state(&mut self) {
         if let Shape::Message { create, .. } = &mut self.shape {

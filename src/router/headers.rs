@@ -108,6 +108,11 @@ impl Client {
         }
     }
 
+    /// The state of the turn, as it stands in the head of the request.
+    pub(super) fn turn_state(&self) -> Option<&str> {
+        self.headers.get(TURN_STATE)?.to_str().ok() // no text: none that we know of
+    }
+
     /// Forgets what belongs to one turn only: the headers of a socket's handshake stand for every request on it.
     pub(super) fn forget_turn(&mut self) {
         self.headers.remove(TURN_STATE);

@@ -77,6 +77,7 @@ mod source;
 mod stream;
 mod trace;
 mod translated;
+mod turn_states;
 mod voice;
 mod websocket;
 mod whole;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::debug;
 
@@ -15,7 +15,7 @@ use super::ask::Ask;
 use super::attempt::{Attempt, Opening};
 use super::exhausted::Exhausted;
 use super::forward::{Forwarded, Parcel};
-use super::headers::Client;
+use super::headers::{Client, TURN_STATE};
 use super::queue::InLine;
 use super::reply::{Refusal, UpstreamRefusal};
 use super::report::{Record, Report};
@@ -46,7 +46,7 @@ pub(super) async fn first_good(
     let mut search = Search::begin(house);
     loop {
         let mut attempt = search.next(ask.asker(), record).await?;
-        let keeps_turn = search.keeps_turn(&attempt);
+        let keeps_turn = search.keeps_turn(&attempt, ask);
         let outcome = attempt.run(ask, record, keeps_turn).await;
         match outcome
             .inspect_err(|_nothing_was_sent| attempt.forget(Some(UNSENDABLE.to_owned())))?
@@ -54,6 +54,10 @@ pub(super) async fn first_good(
             Ok((content, headers, kind)) => {
                 attempt.prove();
                 search.settle(&attempt, ask.session.key);
+                if let Some(Ok(state)) = headers.get(TURN_STATE).map(HeaderValue::to_str) {
+                    let sessions = &house.sessions;
+                    sessions.gave(ask.session.named(), state, &attempt.member().name);
+                }
                 return Ok(Opening {
                     attempt,
                     headers,
@@ -371,11 +375,17 @@ impl<'h> Search<'h> {
         };
     }
 
-    /// Whether whoever made the state of the client's turn is asked now.
-    fn keeps_turn(&self, attempt: &Attempt) -> bool {
+    /// Whether whoever made the state of the client's turn is asked now. A state that nobody is known to have given was made
+    /// by whoever answered last on the client's socket, else where the session lives, else by the first who is asked.
+    fn keeps_turn(&self, attempt: &Attempt, ask: &Ask) -> bool {
+        let Some(state) = ask.any_turn_state() else {
+            return true;
+        };
         let name = &attempt.member().name;
-        let is_last = self.lives_at.as_ref().is_none_or(|at| at.last == *name);
-        self.tried.is_empty() && is_last
+        let home = self.lives_at.as_ref().map(|at| &at.home);
+        let otherwise = ask.asker().keeps_to.or(home).unwrap_or(name);
+        let sessions = &self.house.sessions;
+        sessions.giver_of(ask.session.named(), state, otherwise) == *name
     }
 
     /// An answer has begun: the session lives where it was given, or the other account stands in.

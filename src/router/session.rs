@@ -87,6 +87,11 @@ impl Session {
         self.key = self.key.map(|key| key.of_owner(owner));
     }
 
+    /// The session, if the client has a word for it: what is told apart by how it begins may be another one by its next request.
+    pub(super) fn named(&self) -> Option<SessionKey> {
+        self.key.filter(|_| self.is_named)
+    }
+
     /// What stands for the conversation in the head of a request to the ChatGPT backend: the client's own key of its prompt
     /// cache, else one that is made of the session.
     pub(super) fn name(&self) -> Option<String> {

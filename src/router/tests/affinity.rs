@@ -1,7 +1,8 @@
 //! Sessions stay at the account that answered them before.
 
 use crate::pool::{RestCause, Terms};
-use crate::simulator::Reply;
+use crate::simulator::events::{ev_completed, ev_created, ev_text_delta};
+use crate::simulator::{HttpReply, Reply};
 
 use super::*;
 
@@ -296,21 +297,59 @@ async fn the_next_run_knows_where_sessions_live() {
 
 #[tokio::test]
 async fn the_state_of_a_turn_goes_to_nobody_but_the_account_that_made_it() {
-    let rig = Rig::over(["work", "home"]).await;
-    let turn = async || {
-        let request = rig.post("/v1/responses", &codex_request());
-        let request = request
-            .header("originator", "codex_exec")
-            .header("session-id", "s");
-        let request = request.header("x-codex-turn-state", "of-work");
-        request.send().await.unwrap().bytes().await.unwrap();
-        let asked = rig.requests().pop().unwrap();
-        let has_state = asked.header("x-codex-turn-state").is_some();
-        (asked.account.unwrap(), has_state)
-    };
-    assert_eq!(turn().await, ("work".to_owned(), true));
-    rig.set_rest("work", Some((RestCause::Throttled, 60)));
-    assert_eq!(turn().await, ("home".to_owned(), false));
+    const STATE: &str = "x-codex-turn-state";
+    // Given in this run, and known from before it.
+    for is_told in [true, false] {
+        let rig = Rig::over(["work", "home"]).await;
+        let turn = async |state: Option<&str>| {
+            let request = rig.post("/v1/responses", &codex_request());
+            let mut request = request
+                .header("originator", "codex_exec")
+                .header("session-id", "s");
+            if let Some(state) = state {
+                request = request.header(STATE, state);
+            }
+            request.send().await.unwrap().bytes().await.unwrap();
+            let asked = rig.requests().pop().unwrap();
+            let has_state = asked.header(STATE).is_some();
+            (asked.account.unwrap(), has_state)
+        };
+        let gives = |account: &str, state: &str| {
+            let events = [ev_created(), ev_text_delta("hi"), ev_completed()];
+            let events = events.iter().enumerate();
+            let body: String = events
+                .map(|(number, event)| format!("data: {}\n\n", event.json(number)))
+                .collect();
+            let said = HttpReply::new(200, body)
+                .header("content-type", "text/event-stream")
+                .header(STATE, state);
+            rig.sim.reply_next(account, [Reply::http(said)]);
+        };
+        let (with, without) = (
+            |name: &str| (name.to_owned(), true),
+            |name: &str| (name.to_owned(), false),
+        );
+        if is_told {
+            gives("work", "of-work");
+            assert_eq!(turn(None).await, without("work"));
+        }
+        assert_eq!(turn(Some("of-work")).await, with("work"));
+        rig.set_rest("work", Some((RestCause::Throttled, 60)));
+        assert_eq!(turn(Some("of-work")).await, without("home"));
+        // Codex says it to the end of the turn, whoever answered last.
+        assert_eq!(turn(Some("of-work")).await, without("home"));
+        gives("home", "of-home");
+        assert_eq!(turn(None).await, without("home"));
+        assert_eq!(turn(Some("of-home")).await, with("home"));
+        rig.set_rest("work", None);
+        assert_eq!(turn(Some("of-home")).await, without("work"));
+        assert_eq!(turn(Some("of-work")).await, with("work"));
+        // A session that moves for good takes no state along.
+        rig.set_rest("work", Some((RestCause::UsageLimit, 7_200)));
+        for _ in 0..2 {
+            assert_eq!(turn(Some("of-work")).await, without("home"));
+        }
+    }
 }
 
 #[tokio::test]

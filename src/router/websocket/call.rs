@@ -14,7 +14,6 @@ use tracing::debug;
 
 use super::error_message::ErrorMessage;
 use crate::pool::Access;
-use crate::profile::ProfileName;
 use crate::router::access::bearer_of;
 use crate::router::arrival;
 use crate::router::ask::Ask;
@@ -73,10 +72,14 @@ pub(in crate::router) async fn call(
     if ask.line.is_none() {
         return Ok(Call::ByPost);
     }
-    address_turn(ask, &attempt.member().name, keeps_turn);
+    // The state of a turn belongs to one account. Any other is asked without it, as it is by POST.
+    if !keeps_turn {
+        ask.forget_turn_state();
+    }
     // By POST and in a handshake it is a header.
     let state = ask.turn_state().map(HeaderValue::from_str);
-    if let Some(Ok(state)) = state.filter(|_| ask.client.is_codex) {
+    let is_heard = ask.client.is_codex && matches!(access, Access::ChatGpt { .. });
+    if let Some(Ok(state)) = state.filter(|_| is_heard) {
         headers.insert(TURN_STATE, state);
     }
     let called = over_socket(attempt, ask, access, headers, record).await?;
@@ -96,17 +99,6 @@ pub(in crate::router) async fn call(
         return Ok(Call::Answered(source, HeaderMap::new()));
     }
     Ok(Call::ByPost)
-}
-
-/// The state of a turn belongs to one account. Any other is asked without it, as it is by POST.
-fn address_turn(ask: &mut Ask, profile: &ProfileName, keeps_turn: bool) {
-    let Some(state) = ask.turn_state().map(str::to_owned) else {
-        return;
-    };
-    let line = ask.line.as_mut();
-    if line.is_some_and(|line| !line.is_turn_of(profile, &state, keeps_turn)) {
-        ask.forget_turn_state();
-    }
 }
 
 /// What leans on a response that only the socket knew cannot go anywhere else: the client must send everything again.
@@ -131,8 +123,9 @@ async fn over_socket(
         return Ok(Call::ByPost);
     };
     let profile = attempt.member().name.clone();
+    let network = attempt.member().network.clone();
     let mut has_ended = false;
-    if let Some(socket) = line.take(&profile, access) {
+    if let Some(socket) = line.take(&profile, access, &network) {
         match over(socket, attempt, ask, record).await? {
             Asked::Called(call) => return Ok(call),
             Asked::NotTaken => {}
@@ -153,7 +146,6 @@ async fn over_socket(
         every: limits.socket_ping,
         patience: limits.socket_pong,
     };
-    let network = attempt.member().network.clone();
     let outlet = house.upstream.through(&network);
     let opening = outlet.open_socket(&bearer, headers.clone(), pings);
     let (socket, of_reply) = match timeout(limits.socket_handshake, opening).await {
@@ -187,7 +179,7 @@ async fn over_socket(
     sights.note_headers(&of_reply);
     attempt.usage = Usage::from_headers(&of_reply, SystemTime::now());
     if let Some(line) = &mut ask.line {
-        line.begin(&profile, access);
+        line.begin(&profile, access, &network);
     }
     match over(socket, attempt, ask, record).await? {
         Asked::Called(call) => Ok(with_headers(call, of_reply)),

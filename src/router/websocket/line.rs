@@ -1,7 +1,7 @@
 //! The upstream's end of a client's socket: whom the client talks to, and the socket that is open to it.
 
 use std::future::{pending, poll_fn};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use crate::pool::Access;
-use crate::profile::{Claims, Fingerprint, ProfileName};
+use crate::profile::{Claims, Fingerprint, Network, ProfileName};
 use crate::translate::EventKind;
 use crate::translate::responses::Processed;
 use crate::upstream::socket::Socket;
@@ -23,13 +23,13 @@ pub(in crate::router) struct Line {
     profile: Option<ProfileName>,
     /// Whose login opened the socket: a profile may get another account's.
     login: Option<Fingerprint>,
+    /// The way that the socket goes and the headers that its handshake had.
+    network: Option<Arc<Network>>,
     /// Missing while an answer comes over it. Nobody ever locks it: a connection that was taken over from HTTP may go from
     /// task to task and not be shared, and what holds a line is.
     socket: Mutex<Option<Box<Socket>>>,
     /// The responses that were made on this socket.
     made: Vec<String>,
-    /// A turn's state that its account was left with: the client goes on saying it to the end of the turn.
-    left_state: Option<String>,
 }
 
 impl Line {
@@ -37,10 +37,17 @@ impl Line {
         self.profile.as_ref()
     }
 
-    /// The open socket to this profile, if it is still the same account. Any other is closed: the client has moved on.
-    pub(super) fn take(&mut self, profile: &ProfileName, access: &Access) -> Option<Box<Socket>> {
-        let is_same =
-            self.profile.as_ref() == Some(profile) && self.login == Some(login_of(access));
+    /// The open socket to this profile, if it is still the same account and goes the way that is set for it now. Any other is
+    /// closed: the client has moved on.
+    pub(super) fn take(
+        &mut self,
+        profile: &ProfileName,
+        access: &Access,
+        network: &Arc<Network>,
+    ) -> Option<Box<Socket>> {
+        let is_same = self.profile.as_ref() == Some(profile)
+            && self.login == Some(login_of(access))
+            && self.network.as_ref() == Some(network);
         if !is_same {
             self.hang_up();
         }
@@ -50,27 +57,6 @@ impl Line {
     /// Whether the other end of the socket made this response.
     pub(super) fn made(&self, response_id: &str) -> bool {
         self.made.iter().any(|made| made == response_id)
-    }
-
-    /// Whether what the client says of its turn is for this profile: it comes from whoever answered last, or from before this
-    /// socket. `keeps_turn`: it may be, by all that is known elsewhere. What is for nobody here any more is remembered as such.
-    pub(super) fn is_turn_of(
-        &mut self,
-        profile: &ProfileName,
-        state: &str,
-        keeps_turn: bool,
-    ) -> bool {
-        if self.left_state.as_deref() == Some(state) {
-            return false;
-        }
-        let is_its = match &self.profile {
-            Some(own) => own == profile,
-            None => keeps_turn,
-        };
-        if !is_its {
-            self.left_state = Some(state.to_owned());
-        }
-        is_its
     }
 
     /// Tells the other end of the socket that the client is done with a response, if it was made there. Nothing comes of it.
@@ -89,10 +75,11 @@ impl Line {
     }
 
     /// From here on the client talks to this profile, over a socket that knows nothing yet.
-    pub(super) fn begin(&mut self, profile: &ProfileName, access: &Access) {
+    pub(super) fn begin(&mut self, profile: &ProfileName, access: &Access, network: &Arc<Network>) {
         self.hang_up();
         self.profile = Some(profile.clone());
         self.login = Some(login_of(access));
+        self.network = Some(network.clone());
     }
 
     /// This profile answered, over whatever.
@@ -121,6 +108,7 @@ impl Line {
     pub(super) fn hang_up(&mut self) {
         *self.socket() = None;
         self.login = None;
+        self.network = None;
         self.made.clear();
     }
 

@@ -136,6 +136,27 @@ async fn a_state_from_before_the_socket_is_for_the_first_who_is_asked() {
 }
 
 #[tokio::test]
+async fn a_socket_that_is_opened_anew_takes_no_state_to_another_account() {
+    let rig = Rig::over(["work", "home"]).await;
+    rig.sim
+        .handshake_next("work", [Handshake::saying([(STATE, "of work")])]);
+    let mut codex = rig.codex_socket().await;
+    codex.ask(&create(json!([message("user", "one")]))).await;
+    drop(codex);
+    let limit = Reply::usage_limit(Duration::from_secs(900));
+    rig.sim.reply_next("work", [limit]);
+    for round in 0..2 {
+        let mut codex = rig.codex_socket().await;
+        let two = in_turn("of work", json!([message("user", "two")]));
+        let answer = codex.ask(&two).await;
+        assert!(text_of(&answer).starts_with("Hello from home"), "{round}");
+        let sent = rig.messages().pop().unwrap();
+        assert_eq!(*state_of(&sent), Value::Null, "{round}");
+        assert_eq!(rig.handshakes().pop().unwrap().header(STATE), None);
+    }
+}
+
+#[tokio::test]
 async fn codex_is_told_in_its_handshake_that_reasoning_is_counted_once_the_backend_has_said_so() {
     let rig = Rig::over(["work"]).await;
     let said = [("x-reasoning-included", "true")];

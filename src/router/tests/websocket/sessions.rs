@@ -44,6 +44,37 @@ impl Rig {
 }
 
 #[tokio::test]
+async fn a_socket_does_not_outlive_the_way_that_is_set_for_its_account() {
+    let rig = Rig::over(["work"]).await;
+    let mut codex = rig.socket_in("s").await;
+    let ways = [
+        vec![],
+        vec![],
+        vec![("x-team".parse().unwrap(), Secret::new("north"))],
+        vec![("x-team".parse().unwrap(), Secret::new("south"))],
+    ];
+    for (headers, handshakes) in ways.into_iter().zip([1, 1, 2, 3]) {
+        rig.pool.send_modify(|pool| {
+            let mut member = Member::clone(&pool.members[0]);
+            member.network = Arc::new(crate::profile::Network {
+                proxy: None,
+                headers: headers.clone(),
+            });
+            *pool = Arc::new(Pool {
+                members: vec![Arc::new(member)],
+                ..Pool::clone(pool)
+            });
+        });
+        codex.ask(&create(json!([message("user", "hi")]))).await;
+        let opened = rig.handshakes();
+        assert_eq!(opened.len(), handshakes);
+        let team = headers.first().map(|(_, value)| value.expose().to_owned());
+        let sent = opened.last().unwrap().header("x-team");
+        assert_eq!(sent, team.as_deref());
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_moved_on_one_way_has_moved_on_the_other() {
     let rig = Rig::over(["work", "home"]).await;
     let mut codex = rig.socket_in("s").await;
