@@ -289,7 +289,7 @@ impl Choice {
         };
         let is_soon = match out.why {
             // Of this request, not of the profile.
-            WhyNot::NoKey => true,
+            WhyNot::NoKey | WhyNot::OtherModels | WhyNot::LacksModel => true,
             // An allowance may last for days, and nobody knows until when one does that tells no time.
             WhyNot::Empty | WhyNot::Reserve(_) | WhyNot::Limit(_) => {
                 out.until.is_some_and(|until| until <= now + WORTH_WAITING)

@@ -169,13 +169,12 @@ impl Reserve {
         let reached = usage.windows.iter().filter_map(|window| {
             let percent = self.of(window.kind());
             let is_reached = percent > 0 && window.left_percent(now) <= f64::from(percent);
-            is_reached.then_some((window, percent))
-        });
-        let last = reached.max_by_key(|(window, _)| (window.resets_at.is_none(), window.resets_at));
-        last.map(|(window, percent)| {
+            // A reset that is over leaves nothing to wait for: not even a full window has more than a reserve of everything.
+            let until = window.resets_at.filter(|_| !window.has_reset(now));
             let length = window.length;
-            (ReservedWindow { percent, length }, window.resets_at)
-        })
+            is_reached.then_some((ReservedWindow { percent, length }, until))
+        });
+        reached.max_by_key(|(_, until)| (until.is_none(), *until))
     }
 }
 

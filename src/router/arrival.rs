@@ -88,9 +88,10 @@ pub(super) async fn whole(mut body: reqwest::Body, idle: Duration) -> Result<Byt
                     all.extend_from_slice(&chunk);
                 }
             }
-            Ok(Some(Err(_))) | Err(_) => {
+            Ok(Some(Err(_))) => {
                 return Err(Setback::Spoiled(Box::new(Failure::truncated())));
             }
+            Err(_elapsed) => return Err(Setback::TimedOut(idle)),
         }
         if all.len() > MAX_ANSWER_BYTES {
             let failure = Failure::too_large(MAX_ANSWER_BYTES);

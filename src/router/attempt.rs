@@ -94,8 +94,16 @@ impl Attempt {
         &self.member
     }
 
+    /// Whether nothing was sent, or all is over.
+    pub(super) fn is_told(&self) -> bool {
+        self.is_told
+    }
+
     /// The answer has begun well: whoever waits for this to be found out may follow.
     pub(super) fn prove(&mut self) {
+        if self.is_told {
+            return;
+        }
         let (member, began) = (&self.member, self.began);
         self.pool
             .prove(member, &mut self.permits, &self.model, began);

@@ -176,7 +176,14 @@ impl Exhausted {
         if self.causes.iter().any(is_open) {
             return None;
         }
-        self.causes.iter().filter_map(|cause| cause.until).min()
+        // What only the user can change is tried again all the time, and is no moment to wait for.
+        let is_by_user = |cause: &&Cause| cause.kind == Kind::User;
+        let is_only_by_user = self.causes.iter().all(|cause| is_by_user(&cause));
+        self.causes
+            .iter()
+            .filter(|cause| is_only_by_user || !is_by_user(cause))
+            .filter_map(|cause| cause.until)
+            .min()
     }
 
     /// Of the account that comes back first, as far as plans are known.
@@ -338,6 +345,15 @@ mod tests {
             exhausted.to_string(),
             "no account has usage left: work: empty for 2 h, spare: empty for 15 min, old: login expired"
         );
+    }
+
+    #[test]
+    fn what_only_the_user_can_change_is_no_moment_to_wait_for() {
+        let refused = || left_out("old", WhyNot::Refused, Some(10));
+        let with_quota = exhausted(vec![refused()], &[(name("work"), limit(200_000))]);
+        assert_eq!(with_quota.body().resets_at, Some(200_000));
+        let alone = exhausted(vec![refused()], &[]);
+        assert_eq!(alone.retry_after(), Some(Duration::from_secs(10)));
     }
 
     #[test]

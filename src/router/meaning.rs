@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::report::AttemptResult;
 use crate::pool::breaker::Pace;
 use crate::pool::cooldown::Refused;
-use crate::pool::{Cooldown, Cooling, Member, Pool, RestCause, RestSource, Scope, Told};
+use crate::pool::{Cooldown, Cooling, Live, Member, Pool, RestCause, RestSource, Scope, Told};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
@@ -20,8 +20,19 @@ pub enum Meaning {
 }
 
 impl AttemptResult {
+    /// The same for a profile with this cell: one that has answered somebody since is not the one that hangs.
+    pub fn meaning_at(&self, live: &Live, began: SystemTime, at: SystemTime) -> Meaning {
+        match self {
+            // Its own beginning does not count.
+            Self::Silent { .. } if live.has_proved(None, began + Duration::from_millis(1)) => {
+                Meaning::Failure(Scope::Profile)
+            }
+            _ => self.meaning(at),
+        }
+    }
+
     /// `at` is when it came.
-    pub fn meaning(&self, at: SystemTime) -> Meaning {
+    fn meaning(&self, at: SystemTime) -> Meaning {
         let pause = |scope, cause, told| Meaning::Pause(Cooling { scope, cause, told });
         let after = |wait: &Option<Duration>| {
             let until = at.checked_add((*wait)?)?;
@@ -43,6 +54,8 @@ impl AttemptResult {
             }
             Self::ModelNotSupported { .. } => pause(Scope::Model, RestCause::LacksModel, None),
             Self::Failing { .. } | Self::Cut => Meaning::Failure(Scope::Profile),
+            // Nobody waits for minutes five times in half a minute.
+            Self::Silent { .. } => pause(Scope::Profile, RestCause::Failing, None),
             Self::Unreachable => Meaning::Failure(Scope::Path),
             Self::ClientFault { .. } | Self::Abandoned => Meaning::Nothing,
         }
@@ -59,7 +72,7 @@ pub(crate) fn mark(
     at: SystemTime,
 ) {
     let path = pool.path_of(member).map(|path| &path.live);
-    match result.meaning(at) {
+    match result.meaning_at(&member.live, began, at) {
         Meaning::Nothing | Meaning::Served => {}
         Meaning::Failure(Scope::Path | Scope::PathModel) => {
             if let Some(live) = path {

@@ -456,7 +456,7 @@ fn result_label(result: &AttemptResult) -> &'static str {
         AttemptResult::Challenged => "challenged",
         AttemptResult::AccountRefused { .. } => "account_refused",
         AttemptResult::Unauthorized => "unauthorized",
-        AttemptResult::Failing { .. } => "failing",
+        AttemptResult::Failing { .. } | AttemptResult::Silent { .. } => "failing",
         AttemptResult::Unreachable => "unreachable",
         AttemptResult::ModelNotSupported { .. } => "model_not_supported",
         AttemptResult::ClientFault { .. } => "client_fault",

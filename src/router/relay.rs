@@ -95,7 +95,9 @@ impl Relay {
                 Poll::Pending if self.ending.as_mut().poll(cx).is_ready() => {
                     return self.sever(AttemptResult::Abandoned);
                 }
-                Poll::Pending if self.is_silent(cx) => return self.sever(AttemptResult::Cut),
+                Poll::Pending if self.is_silent(cx) => {
+                    return self.sever(AttemptResult::Silent { after: self.idle });
+                }
                 Poll::Pending => return Poll::Pending,
             }
         }

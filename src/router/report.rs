@@ -85,6 +85,10 @@ pub enum AttemptResult {
     Failing {
         what: String,
     },
+    /// It was asked and said nothing for so long.
+    Silent {
+        after: Duration,
+    },
     /// The network or whatever stands in front of the service; says nothing about the account.
     Unreachable,
     ModelNotSupported {

@@ -53,7 +53,9 @@ pub(super) async fn first_good(
         {
             Ok((content, headers, kind)) => {
                 attempt.prove();
-                search.settle(&attempt, ask.session.key);
+                if !attempt.is_told() {
+                    search.settle(&attempt, ask.session.key);
+                }
                 if let Some(Ok(state)) = headers.get(TURN_STATE).map(HeaderValue::to_str) {
                     let sessions = &house.sessions;
                     sessions.gave(ask.session.named(), state, &attempt.member().name);

@@ -295,9 +295,7 @@ impl Setback {
             Self::ClientFault(said) | Self::NoPath(said) => AttemptResult::ClientFault {
                 status: said.status().as_u16(),
             },
-            Self::TimedOut(after) => AttemptResult::Failing {
-                what: format!("no answer within {} s", after.as_secs()),
-            },
+            Self::TimedOut(after) => AttemptResult::Silent { after: *after },
             Self::Cut | Self::Spoiled(_) => AttemptResult::Cut,
         })
     }

@@ -188,7 +188,7 @@ impl EventBody {
 
     fn break_off(&mut self, broken: &Broken, out: &mut Vec<u8>) {
         tracing::debug!(error = %broken, request = self.record.id(), "a stream broke off");
-        self.attempt.tell(AttemptResult::Cut);
+        self.attempt.tell(broken_off(broken));
         self.finish(&failure_of(broken), out);
     }
 
@@ -220,6 +220,14 @@ pub(super) fn failure_of(broken: &Broken) -> Failure {
             ..Failure::default()
         },
         Broken::Ended | Broken::Lost(_) => Failure::truncated(),
+    }
+}
+
+/// What an answer that broke off says about the account that gave it.
+pub(super) fn broken_off(broken: &Broken) -> AttemptResult {
+    match broken {
+        Broken::Silent(after) => AttemptResult::Silent { after: *after },
+        Broken::TooLarge | Broken::Ended | Broken::Lost(_) => AttemptResult::Cut,
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) async fn collect(
             Ok(frame) => frame,
             Err(broken) => {
                 tracing::debug!(error = %broken, request = record.id(), "an answer broke off");
-                attempt.tell(AttemptResult::Cut);
+                attempt.tell(stream::broken_off(&broken));
                 return Err(match broken {
                     Broken::Silent(after) => Refusal::TimedOut(after),
                     _ => Refusal::Failed(Box::new(stream::failure_of(&broken))),

@@ -113,6 +113,10 @@ fn attempt_of(note: AttemptNote) -> AttemptRecord {
         }
         Some(AttemptResult::Unauthorized) => (AttemptClass::Unauthorized, None, None),
         Some(AttemptResult::Failing { what }) => (AttemptClass::Failing, Some(what), None),
+        Some(AttemptResult::Silent { after }) => {
+            let what = format!("no answer within {} s", after.as_secs());
+            (AttemptClass::Failing, Some(what), None)
+        }
         Some(AttemptResult::Unreachable) => (AttemptClass::Unreachable, None, None),
         Some(AttemptResult::ModelNotSupported { model }) => {
             (AttemptClass::ModelNotSupported, Some(model), None)

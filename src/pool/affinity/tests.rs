@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::pattern::Pattern;
 use crate::pool::{
     Access, Draw, Member, Need, Pool, RestCause, Strategy, Terms, Trouble, Unusable, choose_for,
 };
@@ -195,6 +196,12 @@ fn a_home_that_is_back_soon_is_waited_for_and_any_other_is_left() {
         is_enabled: false,
         ..Terms::default()
     });
+    // These are about this request's model.
+    let mut others = member("work");
+    others.terms = Arc::new(Terms {
+        models: Pattern::list("x"),
+        ..Terms::default()
+    });
     let lacking = member("work").paused(Some("m"), RestCause::LacksModel, NOW, in_secs(9));
     for (home, tie) in [
         (resting(RestCause::Throttled, 60), Tie::Holds),
@@ -203,7 +210,8 @@ fn a_home_that_is_back_soon_is_waited_for_and_any_other_is_left() {
         (resting(RestCause::UsageLimit, 600), Tie::Holds),
         (resting(RestCause::UsageLimit, 601), Tie::Loose),
         (off, Tie::Loose),
-        (lacking, Tie::Loose),
+        (others, Tie::Holds),
+        (lacking, Tie::Holds),
     ] {
         let what = format!("{:?}", home.cooldowns);
         let (order, is) = kept(vec![member("a"), home], vec![], None);

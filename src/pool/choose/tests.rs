@@ -491,6 +491,9 @@ fn a_reserve_is_left_alone_until_its_window_is_reset() {
     }
     let pool = pool(Strategy::LeastUsed, vec![reserving(80.0, five_hour)]);
     assert_eq!(order(&pool, in_secs(900)), ["a"]);
+    let all_of_it = vec![reserving(10.0, Reserve::of_all(100))];
+    let choice = choose(&tests::pool(Strategy::LeastUsed, all_of_it), in_secs(9_000));
+    assert_eq!(choice.left_out[0].until, None, "a past reset is no end");
 }
 
 #[test]

@@ -8,6 +8,10 @@ use super::*;
 /// created, in_progress, item added, part added: the fifth event is the first text.
 const FIRST_TEXT: usize = 5;
 
+const SILENT: AttemptResult = AttemptResult::Silent {
+    after: Duration::from_millis(300),
+};
+
 fn cut_in_the_middle() -> [Reply; 2] {
     [
         Reply::cut_after(FIRST_TEXT),
@@ -133,7 +137,7 @@ async fn an_upstream_that_falls_silent_is_given_up() {
     assert!(!stream.contains("[DONE]"));
     rig.sim.client_gone("work").await;
     let (attempts, _) = rig.told().await;
-    assert_eq!(attempts, [("work".to_owned(), AttemptResult::Cut)]);
+    assert_eq!(attempts, [("work".to_owned(), SILENT)]);
 }
 
 #[tokio::test]
@@ -151,11 +155,11 @@ async fn silence_in_the_middle_of_a_document_is_a_timeout() {
     assert_eq!(header(&reply, "x-should-retry").unwrap(), "false");
     assert_eq!(error_of(reply).await["code"], "upstream_timeout");
     let (attempts, _) = rig.told().await;
-    assert_eq!(attempts, [("work".to_owned(), AttemptResult::Cut)]);
+    assert_eq!(attempts, [("work".to_owned(), SILENT)]);
 }
 
 #[tokio::test]
-async fn silence_from_the_beginning_is_a_timeout_and_not_tried_elsewhere() {
+async fn silence_from_the_beginning_is_a_timeout_and_the_next_request_goes_elsewhere() {
     let limits = Limits {
         event_idle: Duration::from_millis(300),
         ..Limits::default()
@@ -166,6 +170,8 @@ async fn silence_from_the_beginning_is_a_timeout_and_not_tried_elsewhere() {
     let reply = rig.chat(chat_request("hi")).await;
     assert_eq!(reply.status(), 504);
     assert_eq!(rig.asked(), ["work"]);
+    assert_eq!(rig.chat(chat_request("hi")).await.status(), 200);
+    assert_eq!(rig.asked(), ["work", "home"]);
 }
 
 #[tokio::test]

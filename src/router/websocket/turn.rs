@@ -27,7 +27,7 @@ use crate::router::search::first_good;
 use crate::router::serve::{random_id, unix_secs};
 use crate::router::setback::Setback;
 use crate::router::source::Source;
-use crate::router::stream::failure_of;
+use crate::router::stream::{broken_off, failure_of};
 use crate::router::trace::Preview;
 use crate::router::voice::{Framing, Spoken, Voice};
 use crate::translate::responses::{Create, OutputRecord, finished_response};
@@ -245,7 +245,7 @@ impl Answer<'_> {
                 Ok(_comment) => continue,
                 Err(broken) => {
                     debug!(error = %broken, request = record.id(), "an answer broke off");
-                    self.attempt.tell(AttemptResult::Cut);
+                    self.attempt.tell(broken_off(&broken));
                     return Err(Refusal::Failed(Box::new(failure_of(&broken))));
                 }
             };

@@ -151,7 +151,8 @@ impl AppState {
         let (began, model) = (outcome.began, outcome.model.as_str());
         let path = kept.path();
         let mut path = path.and_then(|path| self.paths.get_mut(&path));
-        match outcome.result.meaning(outcome.at) {
+        let live = &kept.refusals.live;
+        match outcome.result.meaning_at(live, began, outcome.at) {
             Meaning::Served => {
                 kept.refusals.note_served(model, began);
                 if let Some(path) = &mut path {

@@ -767,6 +767,35 @@ fn five_failures_in_half_a_minute_rest_a_profile_and_the_clients_faults_never_do
 }
 
 #[test]
+fn an_account_that_hangs_rests_at_once_and_for_longer_each_time() {
+    let mut state = state();
+    let silent = AttemptResult::Silent { after: MINUTE };
+    state.note(attempt("work", silent.clone()), noon());
+    let first = pause_of(&state, "work").unwrap();
+    assert_eq!(
+        (first.cause, first.until),
+        (RestCause::Failing, noon() + MINUTE / 2)
+    );
+    let probe = attempt_with("work", "m", first.probe_at, silent);
+    state.note(probe, first.probe_at);
+    let second = pause_of(&state, "work").unwrap();
+    assert_eq!(second.until, first.probe_at + MINUTE);
+    let answered = attempt_with("work", "m", second.probe_at, AttemptResult::Served);
+    state.note(answered, second.probe_at);
+    assert_eq!(pause_of(&state, "work"), None);
+}
+
+#[test]
+fn an_account_that_has_answered_others_meanwhile_does_not_hang() {
+    let mut state = state();
+    let live = state.kept[&name("work")].refusals.live.clone();
+    live.prove("m", noon() + MINUTE / 2);
+    let silent = AttemptResult::Silent { after: MINUTE };
+    state.note(attempt("work", silent), noon() + MINUTE);
+    assert_eq!(pause_of(&state, "work"), None);
+}
+
+#[test]
 fn numbers_go_when_the_file_becomes_another_account() {
     let mut state = state();
     state.note(

@@ -170,6 +170,9 @@ async fn an_api_key_is_asked_by_post_and_the_events_come_as_messages() {
     let ready = codex.ask(&warm_up(json!([]))).await;
     let (attempts, done) = rig.told().await;
     assert_eq!(attempts, [], "nobody was asked to get ready");
+    let (now, hour) = (SystemTime::now(), Duration::from_secs(3_600));
+    let key = rig.pool.borrow().members[0].clone();
+    assert!(!key.live.is_warm(now, hour), "and nothing found out");
     assert_eq!((done.status, done.is_complete), (200, true));
     let answer = codex
         .ask(&after(&id_of(&ready), json!([message("user", "hi")])))
