@@ -345,7 +345,7 @@ fn excluded(
         return Some((WhyNot::Limit(limit), until));
     }
     let usage = member.usage.as_ref()?;
-    if !member.cooldowns.believes_usage_of(usage.fetched_at) {
+    if !member.cooldowns.believes_usage_of(usage.fetched_at, now) {
         return None;
     }
     if let Some(until) = usage.blocked_until(now) {

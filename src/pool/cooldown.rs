@@ -180,6 +180,8 @@ const MIN_REST: Duration = Duration::from_secs(1);
 pub const MAX_REST: Duration = Duration::from_secs(8 * 86_400);
 /// At a reset not everybody comes at once.
 const MAX_JITTER: Duration = Duration::from_secs(30);
+/// Stamps that lie further ahead are of a clock that has been set back since.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// How often an account that nothing else asks about is tried by one request.
 const CANARY_EVERY: Duration = Duration::from_secs(30 * 60);
 
@@ -246,6 +248,15 @@ impl Cooldown {
         }
     }
 
+    /// The same for an account that no poll asks about.
+    #[must_use]
+    pub fn unpolled(mut self, now: SystemTime) -> Self {
+        if self.cause != RestCause::LacksModel {
+            self.probe_at = self.probe_at.min(now + CANARY_EVERY);
+        }
+        self
+    }
+
     pub fn is_evidence(&self) -> bool {
         self.source != RestSource::Guess
     }
@@ -268,6 +279,11 @@ impl Cooldown {
             model: model.map(str::to_owned),
         }
     }
+}
+
+/// Whether this was noted by a clock that has been set back since.
+pub fn is_from_future(at: SystemTime, now: SystemTime) -> bool {
+    at.duration_since(now).is_ok_and(|ahead| ahead > CLOCK_SKEW)
 }
 
 /// Between nothing and a tenth of the pause, at most 30 s; the same for the same profile and end.
@@ -376,9 +392,10 @@ impl Cooldowns {
     }
 
     /// An attempt that began then was answered, with this model.
-    pub fn note_served(&mut self, model: &str, began: SystemTime) {
+    pub fn note_served(&mut self, model: &str, began: SystemTime, now: SystemTime) {
         // What was refused since says more than an answer that began before.
-        let is_lifted = |cooldown: &Cooldown| cooldown.since <= began;
+        let is_lifted =
+            |cooldown: &Cooldown| cooldown.since <= began || is_from_future(cooldown.since, now);
         if self.all.as_ref().is_some_and(is_lifted) {
             self.all = None;
         }
@@ -388,12 +405,16 @@ impl Cooldowns {
 
     /// A poll that was answered then shows room.
     pub fn note_room(&mut self, seen_at: SystemTime) {
-        if self
-            .all
-            .as_ref()
-            .is_some_and(|all| all.cause == RestCause::UsageLimit && all.since <= seen_at)
-        {
-            self.all = None;
+        let is_older = |since: SystemTime| since <= seen_at || is_from_future(since, seen_at);
+        self.all
+            .take_if(|all| all.cause == RestCause::UsageLimit && is_older(all.since));
+    }
+
+    /// Polls fail: what only they would have noticed is found out by a request.
+    pub fn note_unpolled(&mut self, now: SystemTime) {
+        let is_limit = |all: &mut Cooldown| all.cause == RestCause::UsageLimit;
+        if let Some(all) = self.all.take_if(is_limit) {
+            self.all = Some(all.unpolled(now));
         }
     }
 
@@ -416,8 +437,9 @@ impl Cooldowns {
     }
 
     /// Whether usage numbers of this age may keep anybody away.
-    pub fn believes_usage_of(&self, fetched_at: SystemTime) -> bool {
-        self.tried_now_at.is_none_or(|at| fetched_at > at)
+    pub fn believes_usage_of(&self, fetched_at: SystemTime, now: SystemTime) -> bool {
+        self.tried_now_at
+            .is_none_or(|at| fetched_at > at || is_from_future(at, now))
     }
 
     /// How it stands for a request for this model, whether it has the model or not. `is_lifted` knows of successes that are too new to be here.
@@ -435,7 +457,10 @@ impl Cooldowns {
             .filter(|(_, cooldown)| cooldown.cause != RestCause::LacksModel)
             .filter(|(model, cooldown)| !is_lifted(*model, cooldown))
             .map(|(_, cooldown)| {
-                if cooldown.probe_at > now {
+                // A moment that the upstream named is right whatever our clock was.
+                let is_misdated =
+                    cooldown.source != RestSource::ResetsAt && is_from_future(cooldown.since, now);
+                if cooldown.probe_at > now && !is_misdated {
                     Standing::Resting {
                         cause: cooldown.cause,
                         until: cooldown.probe_at,
@@ -455,7 +480,7 @@ impl Cooldowns {
             name == model && cooldown.cause == RestCause::LacksModel && !cooldown.is_over(now)
         };
         let (_, lack) = self.models.iter().find(is_lack)?;
-        Some(lack.since)
+        Some(lack.since).filter(|since| !is_from_future(*since, now))
     }
 
     /// Every pause, with the model that it is about.
@@ -616,12 +641,12 @@ mod tests {
     #[test]
     fn a_success_lifts_only_what_was_known_before_it_began() {
         let mut cooldowns = after(RestCause::UsageLimit, told(at(HOUR)));
-        cooldowns.note_served("m", NOON - secs(1));
+        cooldowns.note_served("m", NOON - secs(1), NOON - secs(1));
         assert!(
             cooldowns.all.is_some(),
             "an older answer says nothing about it"
         );
-        cooldowns.note_served("m", at(secs(1)));
+        cooldowns.note_served("m", at(secs(1)), at(secs(1)));
         assert!(cooldowns.is_empty());
     }
 
@@ -638,6 +663,28 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_of_a_clock_that_was_ahead_is_tried_at_once_and_lifted_by_an_answer() {
+        let mut ahead = Cooldowns::default();
+        let day = at(24 * HOUR);
+        ahead.note(None, RestCause::Failing, None, refused(day));
+        assert_eq!(standing(&ahead, "m", at(HOUR)), Standing::Due);
+        ahead.note_served("m", at(HOUR), at(HOUR));
+        assert!(ahead.is_empty());
+        ahead.note(None, RestCause::UsageLimit, None, refused(day));
+        ahead.note_room(at(HOUR));
+        assert!(ahead.is_empty());
+        ahead.try_now(day);
+        assert!(ahead.believes_usage_of(at(HOUR), at(HOUR)));
+    }
+
+    #[test]
+    fn an_account_whose_polls_fail_is_tried_every_half_hour() {
+        let mut limited = after(RestCause::UsageLimit, told(at(24 * HOUR)));
+        limited.note_unpolled(at(HOUR));
+        assert_eq!(limited.all.unwrap().probe_at, at(HOUR + HOUR / 2));
+    }
+
+    #[test]
     fn a_throttled_model_leaves_the_other_models_alone() {
         let mut cooldowns = Cooldowns::default();
         cooldowns.note(Some("a"), RestCause::Throttled, None, refused(NOON));
@@ -649,9 +696,9 @@ mod tests {
             }
         ));
         assert_eq!(standing(&cooldowns, "b", NOON), Standing::Free);
-        cooldowns.note_served("b", at(secs(9)));
+        cooldowns.note_served("b", at(secs(9)), at(secs(9)));
         assert!(!cooldowns.is_empty());
-        cooldowns.note_served("a", at(secs(9)));
+        cooldowns.note_served("a", at(secs(9)), at(secs(9)));
         assert!(cooldowns.is_empty());
     }
 
@@ -711,8 +758,8 @@ mod tests {
         cooldowns.note(Some("m"), RestCause::LacksModel, None, refused(NOON));
         cooldowns.try_now(at(secs(5)));
         assert_eq!(standing(&cooldowns, "m", at(secs(5))), Standing::Free);
-        assert!(!cooldowns.believes_usage_of(at(secs(5))));
-        assert!(cooldowns.believes_usage_of(at(secs(6))));
+        assert!(!cooldowns.believes_usage_of(at(secs(5)), at(secs(5))));
+        assert!(cooldowns.believes_usage_of(at(secs(6)), at(secs(6))));
     }
 
     #[test]

@@ -6,11 +6,11 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::breaker::{FAILURES, SPAN, SUCCESSES_PER_FAILURE};
-use super::cooldown::{RestCause, Standing};
+use super::cooldown::{CLOCK_SKEW, RestCause, Standing};
 
 /// The cell of one member, or of one path.
 #[derive(Clone, Debug, Default)]
@@ -21,8 +21,8 @@ struct Cell {
     all: Mark,
     models: [ModelMark; MODELS],
     next_model: AtomicUsize,
-    /// Whether the one request that finds out is under way.
-    is_probing: AtomicBool,
+    /// Since when the one request that finds out is under way; 0 for none. Milliseconds since 1970.
+    probing_since: AtomicU64,
     /// Milliseconds since 1970; 0 for none.
     failed_at: [AtomicU64; FAILURES],
     served: AtomicU32,
@@ -50,7 +50,13 @@ struct Mark {
 
 /// The one request that finds out whether a pause is over. Dropping it lets the next one.
 #[derive(Debug)]
-pub struct Probe(Live);
+pub struct Probe {
+    live: Live,
+    taken: u64,
+}
+
+/// A request that has not found out within this time keeps nobody else from it.
+pub const PROBE_HOLDS: Duration = Duration::from_secs(10);
 
 impl Live {
     /// Marks a refusal; `model` for one that is about a model only.
@@ -82,12 +88,12 @@ impl Live {
     }
 
     /// An attempt that began then is answered: what was marked before is over.
-    pub fn prove(&self, model: &str, began: SystemTime) {
-        self.0.all.prove(began);
+    pub fn prove(&self, model: &str, began: SystemTime, now: SystemTime) {
+        self.0.all.prove(began, now);
         let hash = hash_of(model);
         for slot in &self.0.models {
             if slot.model.load(Ordering::Relaxed) == hash {
-                slot.mark.prove(began);
+                slot.mark.prove(began, now);
             }
         }
         let served = self.0.served.fetch_add(1, Ordering::Relaxed) + 1;
@@ -103,12 +109,17 @@ impl Live {
     }
 
     /// The same of a request that found out about a pause that the worker knows, for this model.
-    pub fn prove_model(&self, model: &str, began: SystemTime) {
-        self.slot(model).prove(began);
+    pub fn prove_model(&self, model: &str, began: SystemTime, now: SystemTime) {
+        self.slot(model).prove(began, now);
+    }
+
+    /// The same for what is about no model, of an attempt that was answered somehow.
+    pub fn prove_all(&self, began: SystemTime, now: SystemTime) {
+        self.0.all.prove(began, now);
     }
 
     /// Whether an attempt that began at `since` or later was answered.
-    pub fn has_proved(&self, model: Option<&str>, since: SystemTime) -> bool {
+    pub fn has_proved(&self, model: Option<&str>, since: SystemTime, now: SystemTime) -> bool {
         let proved = match model {
             None => self.0.all.proved.load(Ordering::Relaxed),
             Some(model) => {
@@ -118,7 +129,7 @@ impl Live {
                 slot.map_or(0, |slot| slot.mark.proved.load(Ordering::Relaxed))
             }
         };
-        proved > 0 && proved >= millis(since)
+        proved > 0 && proved >= millis(since) && !is_ahead(proved, now)
     }
 
     /// Whether anything was answered within this time.
@@ -165,17 +176,23 @@ impl Live {
         }
     }
 
-    pub fn is_probing(&self) -> bool {
-        self.0.is_probing.load(Ordering::Acquire)
+    pub fn is_probing(&self, now: SystemTime) -> bool {
+        is_held(self.0.probing_since.load(Ordering::Acquire), now)
     }
 
     /// Takes the permit of the one that finds out.
-    pub fn probe(&self) -> Option<Probe> {
-        let taken =
-            self.0
-                .is_probing
-                .compare_exchange(false, true, Ordering::AcqRel, Ordering::Acquire);
-        taken.is_ok().then(|| Probe(self.clone()))
+    pub fn probe(&self, now: SystemTime) -> Option<Probe> {
+        let since = &self.0.probing_since;
+        let before = since.load(Ordering::Acquire);
+        if is_held(before, now) {
+            return None;
+        }
+        let taken = millis(now).max(1);
+        since
+            .compare_exchange(before, taken, Ordering::AcqRel, Ordering::Acquire)
+            .ok()?; // another one was faster
+        let live = self.clone();
+        Some(Probe { live, taken })
     }
 
     fn marks(&self, each: impl Fn(&Mark)) {
@@ -214,10 +231,15 @@ impl Mark {
         self.since.store(millis(now), Ordering::Relaxed);
     }
 
-    fn prove(&self, began: SystemTime) {
+    fn prove(&self, began: SystemTime, now: SystemTime) {
         let began = millis(began);
-        self.proved.fetch_max(began, Ordering::Relaxed);
-        if self.since.load(Ordering::Relaxed) <= began {
+        if is_ahead(self.proved.load(Ordering::Relaxed), now) {
+            self.proved.store(began, Ordering::Relaxed);
+        } else {
+            self.proved.fetch_max(began, Ordering::Relaxed);
+        }
+        let since = self.since.load(Ordering::Relaxed);
+        if since <= began || is_ahead(since, now) {
             self.word.store(0, Ordering::Relaxed);
         }
     }
@@ -233,6 +255,7 @@ impl Mark {
         match self.read() {
             None | Some((RestCause::LacksModel, _)) => Standing::Free,
             Some((_, until)) if until <= millis(now) => Standing::Due,
+            Some(_) if is_ahead(self.since.load(Ordering::Relaxed), now) => Standing::Due,
             Some((cause, until)) => Standing::Resting {
                 cause,
                 until: SystemTime::UNIX_EPOCH + Duration::from_millis(until),
@@ -243,8 +266,21 @@ impl Mark {
 
 impl Drop for Probe {
     fn drop(&mut self) {
-        self.0.0.is_probing.store(false, Ordering::Release);
+        // Unless another one has taken over.
+        let since = &self.live.0.probing_since;
+        let _taken_over =
+            since.compare_exchange(self.taken, 0, Ordering::AcqRel, Ordering::Relaxed);
     }
+}
+
+fn is_held(since: u64, now: SystemTime) -> bool {
+    let age = Duration::from_millis(since.abs_diff(millis(now)));
+    since > 0 && age < PROBE_HOLDS
+}
+
+/// Whether it was noted by a clock that has been set back since.
+fn is_ahead(at: u64, now: SystemTime) -> bool {
+    at > millis(now + CLOCK_SKEW)
 }
 
 const CAUSE_BITS: u32 = 4;
@@ -309,12 +345,12 @@ mod tests {
         let live = Live::default();
         live.mark(None, RestCause::UsageLimit, at(60), at(5));
         live.mark(Some("m"), RestCause::Throttled, at(60), at(5));
-        live.prove("m", at(4));
+        live.prove("m", at(4), at(4));
         assert!(is_resting(&live, "m", at(6)));
-        live.prove("x", at(6));
+        live.prove("x", at(6), at(6));
         assert!(is_resting(&live, "m", at(6)), "another model's answer");
         assert!(!is_resting(&live, "x", at(6)));
-        live.prove("m", at(6));
+        live.prove("m", at(6), at(6));
         assert_eq!(live.standing("m", at(6)), Standing::Free);
     }
 
@@ -342,7 +378,7 @@ mod tests {
         for second in 0..200 {
             assert!(!busy.note_failure(at(second), rest), "{second}");
             for _ in 0..4 {
-                busy.prove("m", at(second));
+                busy.prove("m", at(second), at(second));
             }
         }
         let slow = Live::default();
@@ -354,9 +390,33 @@ mod tests {
     #[test]
     fn one_at_a_time_finds_out() {
         let live = Live::default();
-        let probe = live.probe().unwrap();
-        assert!(live.clone().probe().is_none() && live.is_probing());
+        let probe = live.probe(at(0)).unwrap();
+        assert!(live.clone().probe(at(9)).is_none() && live.is_probing(at(9)));
         drop(probe);
-        assert!(live.probe().is_some());
+        assert!(live.probe(at(9)).is_some());
+    }
+
+    #[test]
+    fn one_that_hangs_lets_a_second_one_find_out_after_ten_seconds() {
+        let live = Live::default();
+        let hangs = live.probe(at(0)).unwrap();
+        let second = live.probe(at(10)).unwrap();
+        drop(hangs);
+        assert!(live.probe(at(11)).is_none(), "the second one is under way");
+        drop(second);
+        assert!(live.probe(at(11)).is_some());
+    }
+
+    #[test]
+    fn what_was_noted_by_a_clock_that_was_ahead_says_nothing() {
+        let live = Live::default();
+        live.prove("m", at(9_000), at(9_000));
+        live.mark(None, RestCause::UsageLimit, at(9_060), at(9_000));
+        assert!(!live.has_proved(None, at(5), at(10)));
+        assert_eq!(live.standing("m", at(10)), Standing::Due);
+        live.prove("m", at(11), at(11));
+        assert!(live.has_proved(None, at(5), at(12)));
+        assert!(!live.has_proved(None, at(12), at(13)));
+        assert_eq!(live.standing("m", at(13)), Standing::Free);
     }
 }

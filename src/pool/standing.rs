@@ -23,6 +23,8 @@ pub struct Path {
 pub struct Permits {
     of_member: Option<Probe>,
     of_path: Option<Probe>,
+    /// Whether it had one, and its path has answered since.
+    had_path: bool,
 }
 
 impl Access {
@@ -47,7 +49,7 @@ impl Member {
     /// Whether it was refused this model a while ago.
     pub fn lacks(&self, model: &str, now: SystemTime) -> bool {
         let known = self.cooldowns.lacks_since(model, now);
-        let is_known = known.is_some_and(|since| !self.live.has_proved(Some(model), since));
+        let is_known = known.is_some_and(|since| !self.live.has_proved(Some(model), since, now));
         is_known || self.live.lacks(model, now)
     }
 
@@ -81,27 +83,52 @@ impl Pool {
         let path = self.path_of(member);
         let of_path = match path.map(|path| (path, path.standing(model, now))) {
             None | Some((_, Standing::Free)) => None,
-            Some((path, Standing::Due)) => Some(path.live.probe()?),
+            Some((path, Standing::Due)) => Some(path.live.probe(now)?),
             Some((_, Standing::Probing | Standing::Resting { .. })) => return None,
         };
         let of_member = match member.standing(model, now) {
             Standing::Free => None,
-            Standing::Due => Some(member.live.probe()?),
+            Standing::Due => Some(member.live.probe(now)?),
             Standing::Probing | Standing::Resting { .. } => return None,
         };
-        Some(Permits { of_member, of_path })
+        Some(Permits {
+            of_member,
+            of_path,
+            had_path: false,
+        })
+    }
+
+    /// Something came back from where this member is asked, whatever it says about the member: others may go the same way.
+    pub fn prove_path(
+        &self,
+        member: &Member,
+        permits: &mut Permits,
+        began: SystemTime,
+        now: SystemTime,
+    ) {
+        if let Some(path) = self.path_of(member) {
+            path.live.prove_all(began, now);
+        }
+        permits.had_path |= permits.of_path.take().is_some();
     }
 
     /// An attempt with this member is answered so far.
-    pub fn prove(&self, member: &Member, permits: &mut Permits, model: &str, began: SystemTime) {
-        member.live.prove(model, began);
+    pub fn prove(
+        &self,
+        member: &Member,
+        permits: &mut Permits,
+        model: &str,
+        began: SystemTime,
+        now: SystemTime,
+    ) {
+        member.live.prove(model, began, now);
         if permits.of_member.is_some() {
-            member.live.prove_model(model, began);
+            member.live.prove_model(model, began, now);
         }
         if let Some(path) = self.path_of(member) {
-            path.live.prove(model, began);
-            if permits.of_path.is_some() {
-                path.live.prove_model(model, began);
+            path.live.prove(model, began, now);
+            if permits.of_path.is_some() || permits.had_path {
+                path.live.prove_model(model, began, now);
             }
         }
         // Only now: the next one must see what was found out.
@@ -125,13 +152,13 @@ impl Permits {
 fn standing(cooldowns: &Cooldowns, live: &Live, model: &str, now: SystemTime) -> Standing {
     let is_lifted = |model: Option<&str>, cooldown: &Cooldown| {
         // What failed often is believed when it has gone well more than once, which the worker counts.
-        cooldown.cause != RestCause::Failing && live.has_proved(model, cooldown.since)
+        cooldown.cause != RestCause::Failing && live.has_proved(model, cooldown.since, now)
     };
     let standing = cooldowns
         .standing(model, now, is_lifted)
         .or(live.standing(model, now));
     match standing {
-        Standing::Due if live.is_probing() => Standing::Probing,
+        Standing::Due if live.is_probing(now) => Standing::Probing,
         standing => standing,
     }
 }
@@ -202,7 +229,7 @@ mod tests {
         assert!(pool.permits(work, "m", now).is_none());
         assert!(choose(&pool, now).candidates.is_empty());
 
-        pool.prove(work, &mut first, "m", now);
+        pool.prove(work, &mut first, "m", now, now);
         assert_eq!(pool.standing(work, "m", now), Standing::Free);
         assert!(!pool.permits(work, "m", now).unwrap().is_probe());
     }
@@ -255,7 +282,7 @@ mod tests {
             let mut probe = pool.permits(work, "m", at(40)).unwrap();
             assert!(probe.is_probe());
             assert!(pool.permits(work, "m", at(40)).is_none());
-            pool.prove(work, &mut probe, "m", at(40));
+            pool.prove(work, &mut probe, "m", at(40), at(40));
         }
     }
 

@@ -22,8 +22,8 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// The name of this identity's lock file: the same for every program that follows the rule, and telling nothing.
-    pub fn lock_name(&self) -> String {
+    /// The same for every program that follows the rule, and telling nothing.
+    pub fn fingerprint(&self) -> Fingerprint {
         let text = match self {
             Self::ChatGpt {
                 user_id,
@@ -32,7 +32,12 @@ impl Identity {
             Self::ApiKey { key } => format!("key/{}", key.as_str()),
             Self::Endpoint { settings } => format!("endpoint/{}", settings.as_str()),
         };
-        format!("{}.lock", Fingerprint::of(text.as_bytes()).as_str())
+        Fingerprint::of(text.as_bytes())
+    }
+
+    /// The name of this identity's lock file.
+    pub fn lock_name(&self) -> String {
+        format!("{}.lock", self.fingerprint().as_str())
     }
 }
 

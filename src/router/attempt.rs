@@ -61,6 +61,7 @@ pub(super) struct Attempt {
     pub(super) counts: bool,
     started: Instant,
     end: AttemptEnd,
+    is_proved: bool,
     is_told: bool,
 }
 
@@ -86,6 +87,7 @@ impl Attempt {
             counts: true,
             started: Instant::now(),
             end: AttemptEnd::default(),
+            is_proved: false,
             is_told: false,
         }
     }
@@ -104,9 +106,21 @@ impl Attempt {
         if self.is_told {
             return;
         }
-        let (member, began) = (&self.member, self.began);
+        if self.is_proved {
+            return;
+        }
+        self.is_proved = true;
+        let (member, began, now) = (&self.member, self.began, SystemTime::now());
         self.pool
-            .prove(member, &mut self.permits, &self.model, began);
+            .prove(member, &mut self.permits, &self.model, began, now);
+        self.house.lines.wake();
+    }
+
+    /// Something came back on the way to the profile: whoever waits for the way may follow.
+    pub(super) fn prove_path(&mut self) {
+        let (member, now) = (&self.member, SystemTime::now());
+        self.pool
+            .prove_path(member, &mut self.permits, self.began, now);
         self.house.lines.wake();
     }
 
@@ -328,7 +342,8 @@ impl Attempt {
         headers: HeaderMap,
         prepared: Prepared,
     ) -> Result<(Content, HeaderMap), Setback> {
-        let limits = &self.house.limits;
+        let house = self.house.clone();
+        let limits = &house.limits;
         let is_whole = prepared.place == Place::Compact || ask.is_whole_from(form);
         let patience = match prepared.place {
             Place::Compact => limits.answer_head_compaction,
@@ -349,11 +364,23 @@ impl Attempt {
         if form.kind == UpstreamKind::ChatGpt {
             self.usage = Usage::from_headers(&reply.headers, now);
         }
-        let reply = arrival::good(reply, now).await?;
+        let reply = arrival::good(reply, now).await;
+        let is_in_the_way = |setback: &Setback| {
+            matches!(
+                setback,
+                Setback::Challenged { .. } | Setback::Overloaded { .. }
+            )
+        };
+        if !reply.as_ref().is_err_and(is_in_the_way) {
+            self.prove_path();
+        }
+        let reply = reply?;
         if let (UpstreamKind::ChatGpt, Some(sights)) = (form.kind, &self.house.sockets) {
             sights.note_headers(&reply.headers);
         }
         if is_whole {
+            // Its end may be far: nobody waits for that.
+            self.prove();
             let whole = arrival::whole(reply.body, limits.event_idle).await?;
             return Ok((Content::Whole(whole), reply.headers));
         }

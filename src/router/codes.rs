@@ -13,7 +13,6 @@ pub(super) fn is_usage_limit(word: &str) -> bool {
         "usage_limit_reached"
             | "insufficient_quota"
             | "quota_exceeded"
-            | "usage_not_included"
             | "payment_required"
             | "workspace_owner_credits_depleted"
             | "workspace_member_credits_depleted"
@@ -30,6 +29,8 @@ pub(super) fn is_account_fault(word: &str) -> bool {
             | "account_suspended"
             | "deactivated_workspace"
             | "identity_verification_required"
+            // Its plan has none at all, whatever a poll shows.
+            | "usage_not_included"
     )
 }
 

@@ -205,7 +205,7 @@ impl Cause {
             plan: None,
         };
         match setback {
-            Setback::UsageLimit { told, plan } => Self {
+            Setback::UsageLimit { told, plan, .. } => Self {
                 plan: plan.clone(),
                 ..cause(Kind::Quota, "empty", told.map(|told| told.until))
             },
@@ -317,6 +317,7 @@ mod tests {
                 source: RestSource::ResetsAt,
             }),
             plan: Some("plus".into()),
+            is_of_model: false,
         }
     }
 

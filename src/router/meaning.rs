@@ -24,7 +24,7 @@ impl AttemptResult {
     pub fn meaning_at(&self, live: &Live, began: SystemTime, at: SystemTime) -> Meaning {
         match self {
             // Its own beginning does not count.
-            Self::Silent { .. } if live.has_proved(None, began + Duration::from_millis(1)) => {
+            Self::Silent { .. } if live.has_proved(None, began + Duration::from_millis(1), at) => {
                 Meaning::Failure(Scope::Profile)
             }
             _ => self.meaning(at),
@@ -42,6 +42,7 @@ impl AttemptResult {
         match self {
             Self::Served => Meaning::Served,
             Self::UsageLimit { told } => pause(Scope::Profile, RestCause::UsageLimit, *told),
+            Self::ModelLimit { told } => pause(Scope::Model, RestCause::UsageLimit, *told),
             Self::Throttled { retry_after } => {
                 pause(Scope::Model, RestCause::Throttled, after(retry_after))
             }

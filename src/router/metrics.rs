@@ -450,7 +450,7 @@ fn status_label(status: u16) -> &'static str {
 fn result_label(result: &AttemptResult) -> &'static str {
     match result {
         AttemptResult::Served => "served",
-        AttemptResult::UsageLimit { .. } => "usage_limit",
+        AttemptResult::UsageLimit { .. } | AttemptResult::ModelLimit { .. } => "usage_limit",
         AttemptResult::Throttled { .. } => "throttled",
         AttemptResult::Overloaded { .. } => "overloaded",
         AttemptResult::Challenged => "challenged",

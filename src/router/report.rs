@@ -65,6 +65,10 @@ pub enum AttemptResult {
     UsageLimit {
         told: Option<Told>,
     },
+    /// The allowance for this model is used up.
+    ModelLimit {
+        told: Option<Told>,
+    },
     /// Too much at once; not the allowance.
     Throttled {
         retry_after: Option<Duration>,

@@ -24,6 +24,8 @@ pub(crate) enum Setback {
     UsageLimit {
         told: Option<Told>,
         plan: Option<String>,
+        /// Whether it is the limit of this model's family alone.
+        is_of_model: bool,
     },
     Throttled {
         retry_after: Option<Duration>,
@@ -219,6 +221,7 @@ impl Setback {
                 .or_else(|| told(by_limits(), RestSource::Headers))
                 .or_else(|| told(by_wait(), RestSource::RetryAfter)),
             plan: failure.plan_type.clone(),
+            is_of_model: headers.is_some_and(is_other_limit),
         }
     }
 
@@ -276,6 +279,11 @@ impl Setback {
     /// What the worker is told; nothing when no attempt was made.
     pub(crate) fn result(&self, model: &str) -> Option<AttemptResult> {
         Some(match self {
+            Self::UsageLimit {
+                told,
+                is_of_model: true,
+                ..
+            } => AttemptResult::ModelLimit { told: *told },
             Self::UsageLimit { told, .. } => AttemptResult::UsageLimit { told: *told },
             Self::Throttled { retry_after } => AttemptResult::Throttled {
                 retry_after: *retry_after,
@@ -299,6 +307,14 @@ impl Setback {
             Self::Cut | Self::Spoiled(_) => AttemptResult::Cut,
         })
     }
+}
+
+/// Whether the limit that was reached is another one than the account's own, such as that of a family of models
+/// (`openai/codex: codex-rs/core/src/api_bridge.rs`).
+fn is_other_limit(headers: &HeaderMap) -> bool {
+    headers
+        .get("x-codex-active-limit")
+        .is_some_and(|limit| !limit.is_empty() && limit != "codex")
 }
 
 impl Said {
@@ -360,6 +376,21 @@ mod tests {
     }
 
     #[test]
+    fn the_limit_of_a_family_of_models_is_not_the_accounts() {
+        for (limit, is_of_model) in [("codex", false), ("codex_spark", true)] {
+            let headers = [("x-codex-active-limit", limit)];
+            let headers =
+                headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            let body = r#"{"error":{"type":"usage_limit_reached"}}"#.into();
+            let headers = HeaderMap::from_iter(headers);
+            let setback = Setback::of_reply(StatusCode::TOO_MANY_REQUESTS, headers, body, NOW);
+            let result = setback.result("m").unwrap();
+            let is = matches!(result, AttemptResult::ModelLimit { .. });
+            assert_eq!(is, is_of_model, "{limit}");
+        }
+    }
+
+    #[test]
     fn a_refusal_by_status_is_understood() {
         for (status, body, expected) in [
             (
@@ -370,7 +401,7 @@ mod tests {
             (
                 403,
                 r#"{"error":{"type":"usage_not_included"}}"#,
-                "UsageLimit",
+                "AccountRefused",
             ),
             (
                 429,

@@ -15,6 +15,9 @@ use super::{StoreError, kept_list, safe_file};
 pub struct KeptCooldown {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// A hash of whose login the profile holds: a pause is of the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,7 +82,7 @@ pub fn write(home: &Home, cooldowns: &[KeptCooldown]) -> Result<(), StoreError> 
 /// Whether it can be a pause. A clock that was ahead when it was written may have shut an account out for ever.
 fn is_sane(kept: &KeptCooldown, now: u64) -> bool {
     let is_word = |text: &str| text.len() <= MAX_WORD_BYTES && !text.chars().any(char::is_control);
-    let words = [&kept.profile, &kept.path, &kept.model];
+    let words = [&kept.profile, &kept.account, &kept.path, &kept.model];
     words.into_iter().flatten().all(|word| is_word(word))
         && (kept.profile.is_some() != kept.path.is_some())
         && kept.since <= kept.until
@@ -112,6 +115,7 @@ mod tests {
     fn pause(profile: &str, until: u64) -> KeptCooldown {
         KeptCooldown {
             profile: Some(profile.to_owned()),
+            account: None,
             path: None,
             model: None,
             cause: "usage_limit".to_owned(),

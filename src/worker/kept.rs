@@ -9,13 +9,14 @@ use super::refusals::Refusals;
 use super::schedule;
 use crate::desk::PromptCache;
 use crate::pool::breaker::Pace;
-use crate::pool::cooldown::Refused;
+use crate::pool::cooldown::{Refused, is_from_future};
 use crate::pool::{
     Access, BadTerm, Cooldown, Cooldowns, InFlight, Member, RestCause, RestSource, Speed, Spend,
     Terms, Told, Trouble, Unusable,
 };
 use crate::profile::{
-    AuthFile, Credentials, Fingerprint, Health, Network, Profile, ProfileName, Secret, Unreadable,
+    AuthFile, Credentials, Fingerprint, Health, Identity, Network, Profile, ProfileName, Secret,
+    Unreadable,
 };
 use crate::translate::models::Model;
 use crate::upstream::Bearer;
@@ -24,6 +25,8 @@ use crate::usage::Usage;
 #[derive(Debug)]
 pub struct Kept {
     pub profile: Profile,
+    /// Whose login it is, or was when that was last known.
+    pub identity: Option<Identity>,
     /// As its side file says.
     pub network: Arc<Network>,
     pub usage: Option<Arc<Usage>>,
@@ -47,6 +50,8 @@ pub struct Kept {
 
 #[derive(Debug)]
 pub struct Poll {
+    /// Whether it is asked for by itself.
+    pub is_on: bool,
     /// `None`: this kind of login has no usage endpoint.
     pub next_at: Option<SystemTime>,
     pub started_at: Option<SystemTime>,
@@ -116,10 +121,12 @@ impl Kept {
     pub fn new(profile: Profile, first_poll_at: SystemTime) -> Self {
         let mut kept = Self {
             network: Arc::new(profile.side.network()),
+            identity: profile.identity().cloned(),
             profile,
             usage: None,
             usage_error: None,
             poll: Poll {
+                is_on: true,
                 next_at: None,
                 started_at: None,
                 is_running: false,
@@ -152,7 +159,7 @@ impl Kept {
             let token = login.refresh_token.as_ref().map(Secret::fingerprint);
             profile.side.set_rejected(token.as_ref());
         }
-        let before = (self.profile.identity().cloned(), self.profile.health());
+        let health_before = self.profile.health();
         let tried_now_at = self.profile.side.tried_now_at();
         let is_same_login = match (&self.profile.login, &profile.login) {
             (Ok(old), Ok(new)) => old.same_login(new),
@@ -166,7 +173,12 @@ impl Kept {
         }
         self.profile = profile;
         self.read_terms();
-        if before.0.as_ref() != self.profile.identity() {
+        // A file that cannot be read for a moment is no other account's.
+        let identity = self.profile.identity().cloned();
+        let before = std::mem::replace(&mut self.identity, identity);
+        if self.identity.is_none() {
+            self.identity = before;
+        } else if before.is_some() && before != self.identity {
             self.usage = None;
             self.usage_error = None;
             self.refusals.forget();
@@ -187,7 +199,7 @@ impl Kept {
             self.refresh.failures = 0;
             self.refresh.blocked = None;
             self.plan(poll_at);
-        } else if before.1 != self.profile.health() {
+        } else if health_before != self.profile.health() {
             self.plan(poll_at);
         } else if !is_same_network {
             // Whatever failed on the old way says nothing about this one.
@@ -313,12 +325,11 @@ impl Kept {
     }
 
     /// Numbers from any source; newer ones win, and what they do not tell stays.
-    pub fn note_usage(&mut self, usage: Usage) {
-        if self
-            .usage
-            .as_ref()
-            .is_some_and(|old| old.fetched_at > usage.fetched_at)
-        {
+    pub fn note_usage(&mut self, usage: Usage, now: SystemTime) {
+        let is_newer = |old: &Arc<Usage>| {
+            old.fetched_at > usage.fetched_at && !is_from_future(old.fetched_at, now)
+        };
+        if self.usage.as_ref().is_some_and(is_newer) {
             return;
         }
         let usage = match &self.usage {
@@ -337,12 +348,17 @@ impl Kept {
     /// Numbers of a poll: what they show ends a limit that came to an end early.
     pub fn note_poll(&mut self, usage: Usage) {
         let fetched_at = usage.fetched_at;
-        self.note_usage(usage);
+        self.note_usage(usage, fetched_at);
         let usage = self.usage.as_deref();
         if usage.is_some_and(|usage| usage.blocked_until(fetched_at).is_none()) {
             self.refusals
                 .change(|cooldowns| cooldowns.note_room(fetched_at));
         }
+    }
+
+    /// Whether a poll will notice a limit that ends early.
+    fn is_polled(&self) -> bool {
+        self.poll.is_on && self.poll.next_at.is_some() && self.poll.failures == 0
     }
 
     /// It was refused; `model` when that is about a model only.
@@ -363,19 +379,25 @@ impl Kept {
             RestCause::UsageLimit => told.or_else(by_window),
             _ => told,
         };
-        let refused = refused(&self.profile.name, self.poll.next_at, began, now);
+        // No poll tells of the limit of one model.
+        let is_polled = self.is_polled() && (model.is_none() || cause != RestCause::UsageLimit);
+        let refused = refused(&self.profile.name, is_polled, began, now);
         self.refusals.note(model, cause, told, refused);
     }
 
     /// It failed, which says something only when it does so often.
     pub fn note_failure(&mut self, began: SystemTime, now: SystemTime) {
-        let refused = refused(&self.profile.name, self.poll.next_at, began, now);
+        let refused = refused(&self.profile.name, self.is_polled(), began, now);
         self.refusals.note_failure(refused);
     }
 
     /// A pause that an earlier run knew of.
-    pub fn restore(&mut self, model: Option<String>, cooldown: Cooldown) {
-        let is_older = |at: SystemTime| cooldown.since <= at;
+    pub fn restore(&mut self, model: Option<String>, cooldown: Cooldown, now: SystemTime) {
+        let is_older = |at: SystemTime| cooldown.since <= at && !is_from_future(at, now);
+        let cooldown = match self.is_polled() {
+            true => cooldown,
+            false => cooldown.unpolled(now),
+        };
         if !self.profile.side.tried_now_at().is_some_and(is_older) {
             self.refusals
                 .change(|cooldowns| cooldowns.restore(model, cooldown));
@@ -383,16 +405,11 @@ impl Kept {
     }
 }
 
-fn refused(
-    name: &ProfileName,
-    polled_at: Option<SystemTime>,
-    began: SystemTime,
-    now: SystemTime,
-) -> Refused<'_> {
+fn refused(name: &ProfileName, is_polled: bool, began: SystemTime, now: SystemTime) -> Refused<'_> {
     Refused {
         began,
         now,
         salt: name.as_str(),
-        is_polled: polled_at.is_some(),
+        is_polled,
     }
 }

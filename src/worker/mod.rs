@@ -190,9 +190,10 @@ async fn run(options: Options, back: DeskBack) {
     worker.state.remember_usage(usage_cache::read(&home));
     worker.state.remember_offers(effects::read_offers(&home));
     worker.state.remember_refused(effects::read_refused(&home));
+    let now = SystemTime::now();
     worker
         .state
-        .remember_pauses(cooldown_cache::read(&home, SystemTime::now()));
+        .remember_pauses(cooldown_cache::read(&home, now), now);
     worker.hands.restore_sessions(bindings::read(&home));
     worker.state.remember_prices(prices);
     worker.state.remember_spending(&spent, SystemTime::now());

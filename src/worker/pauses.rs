@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use super::kept::Kept;
 use super::state::AppState;
 use crate::pool::{Cooldown, Cooldowns, RestCause, RestSource};
 use crate::profile::ProfileName;
@@ -14,8 +15,10 @@ impl AppState {
     /// The pauses to keep for the next start.
     pub fn pauses(&self, now: SystemTime) -> Vec<KeptCooldown> {
         let of_profiles = self.kept.iter().flat_map(|(name, kept)| {
-            of(&kept.refusals.cooldowns, now).map(|kept| KeptCooldown {
+            let account = account_of(kept);
+            of(&kept.refusals.cooldowns, now).map(move |kept| KeptCooldown {
                 profile: Some(name.as_str().to_owned()),
+                account: account.clone(),
                 ..kept
             })
         });
@@ -29,7 +32,7 @@ impl AppState {
     }
 
     /// Pauses from before this start.
-    pub fn remember_pauses(&mut self, pauses: Vec<KeptCooldown>) {
+    pub fn remember_pauses(&mut self, pauses: Vec<KeptCooldown>, now: SystemTime) {
         for kept in pauses {
             let Some(cooldown) = cooldown_of(&kept) else {
                 continue;
@@ -38,12 +41,23 @@ impl AppState {
                 .profile
                 .and_then(|name| ProfileName::existing(&name).ok());
             if let Some(profile) = profile.and_then(|name| self.kept.get_mut(&name)) {
-                profile.restore(kept.model, cooldown);
+                // Of another account it says nothing.
+                let account = account_of(profile);
+                if kept.account.is_none() || account.is_none() || kept.account == account {
+                    profile.restore(kept.model, cooldown, now);
+                }
             } else if let Some(path) = kept.path.and_then(|name| self.paths.get_mut(&name)) {
                 path.change(|cooldowns| cooldowns.restore(kept.model, cooldown));
             }
         }
+        // These are on disk already.
+        self.take_changes();
     }
+}
+
+/// What an account is known by from one run to the next; nothing secret.
+fn account_of(kept: &Kept) -> Option<String> {
+    Some(kept.identity.as_ref()?.fingerprint().as_str().to_owned())
 }
 
 fn of(cooldowns: &Cooldowns, now: SystemTime) -> impl Iterator<Item = KeptCooldown> {
@@ -52,6 +66,7 @@ fn of(cooldowns: &Cooldowns, now: SystemTime) -> impl Iterator<Item = KeptCooldo
         .filter(move |(_, cooldown)| cooldown.until > now + SHORTEST)
         .map(|(model, cooldown)| KeptCooldown {
             profile: None,
+            account: None,
             path: None,
             model: model.map(str::to_owned),
             cause: cooldown.cause.as_str().to_owned(),

@@ -94,7 +94,7 @@ fn attempt_of(note: AttemptNote) -> AttemptRecord {
     let (result, what, until): (_, _, Option<SystemTime>) = match note.result {
         None => (AttemptClass::NotSent, note.why, None),
         Some(AttemptResult::Served) => (AttemptClass::Served, None, None),
-        Some(AttemptResult::UsageLimit { told }) => {
+        Some(AttemptResult::UsageLimit { told } | AttemptResult::ModelLimit { told }) => {
             (AttemptClass::UsageLimit, None, told.map(|told| told.until))
         }
         Some(AttemptResult::Overloaded { retry_after }) => {

@@ -16,6 +16,8 @@ pub struct Refusals {
     pace: Pace,
     /// Of the latest report that is in `cooldowns` and perhaps not yet in a published pool.
     heard_at: Option<SystemTime>,
+    /// Whether `cooldowns` are others than those that were last kept for the next run.
+    pub is_changed: bool,
 }
 
 impl Refusals {
@@ -26,6 +28,7 @@ impl Refusals {
             breaker: Breaker::new(pace),
             pace,
             heard_at: None,
+            is_changed: false,
         }
     }
 
@@ -50,7 +53,7 @@ impl Refusals {
     }
 
     /// An attempt with this model that began then was answered to its end.
-    pub fn note_served(&mut self, model: &str, began: SystemTime) {
+    pub fn note_served(&mut self, model: &str, began: SystemTime, now: SystemTime) {
         let is_closed = self.breaker.note_success(began);
         if self.cooldowns.is_empty() {
             return;
@@ -58,7 +61,7 @@ impl Refusals {
         self.change(|cooldowns| {
             let is_open = |all: &mut Cooldown| all.cause == RestCause::Failing && !is_closed;
             let stays = cooldowns.all.take_if(is_open);
-            cooldowns.note_served(model, began);
+            cooldowns.note_served(model, began, now);
             cooldowns.all = stays.or(cooldowns.all.take());
         });
     }
@@ -89,12 +92,14 @@ impl Refusals {
 
     /// All of it was about another account.
     pub fn forget(&mut self) {
-        self.cooldowns = Arc::default();
+        self.change(|cooldowns| *cooldowns = Cooldowns::default());
         self.breaker = Breaker::new(self.pace);
         self.live.clear();
     }
 
     pub fn change(&mut self, change: impl FnOnce(&mut Cooldowns)) {
+        let before = self.cooldowns.clone();
         change(Arc::make_mut(&mut self.cooldowns));
+        self.is_changed |= before != self.cooldowns;
     }
 }

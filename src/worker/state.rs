@@ -193,9 +193,9 @@ impl AppState {
                     Some(save_token(name, kept.refresh.unsaved.as_ref()?))
                 });
                 let keep = self.keep_usage_at.map(|_due| Effect::KeepUsage);
-                let keep_pauses = self
-                    .keep_pauses_at
-                    .map(|_due| Effect::KeepPauses(self.pauses(now)));
+                // One-shot commands know of none.
+                let knows_pauses = self.is_loaded && self.polls == Polls::ByThemselves;
+                let keep_pauses = knows_pauses.then(|| Effect::KeepPauses(self.pauses(now)));
                 unsaved
                     .chain([Effect::StopRouter])
                     .chain(keep)
@@ -208,6 +208,9 @@ impl AppState {
     /// What the world did.
     pub fn note(&mut self, event: Event, now: SystemTime) -> Vec<Effect> {
         let mut effects = self.follow(event, now);
+        if self.take_changes() {
+            self.keep_pauses_at.get_or_insert(now + KEEP_PAUSES_AFTER);
+        }
         if self.is_ending {
             effects.retain(|effect| {
                 matches!(
@@ -217,6 +220,15 @@ impl AppState {
             });
         }
         effects
+    }
+
+    /// Whether the pauses have changed since this was asked last.
+    pub(super) fn take_changes(&mut self) -> bool {
+        let of_profiles = self.kept.values_mut().map(|kept| &mut kept.refusals);
+        let all = of_profiles.chain(self.paths.values_mut());
+        all.fold(false, |is_changed, refusals| {
+            is_changed | std::mem::take(&mut refusals.is_changed)
+        })
     }
 
     /// Whether a login exists in memory alone.
@@ -348,7 +360,8 @@ impl AppState {
     pub fn remember_usage(&mut self, numbers: Vec<(ProfileName, Usage)>) {
         for (name, usage) in numbers {
             if let Some(kept) = self.kept.get_mut(&name) {
-                kept.note_usage(usage);
+                let now = usage.fetched_at;
+                kept.note_usage(usage, now);
             }
         }
     }

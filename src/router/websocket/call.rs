@@ -176,6 +176,7 @@ async fn over_socket(
             return Ok(Call::ByPost);
         }
     };
+    attempt.prove_path();
     sights.note_headers(&of_reply);
     attempt.usage = Usage::from_headers(&of_reply, SystemTime::now());
     if let Some(line) = &mut ask.line {

@@ -404,9 +404,13 @@ impl Life {
             Answer::Serves { rest, .. } => {
                 flight.usage = account.usage_in_headers(now);
                 let member = flight.lease.member();
-                flight
-                    .pool
-                    .prove(member, &mut flight.permits, MODELS[model], began);
+                flight.pool.prove(
+                    member,
+                    &mut flight.permits,
+                    MODELS[model],
+                    began,
+                    moment(now),
+                );
                 let took = Duration::from_millis(now - flight.began);
                 member.speed.note(took, moment(now));
                 self.oracle

@@ -18,7 +18,7 @@ pub struct Oracle {
     pub poll_interval: Ms,
     accounts: Vec<Seen>,
     /// Of ChatGPT, and of the API.
-    are_paths_probed: [bool; 2],
+    paths_probed_at: [Option<Ms>; 2],
     /// Until when an overloaded model was told to rest, and when that was told.
     overloads: HashMap<usize, Told>,
     homes: HashMap<SessionKey, usize>,
@@ -84,7 +84,7 @@ impl Tally {
 struct Seen {
     limit: Option<Told>,
     throttles: HashMap<usize, Told>,
-    is_probed: bool,
+    probed_at: Option<Ms>,
     poll_failed_at: Option<Ms>,
     /// Requests that went elsewhere since it was fit for them.
     waits: u64,
@@ -115,6 +115,8 @@ const LONGEST_GUESS: Ms = 300 * SECOND + 30 * SECOND + SLOWEST_REFUSAL + SECOND;
 const BACK_WITHIN: Ms = MINUTE;
 /// Who is asked about usage by nobody is tried once in this time.
 const CANARY: Ms = 30 * MINUTE;
+/// One that finds out for longer keeps nobody away.
+const PROBE_HOLDS: Ms = 10 * SECOND;
 
 impl Oracle {
     pub fn new(seed: u64, strategy: Strategy, keeps_sessions: bool, poll_interval: Ms) -> Self {
@@ -124,7 +126,7 @@ impl Oracle {
             keeps_sessions,
             poll_interval,
             accounts: (0..6).map(|_| Seen::default()).collect(),
-            are_paths_probed: [false; 2],
+            paths_probed_at: [None; 2],
             overloads: HashMap::new(),
             homes: HashMap::new(),
             seconds: VecDeque::new(),
@@ -176,12 +178,17 @@ impl Oracle {
         let name = &it.member.name;
         self.check_evidence(it, now);
         let path = usize::from(costs_money(it.member));
-        let is_second_of_member = it.probes.0 && self.accounts[it.place].is_probed;
-        if is_second_of_member || (it.probes.1 && self.are_paths_probed[path]) {
+        let is_held = |at: Option<Ms>| at.is_some_and(|at| now < at + PROBE_HOLDS);
+        let is_second_of_member = it.probes.0 && is_held(self.accounts[it.place].probed_at);
+        if is_second_of_member || (it.probes.1 && is_held(self.paths_probed_at[path])) {
             self.fail(now, name, "a second probe while one is under way");
         }
-        self.accounts[it.place].is_probed |= it.probes.0;
-        self.are_paths_probed[path] |= it.probes.1;
+        if it.probes.0 {
+            self.accounts[it.place].probed_at = Some(now);
+        }
+        if it.probes.1 {
+            self.paths_probed_at[path] = Some(now);
+        }
         if let Some((_, last)) = way.tried.last() {
             self.seen.retries += 1;
             if last.next_step() == (NextStep::TryNextProfile { costs: true }) {
@@ -224,7 +231,8 @@ impl Oracle {
         let seen = &self.accounts[it.place];
         let is_polled = matches!(it.member.access, Access::ChatGpt { .. });
         if let Some(told) = seen.limit.filter(|told| told.until > now) {
-            let is_canary = it.probes.0 && !is_polled && told.at + CANARY <= now;
+            let is_noticed = is_polled && seen.poll_failed_at.is_none();
+            let is_canary = it.probes.0 && !is_noticed && told.at + CANARY <= now;
             if !is_canary {
                 let what = format!("asked {} ms before the end of its limit", told.until - now);
                 self.fail(now, name, &what);
@@ -395,8 +403,10 @@ impl Oracle {
     /// A try is answered, one way or the other.
     pub fn note_answered(&mut self, place: usize, probes: (bool, bool), world: &World) {
         let path = usize::from(!world.accounts[place].is_chatgpt);
-        self.accounts[place].is_probed &= !probes.0;
-        self.are_paths_probed[path] &= !probes.1;
+        let probed_at = &mut self.accounts[place].probed_at;
+        *probed_at = probed_at.filter(|_| !probes.0);
+        let probed_at = &mut self.paths_probed_at[path];
+        *probed_at = probed_at.filter(|_| !probes.1);
     }
 
     /// The router was told something that counts.

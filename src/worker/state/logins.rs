@@ -73,8 +73,9 @@ impl AppState {
                     }
                 }
                 None => {
-                    self.kept
-                        .insert(profile.name.clone(), Kept::new(profile, poll_at));
+                    let mut kept = Kept::new(profile, poll_at);
+                    kept.poll.is_on = self.polls == Polls::ByThemselves && self.settings.usage_poll;
+                    self.kept.insert(kept.profile.name.clone(), kept);
                 }
             }
         }

@@ -80,6 +80,8 @@ impl AppState {
                 kept.poll.next_at =
                     Some(schedule::poll_retry(name, kept.poll.failures, asked, now));
                 kept.usage_error = Some(err.to_string());
+                kept.refusals
+                    .change(|cooldowns| cooldowns.note_unpolled(now));
                 match &err {
                     // A proxy of its own may be what fails; the others tell.
                     UsageError::Unreachable(_) if kept.network.proxy.is_some() => {}

@@ -11,7 +11,7 @@ use super::super::event::Effect;
 use super::super::record::record_of;
 use super::super::refusals::Refusals;
 use super::super::schedule;
-use super::{AppState, KEEP_PAUSES_AFTER, KEEP_USAGE_AFTER};
+use super::{AppState, KEEP_USAGE_AFTER};
 use crate::desk::record::RequestRecord;
 use crate::desk::settings::Listen;
 use crate::desk::{LastRequest, RouterState};
@@ -145,7 +145,7 @@ impl AppState {
             return Vec::new();
         };
         if let Some(usage) = outcome.usage {
-            kept.note_usage(usage);
+            kept.note_usage(usage, now);
             self.keep_usage_at.get_or_insert(now + KEEP_USAGE_AFTER);
         }
         let (began, model) = (outcome.began, outcome.model.as_str());
@@ -154,9 +154,9 @@ impl AppState {
         let live = &kept.refusals.live;
         match outcome.result.meaning_at(live, began, outcome.at) {
             Meaning::Served => {
-                kept.refusals.note_served(model, began);
+                kept.refusals.note_served(model, began, now);
                 if let Some(path) = &mut path {
-                    path.note_served(model, began);
+                    path.note_served(model, began, now);
                 }
             }
             Meaning::Pause(cooling) if outcome.counts => match cooling.scope {
@@ -181,9 +181,6 @@ impl AppState {
                 }
             },
             Meaning::Nothing | Meaning::Pause(_) | Meaning::Failure(_) => {}
-        }
-        if !matches!(outcome.result, AttemptResult::Served) {
-            self.keep_pauses_at.get_or_insert(now + KEEP_PAUSES_AFTER);
         }
         kept.refusals.hear(outcome.at);
         if let Some(path) = path {

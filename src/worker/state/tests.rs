@@ -789,7 +789,7 @@ fn an_account_that_hangs_rests_at_once_and_for_longer_each_time() {
 fn an_account_that_has_answered_others_meanwhile_does_not_hang() {
     let mut state = state();
     let live = state.kept[&name("work")].refusals.live.clone();
-    live.prove("m", noon() + MINUTE / 2);
+    live.prove("m", noon() + MINUTE / 2, noon() + MINUTE);
     let silent = AttemptResult::Silent { after: MINUTE };
     state.note(attempt("work", silent), noon() + MINUTE);
     assert_eq!(pause_of(&state, "work"), None);
@@ -810,6 +810,113 @@ fn numbers_go_when_the_file_becomes_another_account() {
         noon(),
     );
     assert_eq!(state.kept[&name("work")].usage, None);
+}
+
+#[test]
+fn a_login_that_cannot_be_read_for_a_moment_costs_no_numbers_and_no_pause() {
+    let mut state = state();
+    let limit = AttemptResult::UsageLimit {
+        told: told(noon() + DAY),
+    };
+    state.note(attempt("work", limit), noon());
+    let unreadable = Profile {
+        login: Err(Unreadable("half a file".into())),
+        ..profile("work", fresh("ana"))
+    };
+    state.note(reading(vec![unreadable], Live::Missing), noon());
+    assert!(pause_of(&state, "work").is_some());
+    let again = reading(vec![profile("work", fresh("ana"))], Live::Missing);
+    state.note(again, noon());
+    assert!(pause_of(&state, "work").is_some());
+    let other = reading(vec![profile("work", fresh("eve"))], Live::Missing);
+    state.note(other, noon());
+    assert_eq!(pause_of(&state, "work"), None);
+}
+
+#[test]
+fn numbers_of_a_clock_that_was_ahead_give_way() {
+    let mut state = state();
+    let arrived = |used_percent, at| Event::UsageArrived {
+        name: name("work"),
+        result: Ok(usage(used_percent, at)),
+    };
+    state.note(arrived(40.0, noon() + DAY), noon() + DAY);
+    state.note(arrived(50.0, noon()), noon());
+    let usage = state.kept[&name("work")].usage.clone().unwrap();
+    assert_eq!(usage.windows[0].used_percent, 50.0);
+}
+
+#[test]
+fn where_no_poll_tells_of_an_early_end_a_request_finds_out() {
+    let polls_off = Settings {
+        usage_poll: false,
+        ..Settings::default()
+    };
+    for (settings, fails) in [(polls_off, false), (Settings::default(), true)] {
+        let mut state = AppState::new(Arc::new(settings), Polls::ByThemselves);
+        let profiles = vec![profile("work", fresh("ana"))];
+        state.note(reading(profiles, Live::Missing), noon());
+        let limit = AttemptResult::UsageLimit {
+            told: told(noon() + DAY),
+        };
+        state.note(attempt("work", limit), noon());
+        if fails {
+            let result = Err(UsageError::Unreadable);
+            let name = name("work");
+            state.note(Event::UsageArrived { name, result }, noon());
+        }
+        let pause = pause_of(&state, "work").unwrap();
+        assert_eq!(pause.probe_at, noon() + 30 * MINUTE, "{fails}");
+    }
+}
+
+#[test]
+fn the_limit_of_one_model_leaves_the_account_to_the_others() {
+    let mut state = state();
+    let limit = AttemptResult::ModelLimit {
+        told: told(noon() + DAY),
+    };
+    state.note(attempt("work", limit), noon());
+    assert_eq!(pause_of(&state, "work"), None);
+    let cooldowns = &state.kept[&name("work")].refusals.cooldowns;
+    let (model, pause) = cooldowns.iter().next().unwrap();
+    assert_eq!(model, Some("m"));
+    assert_eq!(pause.probe_at, noon() + 30 * MINUTE, "no poll tells of it");
+}
+
+#[test]
+fn a_pause_that_is_lifted_or_another_accounts_does_not_come_back() {
+    let limited = || {
+        let mut state = state();
+        let limit = AttemptResult::UsageLimit {
+            told: told(noon() + DAY),
+        };
+        state.note(attempt("work", limit), noon());
+        state
+    };
+    let kept_at_quit = |mut state: AppState| {
+        let effects = state.obey(Command::Quit, noon());
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::KeepPauses(pauses) => Some(pauses),
+            _ => None,
+        })
+    };
+    let kept = kept_at_quit(limited()).unwrap();
+    let mut other = AppState::new(Arc::new(Settings::default()), Polls::ByThemselves);
+    let profiles = vec![profile("work", fresh("eve"))];
+    other.note(reading(profiles, Live::Missing), noon());
+    other.remember_pauses(kept, noon());
+    assert_eq!(pause_of(&other, "work"), None);
+
+    let mut served = limited();
+    served.note(Event::TimePassed, noon() + MINUTE);
+    let later = noon() + MINUTE;
+    let answer = attempt_with("work", "m", later, AttemptResult::Served);
+    served.note(answer, later);
+    let effects = served.note(Event::TimePassed, later + MINUTE);
+    let emptied = |effect: &Effect| matches!(effect, Effect::KeepPauses(all) if all.is_empty());
+    assert!(effects.iter().any(emptied));
+    assert_eq!(kept_at_quit(served), Some(vec![]));
 }
 
 #[test]
@@ -1441,7 +1548,7 @@ fn the_users_wish_in_a_side_file_ends_every_pause() {
         noon() + DAY,
     );
     let kept = state.kept.get_mut(&name("work")).unwrap();
-    kept.restore(None, known);
+    kept.restore(None, known, noon());
     assert_eq!(
         pause_of(&state, "work"),
         None,
@@ -1589,7 +1696,7 @@ fn pauses_are_left_to_the_next_start_with_cause_source_and_end() {
     let kept = kept.unwrap();
     assert_eq!(kept.len(), 3);
     let mut next = self::state();
-    next.remember_pauses(kept);
+    next.remember_pauses(kept, noon());
     let all = pause_of(&next, "work").unwrap();
     assert_eq!(
         (all.cause, all.source, all.until),
