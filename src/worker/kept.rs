@@ -393,7 +393,8 @@ impl Kept {
 
     /// A pause that an earlier run knew of.
     pub fn restore(&mut self, model: Option<String>, cooldown: Cooldown, now: SystemTime) {
-        let is_older = |at: SystemTime| cooldown.since <= at && !is_from_future(at, now);
+        let since = cooldown.since;
+        let is_older = |at: SystemTime| since <= at && !is_from_future(at, now);
         let cooldown = match self.is_polled() {
             true => cooldown,
             false => cooldown.unpolled(now),
