@@ -28,6 +28,8 @@ pub(super) fn start(environment: &Environment) {
         .with_env_filter(filter)
         .with_target(false)
         .with_ansi(false)
+        // It would tell of a line that cannot be written by a macro that panics when nothing can be written.
+        .log_internal_errors(false)
         .with_writer(Redacted);
     // A second start in one process (tests) keeps the first.
     let _already_there = log.try_init();
@@ -37,7 +39,9 @@ pub(super) fn start(environment: &Environment) {
             .map(|place| format!(" at {}:{}", place.file(), place.line()))
             .unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("no message");
-        let _nobody_reads = writeln!(Redacted, "internal error{place}: {message}");
+        // In one piece: the filter sees no secret that is cut in two.
+        let line = format!("internal error{place}: {message}\n");
+        let _cannot_fail = Redacted.write_all(line.as_bytes());
     }));
 }
 
@@ -101,24 +105,26 @@ impl Drop for Keeper {
     }
 }
 
-/// Standard error and the file, behind the filter. A log line arrives in one piece.
+/// Standard error and the file, behind the filter. A log line arrives in one piece. Never fails: a terminal that was closed must
+/// not end the work that is told about.
 struct Redacted;
 
 impl Write for Redacted {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = printable(line);
         let file = FILE.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let told = io::stderr().write_all(text.as_bytes());
+        let _nobody_reads = io::stderr().write_all(text.as_bytes());
         if let Some(file) = file
             && let Err(TrySendError::Full(_)) = file.try_send(text)
         {
             LOST.fetch_add(1, Ordering::Relaxed);
         }
-        told.map(|()| line.len())
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        // Standard error is not buffered, and the file has a thread of its own.
+        Ok(())
     }
 }
 

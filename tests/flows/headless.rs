@@ -180,3 +180,26 @@ fn the_log_has_neither_prompts_nor_tokens() {
         assert!(!log.contains(secret), "{key}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_log_that_nobody_can_read_does_not_stop_the_work() {
+    let rig = Rig::start();
+    rig.add("work", Account::chatgpt("work"));
+    let serve = rig.command(&["serve"]);
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", "exec \"$0\" \"$@\" 2>/dev/full"])
+        .arg(serve.get_program())
+        .args(serve.get_args())
+        .env_clear();
+    for (name, value) in serve.get_envs() {
+        shell.env(name, value.unwrap_or_default());
+    }
+    // Every line of the log is one that cannot be written.
+    let mut program = rig.spawn(shell.env("RUST_LOG", "debug"));
+    let base_url = program.base_url();
+    assert!(rig.chat(&base_url, "hello").said().is_some());
+    program.terminate();
+    assert_eq!(program.end().code(), Some(0));
+}
