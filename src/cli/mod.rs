@@ -176,9 +176,14 @@ fn prepare(environment: &Environment) -> Result<(Home, crate::desk::Settings), C
 
 /// One line on standard output. A reader that went away is no failure of ours.
 fn say(line: &str) {
+    let _reader_gone = try_to_say(line);
+}
+
+/// The same, for whoever would go on for ever.
+fn try_to_say(line: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
-    let _reader_gone = writeln!(out, "{line}").and_then(|()| out.flush());
+    writeln!(out, "{line}").and_then(|()| out.flush())
 }
 
 fn warn(line: &str) {

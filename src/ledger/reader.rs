@@ -110,6 +110,15 @@ impl Reader {
             .collect()
     }
 
+    /// The place of the newest request; 0 when there is none.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn newest(&self) -> Result<i64, LedgerError> {
+        let sql = "SELECT coalesce(max(seq), 0) FROM requests";
+        Ok(self.db.query_row(sql, [], |row| row.get(0))?)
+    }
+
     /// Counts, sums and percentiles of the requests that the filter lets pass, the largest group first.
     ///
     /// # Errors
