@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::requests::{NOTHING_YET, Wanted, millis, opened, read, short, span, table, tokens_json};
 use super::{CliError, say};
 use crate::client_key::KeyId;
-use crate::ledger::{Group, GroupBy};
+use crate::ledger::{Filter, Group, GroupBy};
 use crate::price::MicroDollars;
 use crate::store::{Environment, Home, keys_file};
 
@@ -75,11 +75,7 @@ pub(super) fn stats(environment: &Environment, wish: &Wish) -> Result<(), CliErr
         return Ok(());
     }
     if groups.is_empty() {
-        say(if wish.since == "all" {
-            NOTHING_YET
-        } else {
-            "No such request is recorded; --since all looks further back."
-        });
+        say(nothing(&filter));
         return Ok(());
     }
     if wish.by == By::Key {
@@ -96,9 +92,18 @@ pub(super) fn stats(environment: &Environment, wish: &Wish) -> Result<(), CliErr
     Ok(())
 }
 
+/// What is said where no request passes the filter.
+fn nothing(filter: &Filter) -> &'static str {
+    match filter.since {
+        Some(_) => "No such request is recorded; --since all looks further back.",
+        None if *filter == Filter::default() => NOTHING_YET,
+        None => "No such request is recorded.",
+    }
+}
+
 fn told(groups: &[Group], all: &[Group], by: By) -> Vec<String> {
     let head = [
-        "",
+        if by == By::Day { "day (UTC)" } else { "" },
         "requests",
         "errors",
         "in",
@@ -122,6 +127,12 @@ fn told(groups: &[Group], all: &[Group], by: By) -> Vec<String> {
         "Costs are estimates by the API's list prices; what a ChatGPT plan covers is not billed."
             .to_owned(),
     );
+    let without: u64 = all.iter().map(|group| group.without_account).sum();
+    if without > 0 {
+        lines.push(format!(
+            "{without} of the requests were answered by no account (refused, or tokens counted here); their times are not among the totals."
+        ));
+    }
     let unpriced: u64 = all.iter().map(|group| group.unpriced).sum();
     if unpriced > 0 {
         lines.push(format!(
@@ -133,10 +144,10 @@ fn told(groups: &[Group], all: &[Group], by: By) -> Vec<String> {
 
 fn row(name: String, group: &Group) -> [String; 9] {
     let share = group.cached_share();
-    let cost = match (group.unpriced, group.cost) {
-        (0, cost) => cost.to_string(),
-        (_, MicroDollars(0)) => "unknown".to_owned(),
-        (_, cost) => format!("{cost} +?"),
+    let cost = match (known_cost(group), group.unpriced) {
+        (None, _) => "unknown".to_owned(),
+        (Some(cost), 0) => cost.to_string(),
+        (Some(cost), _) => format!("{cost} +?"),
     };
     [
         name,
@@ -149,6 +160,12 @@ fn row(name: String, group: &Group) -> [String; 9] {
         both(group.first_token_p50, group.first_token_p95),
         both(group.took_p50, group.took_p95),
     ]
+}
+
+/// None where nothing is known: that is not the same as nothing.
+fn known_cost(group: &Group) -> Option<MicroDollars> {
+    let is_unknown = group.unpriced > 0 && group.cost == MicroDollars(0);
+    (!is_unknown).then_some(group.cost)
 }
 
 fn both(half: Option<Duration>, most: Option<Duration>) -> String {
@@ -164,10 +181,11 @@ fn json_of(group: &Group) -> Value {
     json!({
         "name": name,
         "requests": group.requests,
+        "without_account": group.without_account,
         "errors": group.errors,
         "tokens": tokens_json(group.tokens),
         "cached_share": group.cached_share(),
-        "estimated_cost_usd": group.cost.dollars(),
+        "estimated_cost_usd": known_cost(group).map(|cost| cost.dollars()),
         "unpriced_requests": group.unpriced,
         "first_token_ms": spans(group.first_token_p50, group.first_token_p95),
         "took_ms": spans(group.took_p50, group.took_p95),
@@ -183,6 +201,7 @@ mod tests {
         Group {
             name: name.into(),
             requests: 12,
+            without_account: 0,
             errors: 1,
             tokens: Tokens {
                 input: 12_000,
@@ -209,6 +228,31 @@ mod tests {
         assert!(lines[2].starts_with("(no account)") && lines[2].contains("unknown"));
         assert!(lines[3].starts_with("all") && lines[3].contains("$0.0200 +?"));
         assert!(lines[5].starts_with("+?: 3 of the requests"));
+        assert_eq!(json_of(&groups[1])["estimated_cost_usd"], Value::Null);
+    }
+
+    #[test]
+    fn what_is_counted_and_not_timed_is_told_and_days_are_those_of_utc() {
+        let groups = [Group {
+            without_account: 5,
+            ..group("2026-11-26", 20_000, 0)
+        }];
+        let lines = told(&groups, &groups, By::Day);
+        assert!(lines[0].starts_with("day (UTC)"), "{lines:#?}");
+        assert!(lines[3].starts_with("5 of the requests were answered by no account"));
+        assert_eq!(json_of(&groups[0])["without_account"], 5);
+    }
+
+    #[test]
+    fn nothing_is_recorded_yet_only_where_everything_was_looked_at() {
+        let since = Some(SystemTime::UNIX_EPOCH);
+        let model = Some("m".to_owned());
+        let all = Filter::default();
+        assert_eq!(nothing(&all), NOTHING_YET);
+        let of_model = Filter { model, ..all };
+        assert_eq!(nothing(&of_model), "No such request is recorded.");
+        let lately = Filter { since, ..of_model };
+        assert!(nothing(&lately).contains("--since all"));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Group {
     /// Empty for requests without one: no account was found, no key was needed.
     pub name: String,
     pub requests: u64,
+    /// Those of them that no account answered: refused, or answered by the router itself as the counting of tokens is.
+    pub without_account: u64,
     /// Not those that clients left.
     pub errors: u64,
     pub tokens: Tokens,
@@ -37,7 +39,7 @@ pub struct Group {
     pub cost: MicroDollars,
     /// Requests with tokens and without a price.
     pub unpriced: u64,
-    /// Half of the requests were faster.
+    /// Half of the requests that an account answered were faster.
     pub first_token_p50: Option<Duration>,
     pub first_token_p95: Option<Duration>,
     pub took_p50: Option<Duration>,
@@ -74,7 +76,8 @@ pub(super) fn grouped(
         GroupBy::Nothing => "''",
     };
     let mut statement = db.prepare(&format!(
-        "SELECT {name}, status, is_complete, input, cached, output, reasoning, cost, first_token, took
+        "SELECT {name}, status, is_complete, input, cached, output, reasoning, cost, first_token, took,
+            profile IS NOT NULL
          FROM requests WHERE {condition}"
     ))?;
     let mut rows = statement.query(params_from_iter(values))?;
@@ -82,6 +85,7 @@ pub(super) fn grouped(
     while let Some(row) = rows.next()? {
         let name: String = row.get(0)?;
         let (status, is_complete): (u16, bool) = (row.get(1)?, row.get(2)?);
+        let is_by_account: bool = row.get(10)?;
         let count = |place| {
             row.get::<_, Option<i64>>(place)
                 .map(|count| count.map(unsigned))
@@ -98,8 +102,9 @@ pub(super) fn grouped(
         group.cost.0 += cost.unwrap_or(0);
         group.unpriced += u64::from(input.is_some() && cost.is_none());
         collected.first_token.extend(count(8)?);
-        // How soon a refusal came says nothing about how long an answer takes.
-        if is_complete {
+        group.without_account += u64::from(!is_by_account);
+        // How soon a refusal or an answer of our own came says nothing about how long an account takes.
+        if is_complete && is_by_account {
             collected.took.extend(count(9)?);
         }
     }

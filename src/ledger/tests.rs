@@ -272,6 +272,15 @@ fn statistics_count_errors_tokens_and_waiting_by_group() {
         first_token: None,
         ..request("22", 90_000)
     }));
+    // Tokens that the router counted by itself: no account was asked, and it took no time.
+    ledger.note(row(RequestRecord {
+        profile: None,
+        tokens: None,
+        cost: None,
+        first_token: None,
+        took: Duration::from_millis(1),
+        ..request("23", 90_001)
+    }));
     ledger.close();
     let stats = |by| place.reader().stats(&Filter::default(), by).unwrap();
     let by_account = stats(GroupBy::Account);
@@ -309,13 +318,19 @@ fn statistics_count_errors_tokens_and_waiting_by_group() {
         })
         .collect();
     // A client that left is no error; tokens without a price are told.
-    assert_eq!(told, [("", 1, 1, 0), ("spare", 1, 0, 1)]);
+    assert_eq!(told, [("", 2, 1, 0), ("spare", 1, 0, 1)]);
+    assert_eq!(by_account[1].took_p50, None);
     let days: Vec<_> = stats(GroupBy::Day)
         .into_iter()
         .map(|day| day.name)
         .collect();
     assert_eq!(days, ["2027-01-15", "2027-01-16"]);
-    assert_eq!(stats(GroupBy::Nothing)[0].requests, 22);
+    let all = &stats(GroupBy::Nothing)[0];
+    assert_eq!((all.requests, all.without_account), (23, 2));
+    assert_eq!(
+        [millis(all.took_p50), millis(all.took_p95)],
+        [Some(1_000), Some(1_900)]
+    );
 }
 
 #[test]
