@@ -259,7 +259,8 @@ impl Meter {
         }
     }
 
-    /// The account of the period that holds this moment. A clock that was set back opens no new one.
+    /// The account of the period that holds this moment. A clock that was set back a little opens no new one; one that was far
+    /// ahead and is right again must not leave its account in place until then.
     fn of(&mut self, period: Period, now: SystemTime) -> &mut InPeriod {
         let starts_at = period.start(now);
         let [day, week, month] = &mut self.periods;
@@ -268,7 +269,9 @@ impl Meter {
             Period::Week => week,
             Period::Month => month,
         };
-        if kept.starts_at.is_none_or(|kept| kept < starts_at) {
+        let next_starts_at = period.resets_at(now);
+        let is_kept = |kept: SystemTime| (starts_at..=next_starts_at).contains(&kept);
+        if !kept.starts_at.is_some_and(is_kept) {
             *kept = InPeriod {
                 starts_at: Some(starts_at),
                 spent: Spent::default(),

@@ -60,11 +60,14 @@ impl Spend {
         // Numbers cannot be left half written.
         let mut spent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (today, before) = (date_of(now), spent.date);
-        // A clock that is set back forgets nothing.
-        if before.is_none_or(|before| before < today) {
+        // A clock that is set back a little forgets nothing; one that was far ahead must not count until then.
+        let next_day = today.tomorrow().unwrap_or(today);
+        let next_month = today.last_of_month().tomorrow().unwrap_or(today);
+        if before.is_none_or(|before| before < today || before > next_day) {
             spent.date = Some(today);
             spent.day = Amount::default();
-            if before.is_some_and(|before| before.first_of_month() != today.first_of_month()) {
+            let month = before.map(Date::first_of_month);
+            if month.is_some_and(|month| month < today.first_of_month() || month > next_month) {
                 spent.month = Amount::default();
             }
         }
@@ -169,5 +172,19 @@ mod tests {
         assert_eq!(spend.of(Period::Day, back), tokens(3));
         spend.add(tokens(u64::MAX), back);
         assert_eq!(spend.of(Period::Day, now).tokens, u64::MAX);
+    }
+
+    #[test]
+    fn a_clock_that_was_far_ahead_leaves_nothing_behind() {
+        let spend = Spend::default();
+        let spent = |now| (spend.of(Period::Day, now), spend.of(Period::Month, now));
+        spend.add(tokens(3), at("2027-05-05T00:00:00Z"));
+        let now = at("2026-05-05T00:00:00Z");
+        assert_eq!(spent(now), (tokens(0), tokens(0)));
+        spend.add(tokens(4), now);
+        assert_eq!(spent(now), (tokens(4), tokens(4)));
+        // Three days ahead over the end of a month: the day was wrong, the month is counted on.
+        spend.add(tokens(5), at("2026-06-03T00:00:00Z"));
+        assert_eq!(spent(at("2026-05-31T00:00:00Z")), (tokens(0), tokens(5)));
     }
 }

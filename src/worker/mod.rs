@@ -133,7 +133,13 @@ async fn run(options: Options, back: DeskBack) {
     let (pool_sender, pool_receiver) = watch::channel(Arc::new(Pool::default()));
     let (keys_sender, keys_receiver) = watch::channel(Arc::new(state::unread_keys()));
     let prices = Arc::new(recorder::prices(&home));
+    let recorder = match options.polls {
+        Polls::ByThemselves => Recorder::start(&home, &options.settings, SystemTime::now()),
+        // A verb that ends at once leaves the file to the program that stays.
+        Polls::WhenAsked => Recorder::default(),
+    };
     let meters = Meters::new(SystemTime::now());
+    // After the recorder, which brings the file of an older version up to date.
     let spent = spend::read(&home, SystemTime::now());
     spend::count_keys(&meters, &spent, SystemTime::now());
     let (event_sender, events) = mpsc::channel(EVENTS);
@@ -166,11 +172,7 @@ async fn run(options: Options, back: DeskBack) {
     .with_affinity(options.settings.affinity)
     .with_metrics(options.settings.metrics)
     .with_prices(prices.clone())
-    .with_recorder(match options.polls {
-        Polls::ByThemselves => Recorder::start(&home, &options.settings, SystemTime::now()),
-        // A verb that ends at once leaves the file to the program that stays.
-        Polls::WhenAsked => Recorder::default(),
-    });
+    .with_recorder(recorder);
     let state = AppState::new(Arc::new(options.settings), options.polls);
     let mut worker = Loop {
         state,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tracing::debug;
+use tracing::warn;
 
 use crate::client_key::{KeyId, Meters, Period, Spent};
 use crate::ledger::{LedgerError, Reader, Spend, Spender};
@@ -32,7 +32,7 @@ pub fn read(home: &Home, now: SystemTime) -> Vec<Spend> {
         Ok(days) => days,
         Err(LedgerError::Missing) => Vec::new(),
         Err(err) => {
-            debug!(error = %err, "what was spent before is not known");
+            warn!(error = %err, "what was spent before is not known; budgets and limits begin anew");
             Vec::new()
         }
     }
@@ -56,7 +56,7 @@ pub fn count_keys(meters: &Arc<Meters>, days: &[Spend], now: SystemTime) {
             unpriced: day.unpriced,
         };
         for period in Period::ALL {
-            if begins >= period.start(now) {
+            if is_in(period, begins, now) {
                 meters.remember(&id, period, spent, now);
             }
         }
@@ -66,7 +66,7 @@ pub fn count_keys(meters: &Arc<Meters>, days: &[Spend], now: SystemTime) {
 /// The same for profiles.
 pub fn of_profiles(days: &[Spend], now: SystemTime) -> Vec<ProfileSpent> {
     let amount = |day: &Spend, period: Period| {
-        let is_in = beginning(day).is_some_and(|begins| begins >= period.start(now));
+        let is_in = beginning(day).is_some_and(|begins| is_in(period, begins, now));
         let tokens = day.tokens.input.saturating_add(day.tokens.output);
         let whole = Amount {
             tokens,
@@ -83,6 +83,11 @@ pub fn of_profiles(days: &[Spend], now: SystemTime) -> Vec<ProfileSpent> {
         }),
     };
     days.iter().filter_map(of_profile).collect()
+}
+
+/// Whether a day counts in the period that holds `now`. A day to come was written by a clock that was ahead.
+fn is_in(period: Period, begins: SystemTime, now: SystemTime) -> bool {
+    period.start(now) <= begins && begins <= now
 }
 
 fn beginning(day: &Spend) -> Option<SystemTime> {
@@ -120,8 +125,8 @@ mod tests {
     fn each_day_counts_in_the_periods_that_it_belongs_to() {
         let now = SystemTime::UNIX_EPOCH + NOW;
         let meters = Meters::new(now);
-        // Today, Monday, Sunday, the first of the month, the day before.
-        let days = [0, 3, 4, 25, 26].map(|days_ago| day("k1", days_ago));
+        // Today, Monday, Sunday, the first of the month, the day before; tomorrow and a year ahead, by a clock that was wrong.
+        let days = [0, 3, 4, 25, 26, -1, -365].map(|days_ago| day("k1", days_ago));
         count_keys(&meters, &days, now);
         count_keys(&meters, &[day("k2", 0)], now);
         let id = KeyId::parse("k1").unwrap();
@@ -139,7 +144,7 @@ mod tests {
             who: Spender::Profile(ProfileName::parse("work").unwrap()),
             ..day("", days_ago)
         };
-        let mut days: Vec<_> = [0, 25, 26].map(of_work).into();
+        let mut days: Vec<_> = [0, 25, 26, -1].map(of_work).into();
         days.push(day("k1", 0));
         let spent = of_profiles(&days, now);
         let tokens: Vec<_> = spent
@@ -152,6 +157,14 @@ mod tests {
                 )
             })
             .collect();
-        assert_eq!(tokens, [("work", 15, 15), ("work", 0, 15), ("work", 0, 0)]);
+        assert_eq!(
+            tokens,
+            [
+                ("work", 15, 15),
+                ("work", 0, 15),
+                ("work", 0, 0),
+                ("work", 0, 0)
+            ]
+        );
     }
 }

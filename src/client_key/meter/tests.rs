@@ -311,6 +311,28 @@ fn a_clock_that_is_set_back_opens_no_new_budget() {
 }
 
 #[test]
+fn a_clock_that_was_far_ahead_leaves_nothing_behind() {
+    let policy = Policy {
+        tokens: Budget {
+            day: Some(10),
+            ..Budget::default()
+        },
+        ..Policy::default()
+    };
+    let (key, meters, start) = (key(1, policy), Meters::new(noon()), Instant::now());
+    let in_a_year = at("2027-11-26T12:00:00Z");
+    let spend = |now| {
+        let permit = meters.begin(Some(&key), start, now);
+        permit.map(|permit| permit.settle(tokens(10, 0), now))
+    };
+    assert_eq!(spend(in_a_year), Ok(()));
+    assert_eq!(spend(noon()), Ok(()));
+    assert!(spend(noon()).is_err());
+    // And the next day is a new one again.
+    assert_eq!(spend(at("2026-11-27T00:00:00Z")), Ok(()));
+}
+
+#[test]
 fn dollars_are_written_as_people_do() {
     for (micro_usd, text) in [
         (12_500_000, "12.50"),
