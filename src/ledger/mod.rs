@@ -164,20 +164,33 @@ impl Ledger {
 
     /// Waits until everything noted so far is written, or could not be. Blocks.
     pub fn flush(&self) {
-        self.wait_for(Message::Flush);
+        self.wait_for(Message::Flush, LAST_WAIT);
     }
 
     /// Writes what there is and closes the file; gives up on a disk that hangs. Blocks.
     pub fn close(self) {
-        self.wait_for(Message::Close);
+        self.wait_for(Message::Close, LAST_WAIT);
     }
 
-    fn wait_for(&self, message: fn(SyncSender<()>) -> Message) {
+    /// At most so long, whether the disk hangs with a full channel or an empty one.
+    fn wait_for(&self, message: fn(SyncSender<()>) -> Message, most: Duration) {
+        const A_MOMENT: Duration = Duration::from_millis(5);
+        let end = Instant::now() + most;
         let (sender, receiver) = sync_channel(1);
-        if self.sender.send(message(sender)).is_ok() {
-            // A writer that is gone has nothing left to write.
-            let _done = receiver.recv_timeout(LAST_WAIT);
+        let mut wanted = message(sender);
+        loop {
+            match self.sender.try_send(wanted) {
+                Ok(()) => break,
+                // A writer that is gone has nothing left to write.
+                Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Full(back)) => wanted = back,
+            }
+            if Instant::now() >= end {
+                return;
+            }
+            std::thread::sleep(A_MOMENT);
         }
+        let _done = receiver.recv_timeout(end.saturating_duration_since(Instant::now()));
     }
 }
 

@@ -66,32 +66,42 @@ impl Trimming {
             oldest_at: oldest.map_or(0, millis_of),
             oldest_day: day_of(now) - SPEND_DAYS,
         };
+        // Where it fails it is not tried again after every batch.
+        self.rows = 0;
         for _ in 0..STEPS_AT_ONCE {
             if !step(db, bounds)? {
-                self.rows = 0;
-                break;
+                return Ok(());
             }
         }
+        // The next batch goes on.
+        self.rows = LOOK_AFTER_ROWS;
         Ok(())
     }
 }
+
+/// By age. Requests stand in an index by time; of usage, whose index begins with the profile, only those that came first are looked
+/// at: the order of `seq` is that of arrival.
+pub(super) const TOO_OLD: [&str; 2] = [
+    "DELETE FROM requests WHERE seq IN (SELECT seq FROM requests WHERE at < ?1 ORDER BY at LIMIT ?2)",
+    "DELETE FROM usage WHERE seq IN (SELECT seq FROM usage ORDER BY seq LIMIT ?2) AND at < ?1",
+];
 
 /// Takes away the oldest that are too many, at most [`STEP`] of each kind; whether there was anything.
 pub(super) fn step(db: &Connection, bounds: Bounds) -> Result<bool, LedgerError> {
     let mut gone = 0;
     let is_too_large = bytes(db)? > bounds.bytes;
-    for table in ["requests", "usage"] {
-        let rows: i64 = db
-            .prepare_cached(&format!("SELECT count(*) FROM {table}"))?
-            .query_row([], |row| row.get(0))?;
-        let is_full = rows > bounds.rows || (is_too_large && rows > 0);
-        // The order of `seq` is that of arrival, whatever the clock said.
-        let oldest = format!(
-            "DELETE FROM {table} WHERE seq IN (SELECT seq FROM {table} WHERE ?1 OR at < ?2 ORDER BY seq LIMIT {STEP})"
-        );
-        gone += db
-            .prepare_cached(&oldest)?
-            .execute(params![is_full, bounds.oldest_at])?;
+    for (table, too_old) in ["requests", "usage"].into_iter().zip(TOO_OLD) {
+        if is_too_large || has_more_rows(db, table, bounds.rows)? {
+            // The order of `seq` is that of arrival, whatever the clock said.
+            let first = format!(
+                "DELETE FROM {table} WHERE seq IN (SELECT seq FROM {table} ORDER BY seq LIMIT ?1)"
+            );
+            gone += db.prepare_cached(&first)?.execute([STEP])?;
+        } else {
+            gone += db
+                .prepare_cached(too_old)?
+                .execute(params![bounds.oldest_at, STEP])?;
+        }
     }
     let bindings: i64 = db
         .prepare_cached("SELECT count(*) FROM bindings")?
@@ -107,6 +117,18 @@ pub(super) fn step(db: &Connection, bounds: Bounds) -> Result<bool, LedgerError>
     }
     // Where nothing is left to delete, being too large is no reason to go on.
     Ok(gone > 0)
+}
+
+/// Counts only where the places of the first and the last row leave room for so many.
+fn has_more_rows(db: &Connection, table: &str, most: i64) -> Result<bool, LedgerError> {
+    let number = |sql: &str| {
+        let mut statement = db.prepare_cached(sql)?;
+        statement.query_row([], |row| row.get::<_, i64>(0))
+    };
+    let places = format!(
+        "SELECT coalesce((SELECT max(seq) FROM {table}) - (SELECT min(seq) FROM {table}) + 1, 0)"
+    );
+    Ok(number(&places)? > most && number(&format!("SELECT count(*) FROM {table}"))? > most)
 }
 
 fn bytes(db: &Connection) -> Result<i64, LedgerError> {

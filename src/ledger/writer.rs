@@ -71,8 +71,16 @@ impl Writer {
             }
             change.commit()?;
             writer.trimming.note(wanted.len());
-            writer.trimming.trim(db, writer.keep, now)?;
-            Ok(())
+            match writer.trimming.trim(db, writer.keep, now) {
+                // The rows are written again, into the file that is begun anew.
+                Err(err) if file::is_damaged(&err) => Err(err),
+                // What is written is not lost: the file stays as large as it is for a while.
+                Err(err) => {
+                    warn!(error = %err, "old requests could not be taken out of the request log");
+                    Ok(())
+                }
+                Ok(()) => Ok(()),
+            }
         });
         if !is_written {
             self.lost.fetch_add(wanted.len() as u64, Ordering::Relaxed);
