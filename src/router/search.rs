@@ -321,7 +321,9 @@ impl<'h> Search<'h> {
             .choice
             .left_out
             .iter()
-            .filter(|out| out.why.ends_by_itself() && !self.barred.contains(&out.name));
+            .filter(|out| out.why.ends_by_itself() && !self.barred.contains(&out.name))
+            // A login that was refused will be refused again, until the user or a refresh has changed it.
+            .filter(|out| out.why != WhyNot::Refused);
         let looks = hopes.filter_map(|out| match (out.why, out.until) {
             (WhyNot::Busy, _) => {
                 let cold = self.began + COLD_WAIT;

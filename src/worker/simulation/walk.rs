@@ -169,7 +169,8 @@ impl Way {
             .choice
             .left_out
             .iter()
-            .filter(|out| out.why.ends_by_itself() && !self.barred.contains(&out.name));
+            .filter(|out| out.why.ends_by_itself() && !self.barred.contains(&out.name))
+            .filter(|out| out.why != WhyNot::Refused);
         let looks = hopes.filter_map(|out| match (out.why, out.until) {
             (WhyNot::Busy, _) if now < self.began + COLD_WAIT => {
                 Some(deadline.min(self.began + COLD_WAIT))
