@@ -16,6 +16,7 @@ use crate::store::watch::Watcher;
 use crate::store::{
     Environment, Home, HomeError, InstanceLock, Loaded, keys_file, locks, profiles, settings,
 };
+use crate::system::system_proxy;
 use crate::worker::REFUSAL_LASTS;
 
 mod network;
@@ -61,7 +62,7 @@ fn looked_at(environment: &Environment) -> Result<Vec<Row>, HomeError> {
     let home = Home::look(environment)?;
     let (settings, bad) = settings(&home, environment);
     let mut rows = if home.root().is_dir() {
-        at_home(&home, &settings, environment)
+        at_home(&home, &settings)
     } else {
         let path = home.root().display();
         vec![row(
@@ -79,7 +80,7 @@ fn looked_at(environment: &Environment) -> Result<Vec<Row>, HomeError> {
 }
 
 /// What there is to look at in a home that is there.
-fn at_home(home: &Home, settings: &Settings, environment: &Environment) -> Vec<Row> {
+fn at_home(home: &Home, settings: &Settings) -> Vec<Row> {
     let loaded = profiles::load_all(home).map_err(|err| err.to_string());
     let endpoints = loaded.as_ref().map(endpoints_of).unwrap_or_default();
     let mut rows = vec![
@@ -100,9 +101,10 @@ fn at_home(home: &Home, settings: &Settings, environment: &Environment) -> Vec<R
     ];
     if let (false, Ok(loaded)) = (endpoints.is_empty(), &loaded) {
         let spoken = endpoints_spoken(&endpoints, |endpoint| {
-            match network::has_a_proxy(endpoint, &loaded.profiles, settings) {
+            let by_system = |address: &str| system_proxy(address).is_some();
+            match network::has_a_proxy(endpoint, &loaded.profiles, settings, by_system) {
                 true => Reach::NotAsked("requests to it go through a proxy"),
-                false => reach(endpoint, environment),
+                false => reach(endpoint),
             }
         });
         rows.push(row("endpoints", spoken));
@@ -296,15 +298,7 @@ fn endpoints_spoken(
 }
 
 /// Opens a connection and closes it.
-fn reach(endpoint: &Endpoint, environment: &Environment) -> Reach {
-    let is_here = matches!(endpoint.host(), "localhost" | "127.0.0.1" | "[::1]");
-    if !is_here
-        && PROXIES
-            .iter()
-            .any(|name| environment.get(name).is_some_and(|it| !it.is_empty()))
-    {
-        return Reach::NotAsked("requests to it go through a proxy");
-    }
+fn reach(endpoint: &Endpoint) -> Reach {
     let (Some(host), Some(port)) = (
         endpoint.base.host_str(),
         endpoint.base.port_or_known_default(),
@@ -342,8 +336,6 @@ fn connect(host: &str, port: u16) -> std::io::Result<()> {
     Err(last)
 }
 
-/// By which programs are told of a proxy.
-const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 /// A doctor who keeps one waiting is asked no second time.
 const REACH: Duration = Duration::from_secs(1);
 
@@ -571,19 +563,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let (_, here) = endpoint(EndpointKind::Compatible, &url, Some("key-canary"));
-        let environment = Environment::of([("HTTPS_PROXY", "http://127.0.0.1:1")], None);
-        assert!(
-            matches!(reach(&here, &environment), Reach::Listens),
-            "no proxy stands before this computer"
-        );
+        assert!(matches!(reach(&here), Reach::Listens));
         let (mut asked, _) = listener.accept().unwrap();
         let mut said = Vec::new();
         asked.read_to_end(&mut said).unwrap();
         assert_eq!(said, b"");
         drop(listener);
-        assert!(matches!(reach(&here, &environment), Reach::Silent(_)));
-        let (_, far) = endpoint(EndpointKind::Azure, "https://x.test", None);
-        assert!(matches!(reach(&far, &environment), Reach::NotAsked(_)));
+        assert!(matches!(reach(&here), Reach::Silent(_)));
     }
 
     #[cfg(unix)]

@@ -3,6 +3,7 @@
 //! A way is a proxy or none. Two profiles with two proxies never share a client, and with it no connection; what goes to this
 //! computer takes no proxy at all. A proxy that fails is a failure: nothing here tries another way.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
@@ -22,9 +23,9 @@ const CONNECTION_WINDOW_BYTES: u32 = 256 * STREAM_WINDOW_BYTES;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Notices a peer that vanished while a stream is silent.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
-/// More than anybody has accounts with proxies of their own. Whoever comes after them takes the place of the oldest, whose
-/// requests under way go on.
-const MAX_CLIENTS: usize = 64;
+/// More than anybody has accounts with proxies of their own. Whoever comes after them takes the place of the one that was not
+/// used for the longest time, whose requests under way go on.
+const MAX_CLIENTS: usize = 512;
 
 /// How a request leaves this computer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +40,17 @@ pub(super) struct Clients {
     /// Of profiles that have none of their own.
     proxy: Proxy,
     roots: Vec<Certificate>,
-    /// The oldest first.
-    made: RwLock<Vec<(Way, Purpose, Client)>>,
+    made: RwLock<Vec<Made>>,
+    uses: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Made {
+    way: Way,
+    purpose: Purpose,
+    client: Client,
+    /// The number of its last use among all.
+    used: AtomicU64,
 }
 
 impl Clients {
@@ -51,6 +61,7 @@ impl Clients {
             proxy,
             roots: roots.collect(),
             made: RwLock::default(),
+            uses: AtomicU64::default(),
         }
     }
 
@@ -75,25 +86,38 @@ impl Clients {
     }
 
     pub(super) fn get(&self, way: Way, purpose: Purpose) -> Result<Client, reqwest::Error> {
-        let is_it = |(its_way, its_purpose, _): &&(Way, Purpose, Client)| {
-            *its_way == way && *its_purpose == purpose
+        let use_number = self.uses.fetch_add(1, Ordering::Relaxed);
+        let again = |made: &[Made]| {
+            let mut all = made.iter();
+            let its = all.find(|it| it.way == way && it.purpose == purpose)?;
+            its.used.store(use_number, Ordering::Relaxed);
+            Some(its.client.clone())
         };
         // What is kept is whole after a panic elsewhere, too.
         let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, _, client)) = made.iter().find(is_it) {
-            return Ok(client.clone());
+        if let Some(client) = again(&made) {
+            return Ok(client);
         }
         drop(made);
         // Outside of the lock: reading what the system trusts takes its time.
         let client = self.make(&way, purpose)?;
         let mut made = self.made.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, _, first)) = made.iter().find(is_it) {
-            return Ok(first.clone());
+        if let Some(first) = again(&made) {
+            return Ok(first);
         }
         if made.len() == MAX_CLIENTS {
-            made.remove(0);
+            let places = made.iter().enumerate();
+            let least = places.min_by_key(|(_, it)| it.used.load(Ordering::Relaxed));
+            if let Some(place) = least.map(|(place, _)| place) {
+                made.swap_remove(place);
+            }
         }
-        made.push((way, purpose, client.clone()));
+        made.push(Made {
+            way,
+            purpose,
+            client: client.clone(),
+            used: AtomicU64::new(use_number),
+        });
         Ok(client)
     }
 

@@ -3,7 +3,7 @@
 //! A proxy is connected to and told nothing; nobody else is asked.
 
 use std::collections::BTreeMap;
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::{IpAddr, TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
 use crate::desk::Settings;
@@ -63,8 +63,17 @@ fn told(
     }
 }
 
-/// Whether requests to this endpoint take a proxy that is set here: then nobody may knock there without it.
-pub(super) fn has_a_proxy(endpoint: &Endpoint, profiles: &[Profile], settings: &Settings) -> bool {
+/// Whether requests to this endpoint take a proxy, or none at all: then nobody may knock there. `by_system`: whether the system
+/// names one for an address. To this computer nothing goes through a proxy.
+pub(super) fn has_a_proxy(
+    endpoint: &Endpoint,
+    profiles: &[Profile],
+    settings: &Settings,
+    by_system: impl Fn(&str) -> bool,
+) -> bool {
+    if is_here(endpoint) {
+        return false;
+    }
     let is_its = |profile: &&Profile| match profile.login.as_ref().map(|auth| auth.credentials()) {
         Ok(Credentials::Endpoint(held)) => **held == *endpoint,
         _ => false,
@@ -73,9 +82,17 @@ pub(super) fn has_a_proxy(endpoint: &Endpoint, profiles: &[Profile], settings: &
         let own = profile.side.network().proxy;
         match own.as_ref().unwrap_or(&settings.proxy) {
             Proxy::Through(_) | Proxy::Unusable(_) => true,
-            Proxy::Direct | Proxy::System => false,
+            Proxy::Direct => false,
+            Proxy::System => by_system(endpoint.base.as_str()),
         }
     })
+}
+
+/// By the rule of the requests themselves.
+fn is_here(endpoint: &Endpoint) -> bool {
+    let host = endpoint.host();
+    let number = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || number.is_ok_and(|ip| ip.is_loopback())
 }
 
 fn reach(host: &str, port: u16) -> Result<(), String> {
@@ -153,24 +170,33 @@ mod tests {
     #[test]
     fn nobody_knocks_at_an_endpoint_past_its_proxy() {
         use crate::profile::{AuthFile, EndpointKind};
-        let endpoint = Endpoint::new(EndpointKind::Compatible, "https://x.test/v1", None).unwrap();
-        let of = |side: &str| Profile {
-            login: Ok(AuthFile::of_endpoint(endpoint.clone())),
-            ..profile("endpoint", side)
-        };
         let common = |proxy: &str| Settings {
             proxy: Proxy::parse(proxy).unwrap(),
             ..Settings::default()
         };
-        for (side, proxy, expected) in [
-            ("{}", "system", false),
-            ("{}", "http://gate.test:1", true),
-            (r#"{"proxy": "http://gate.test:1"}"#, "none", true),
-            (r#"{"proxy": "none"}"#, "http://gate.test:1", false),
-            ("{", "none", true),
+        let far = "https://x.test/v1";
+        let gate = "http://gate.test:1";
+        for (address, side, proxy, expected) in [
+            (far, "{}", "system", false),
+            ("https://y.test/v1", "{}", "system", true),
+            (far, "{}", gate, true),
+            (far, r#"{"proxy": "http://gate.test:1"}"#, "none", true),
+            (far, r#"{"proxy": "none"}"#, gate, false),
+            ("https://y.test/v1", r#"{"proxy": "none"}"#, "system", false),
+            (far, r#"{"proxy": "system"}"#, gate, false),
+            (far, "{", "none", true),
+            ("http://localhost:1/v1", "{}", gate, false),
+            ("http://127.0.0.2:1/v1", "{}", gate, false),
+            ("http://[::1]:1/v1", "{}", gate, false),
         ] {
-            let has = has_a_proxy(&endpoint, &[of(side)], &common(proxy));
-            assert_eq!(has, expected, "{side} {proxy}");
+            let endpoint = Endpoint::new(EndpointKind::Compatible, address, None).unwrap();
+            let profile = Profile {
+                login: Ok(AuthFile::of_endpoint(endpoint.clone())),
+                ..profile("endpoint", side)
+            };
+            let by_system = |address: &str| address.contains("y.test");
+            let has = has_a_proxy(&endpoint, &[profile], &common(proxy), by_system);
+            assert_eq!(has, expected, "{address} {side} {proxy}");
         }
     }
 
