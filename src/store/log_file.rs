@@ -2,7 +2,7 @@
 //! be together.
 //!
 //! Of the crates for this, file-rotate panics where a directory cannot be made, rolling-file leaves the mode to the umask and
-//! tracing-appender knows no size; none refuses to follow a link. Here it stands on [`Folder`], like every file of ours.
+//! tracing-appender knows no size; none refuses to follow a link. Here it stands on `Folder`, like every file of ours.
 
 use std::ffi::OsStr;
 use std::fs::File;
