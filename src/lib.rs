@@ -7,6 +7,7 @@
 //! - [`client_key`]: the keys that clients show: what each may do and has done
 //! - [`usage`]: usage windows classified by their length; pace and forecast
 //! - [`pattern`]: a name in which `*` stands for any letters
+//! - [`period`]: days, weeks and months in UTC
 //! - [`pool`]: the profiles that the router may draw from, and the choice among them
 //! - [`price`]: what models cost, and what a request is estimated to have cost
 //! - [`redact`]: blanks what looks like a secret
@@ -34,6 +35,7 @@ pub mod client_key;
 pub mod desk;
 pub mod ledger;
 pub mod pattern;
+pub mod period;
 pub mod pool;
 pub mod price;
 pub mod profile;

@@ -162,6 +162,15 @@ impl Prices {
 }
 
 impl MicroDollars {
+    /// The largest number of dollars that is exact to the millionth.
+    pub const MOST_DOLLARS: f64 = 9_000_000_000.0;
+
+    /// Nothing for less than nothing, and beyond [`Self::MOST_DOLLARS`].
+    pub fn from_dollars(dollars: f64) -> Option<Self> {
+        let is_exact = (0.0..=Self::MOST_DOLLARS).contains(&dollars);
+        is_exact.then(|| Self((dollars * 1_000_000.0).round() as u64))
+    }
+
     pub fn dollars(self) -> f64 {
         self.0 as f64 / 1_000_000.0
     }

@@ -14,13 +14,14 @@ const ROOMS: &[Room] = &[
     Room { name: "profile", floor: 0, may: &[] },
     Room { name: "usage", floor: 0, may: &[] },
     Room { name: "pattern", floor: 0, may: &[] },
+    Room { name: "period", floor: 0, may: &[] },
     Room { name: "translate", floor: 0, may: &[] },
     Room { name: "price", floor: 0, may: &["pattern"] },
     Room { name: "redact", floor: 0, may: &[] },
-    Room { name: "client_key", floor: 0, may: &["profile", "pattern", "pool::Strategy"] },
-    Room { name: "pool", floor: 0, may: &["profile", "usage", "pattern"] },
+    Room { name: "client_key", floor: 0, may: &["profile", "pattern", "period", "price", "pool::Strategy"] },
+    Room { name: "pool", floor: 0, may: &["profile", "usage", "pattern", "period", "price"] },
     // Floor 1: the language between the worker and its faces.
-    Room { name: "desk", floor: 1, may: &["profile", "usage", "translate", "price", "client_key", "pool", "pattern"] },
+    Room { name: "desk", floor: 1, may: &["profile", "usage", "translate", "price", "client_key", "pool", "pattern", "period"] },
     // Floor 2: hands.
     Room { name: "store", floor: 2, may: &["profile", "usage", "client_key", "desk::settings", "desk::Settings"] },
     Room { name: "ledger", floor: 2, may: &["client_key", "usage", "price", "profile", "redact", "desk::record"] },
@@ -30,17 +31,17 @@ const ROOMS: &[Room] = &[
     Room { name: "simulator", floor: 2, may: &["translate"] },
     // Floor 3: services.
     Room { name: "router", floor: 3, may: &[
-        "profile", "usage", "pattern", "price", "pool", "translate", "upstream", "client_key", "desk::settings", "desk::Settings",
+        "profile", "usage", "pattern", "period", "price", "pool", "translate", "upstream", "client_key", "desk::settings", "desk::Settings",
     ] },
     Room { name: "worker", floor: 3, may: &[
-        "profile", "usage", "pattern", "translate", "price", "client_key", "pool", "redact", "desk",
+        "profile", "usage", "pattern", "period", "translate", "price", "client_key", "pool", "redact", "desk",
         "store", "ledger", "upstream", "login", "system", "router",
     ] },
     // Floor 4: faces. Of the pool they get only the plain words that stand in a snapshot. The CLI opens the other two.
     Room { name: "window", floor: 4, may: &["desk", "profile", "usage", "pool::Rest", "pool::Strategy", "worker::start"] },
     Room { name: "tray", floor: 4, may: &["desk", "profile", "usage", "pool::Rest", "pool::Strategy", "worker::start"] },
     Room { name: "cli", floor: 4, may: &[
-        "desk", "profile", "usage", "client_key", "pattern", "pool::Rest", "pool::Strategy", "price", "redact",
+        "desk", "profile", "usage", "client_key", "pattern", "period", "pool::Rest", "pool::Strategy", "price", "redact",
         "store", "ledger", "login", "simulator", "system", "worker", "window", "tray",
     ] },
     Room { name: "main", floor: 5, may: &["cli"] },

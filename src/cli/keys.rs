@@ -13,10 +13,12 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{CliError, prepare, say, warn};
-use crate::client_key::{ClientKey, EFFORTS, KeyDocument, Period, Policy, Speech, checked_label};
+use crate::client_key::{ClientKey, EFFORTS, KeyDocument, Policy, Speech, checked_label};
 use crate::desk::words::key_limits;
 use crate::pattern::Pattern;
+use crate::period::Period;
 use crate::pool::Strategy;
+use crate::price::MicroDollars;
 use crate::store::{Environment, Home, KeysError, keys_file};
 
 #[derive(Debug, Subcommand)]
@@ -404,9 +406,6 @@ fn facts(key: &ClientKey, now: SystemTime) -> Vec<(&'static str, String)> {
     facts
 }
 
-const MILLION: f64 = 1_000_000.0;
-/// The largest number of dollars that is exact to the millionth.
-const MAX_DOLLARS: f64 = 9_000_000_000.0;
 const MAX_PER_MINUTE: u32 = 10_000;
 
 impl Terms {
@@ -552,12 +551,9 @@ fn number(
 }
 
 fn micro_usd(option: &str, text: &str) -> Result<u64, CliError> {
-    let dollars = text.trim_start_matches('$').parse::<f64>();
-    let micro_usd = dollars
-        .ok()
-        .filter(|dollars| (0.0..=MAX_DOLLARS).contains(dollars)); // no number
-    let micro_usd = micro_usd.map(|dollars| (dollars * MILLION).round() as u64);
-    let micro_usd = micro_usd.filter(|micro_usd| *micro_usd > 0);
+    let dollars = text.trim_start_matches('$').parse().ok(); // no number
+    let amount = dollars.and_then(MicroDollars::from_dollars);
+    let micro_usd = amount.map(|amount| amount.0).filter(|amount| *amount > 0);
     micro_usd.ok_or_else(|| wrong(option, "an amount in US dollars such as 2.50, or none"))
 }
 

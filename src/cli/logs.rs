@@ -6,10 +6,11 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::requests::{NOTHING_YET, Wanted, json_of, opened, read, short, span, table};
+use super::requests::{NOTHING_YET, Wanted, json_of, opened, read, short, table};
 use super::{CliError, say, try_to_say, warn};
 use crate::client_key::KeyRing;
 use crate::desk::record::{RequestRecord, outcome};
+use crate::desk::words;
 use crate::ledger::{Filter, LedgerError, Reader};
 use crate::store::{Environment, Home, keys_file};
 
@@ -145,8 +146,12 @@ fn row(record: &RequestRecord, zone: &TimeZone) -> [String; 9] {
             .to_string()
     });
     let took = match record.first_token {
-        Some(first) => format!("{} / {}", span(first), span(record.took)),
-        None => span(record.took),
+        Some(first) => format!(
+            "{} / {}",
+            words::latency(first),
+            words::latency(record.took)
+        ),
+        None => words::latency(record.took),
     };
     let tokens = record.tokens.map(|tokens| {
         format!(

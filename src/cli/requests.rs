@@ -185,15 +185,6 @@ pub(super) fn short(number: u64) -> String {
     }
 }
 
-/// `850 ms`, `2.4 s`, `130 s`.
-pub(super) fn span(span: Duration) -> String {
-    match span.as_millis() {
-        millis if millis < 1_000 => format!("{millis} ms"),
-        millis if millis < 100_000 => format!("{:.1} s", span.as_secs_f64()),
-        _ => format!("{:.0} s", span.as_secs_f64()),
-    }
-}
-
 /// Says the rows with their columns aligned; the last column is not padded.
 pub(super) fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let width = |column: usize| {

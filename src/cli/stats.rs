@@ -5,9 +5,10 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::requests::{NOTHING_YET, Wanted, millis, opened, read, short, span, table, tokens_json};
+use super::requests::{NOTHING_YET, Wanted, millis, opened, read, short, table, tokens_json};
 use super::{CliError, say};
 use crate::client_key::KeyId;
+use crate::desk::words;
 use crate::ledger::{Filter, Group, GroupBy};
 use crate::price::MicroDollars;
 use crate::store::{Environment, Home, keys_file};
@@ -170,7 +171,7 @@ fn known_cost(group: &Group) -> Option<MicroDollars> {
 
 fn both(half: Option<Duration>, most: Option<Duration>) -> String {
     match (half, most) {
-        (Some(half), Some(most)) => format!("{} / {}", span(half), span(most)),
+        (Some(half), Some(most)) => format!("{} / {}", words::latency(half), words::latency(most)),
         _ => "-".to_owned(),
     }
 }

@@ -7,11 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
-use super::budget::{Budget, Period};
+use super::budget::Budget;
 use super::key::{ClientKey, KeyDigest, KeyId, checked_label};
 use super::policy::{EFFORTS, Policy};
 use super::ring::KeyRing;
 use crate::pattern::Pattern;
+use crate::period::Period;
+use crate::price::MicroDollars;
 
 /// `{"version":1,"require_key":true,"keys":[…]}`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,7 +41,6 @@ pub struct BadKey(&'static str);
 const VERSION: u64 = 1;
 /// More a minute is no limit, and every one of them is remembered for a minute.
 const MAX_PER_MINUTE: u32 = 10_000;
-const MILLION: f64 = 1_000_000.0;
 
 impl KeyDocument {
     /// Reads the text of the file.
@@ -293,10 +294,7 @@ fn budget(
 
 /// A number of dollars as millionths.
 fn micro_usd(value: &Value) -> Option<u64> {
-    let dollars = value.as_f64()?;
-    // The largest that is still exact to the millionth.
-    let is_sane = (0.0..=9_000_000_000.0).contains(&dollars);
-    is_sane.then(|| (dollars * MILLION).round() as u64)
+    Some(MicroDollars::from_dollars(value.as_f64()?)?.0)
 }
 
 fn write(key: &ClientKey, item: &mut Map<String, Value>) {
@@ -364,7 +362,7 @@ fn write(key: &ClientKey, item: &mut Map<String, Value>) {
         ("tokens", budget(tokens, &|most| json!(most))),
         (
             "cost_usd",
-            budget(cost, &|most| json!(most as f64 / MILLION)),
+            budget(cost, &|most| json!(MicroDollars(most).dollars())),
         ),
         ("dialects", (!words.is_empty()).then(|| json!(words))),
     ];

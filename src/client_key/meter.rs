@@ -12,9 +12,9 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::budget::Period;
 use super::key::{ClientKey, KeyId};
 use super::policy::Policy;
+use crate::period::Period;
 
 /// The meters of all keys, and the one of the router as a whole. Shared by whoever serves and whoever shows.
 #[derive(Debug)]
@@ -259,21 +259,17 @@ impl Meter {
         }
     }
 
-    /// The account of the period that holds this moment. A clock that was set back a little opens no new one; one that was far
-    /// ahead and is right again must not leave its account in place until then.
+    /// The account of the period that holds this moment.
     fn of(&mut self, period: Period, now: SystemTime) -> &mut InPeriod {
-        let starts_at = period.start(now);
         let [day, week, month] = &mut self.periods;
         let kept = match period {
             Period::Day => day,
             Period::Week => week,
             Period::Month => month,
         };
-        let next_starts_at = period.resets_at(now);
-        let is_kept = |kept: SystemTime| (starts_at..=next_starts_at).contains(&kept);
-        if !kept.starts_at.is_some_and(is_kept) {
+        if !kept.starts_at.is_some_and(|at| period.keeps(at, now)) {
             *kept = InPeriod {
-                starts_at: Some(starts_at),
+                starts_at: Some(period.start(now)),
                 spent: Spent::default(),
             };
         }

@@ -12,7 +12,7 @@ mod meter;
 mod policy;
 mod ring;
 
-pub use budget::{Budget, Period};
+pub use budget::Budget;
 pub use document::{BadDocument, BadKey, KeyDocument};
 pub use key::{BadLabel, ClientKey, KeyDigest, KeyId, checked_label};
 pub use meter::{Limit, Meters, Permit, Spent, Usage, Used};

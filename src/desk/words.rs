@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::client_key::{ClientKey, Period, Policy};
+use crate::client_key::{ClientKey, Policy};
 use crate::pattern::Pattern;
+use crate::period::Period;
 use crate::pool::{RestCause, RestSource, Term, Terms};
 use crate::profile::EndpointKind;
 use crate::usage::{Window, WindowKind};
@@ -71,6 +72,15 @@ pub fn duration(span: Duration) -> String {
         secs if secs < DAY => format!("{}h {:02}m", secs / HOUR, secs % HOUR / MINUTE),
         secs if secs < 10 * DAY => format!("{}d {:02}h", secs / DAY, secs % DAY / HOUR),
         secs => format!("{}d", secs / DAY),
+    }
+}
+
+/// How long a request took: `0.42s`, `14.1s`, `2m`.
+pub fn latency(took: Duration) -> String {
+    match took.as_secs_f64() {
+        secs if secs < 0.995 => format!("{secs:.2}s"),
+        secs if secs < 60.0 => format!("{secs:.1}s"),
+        _ => duration(took),
     }
 }
 

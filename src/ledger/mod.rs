@@ -109,8 +109,9 @@ pub struct Ledger {
 enum Message {
     Row(Row),
     /// Answered when everything before it is written.
+    #[cfg(test)]
     Flush(SyncSender<()>),
-    /// The same, and the file is closed.
+    /// Answered when everything before it is written and the file is closed.
     Close(SyncSender<()>),
 }
 
@@ -143,15 +144,6 @@ impl Ledger {
         }
     }
 
-    /// Keeps which profile this session keeps to.
-    pub fn bind(&self, session: String, profile: ProfileName, at: SystemTime) {
-        self.note(Row::Binding(Binding {
-            session,
-            profile,
-            used_at: at,
-        }));
-    }
-
     pub fn state(&self) -> LedgerState {
         let mut state = self
             .told
@@ -163,6 +155,7 @@ impl Ledger {
     }
 
     /// Waits until everything noted so far is written, or could not be. Blocks.
+    #[cfg(test)]
     pub fn flush(&self) {
         self.wait_for(Message::Flush, LAST_WAIT);
     }
@@ -202,6 +195,7 @@ fn write_all(mut writer: Writer, receiver: &Receiver<Message>) {
         while let Some(message) = next.take() {
             match message {
                 Message::Row(row) => batch.push(row),
+                #[cfg(test)]
                 Message::Flush(done) => waiting = Some((done, false)),
                 Message::Close(done) => waiting = Some((done, true)),
             }

@@ -337,9 +337,16 @@ fn statistics_count_errors_tokens_and_waiting_by_group() {
 fn sessions_and_spending_are_there_after_a_restart() {
     let place = Place::new();
     let ledger = place.open();
-    ledger.bind("s1".into(), name("work"), at(1));
-    ledger.bind("s2".into(), name("work"), at(2));
-    ledger.bind("s1".into(), name("home"), at(3));
+    let bound = |session: &str, profile: &str, used_at: u64| {
+        Row::Binding(Binding {
+            session: session.into(),
+            profile: name(profile),
+            used_at: at(used_at),
+        })
+    };
+    ledger.note(bound("s1", "work", 1));
+    ledger.note(bound("s2", "work", 2));
+    ledger.note(bound("s1", "home", 3));
     ledger.note(row(request("01", 0)));
     ledger.note(row(RequestRecord {
         cost: None,

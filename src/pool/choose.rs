@@ -342,7 +342,7 @@ fn excluded(
         return Some(paused);
     }
     if let Some((limit, until)) = member.terms.budget.reached(&member.spend, now) {
-        return Some((WhyNot::Limit(limit), until));
+        return Some((WhyNot::Limit(limit), Some(until)));
     }
     let usage = member.usage.as_ref()?;
     if !member.cooldowns.believes_usage_of(usage.fetched_at, now) {

@@ -31,7 +31,7 @@ pub use cooldown::{
 pub use live::Live;
 pub use rank::{Draw, Score};
 pub use speed::Speed;
-pub use spend::{Amount, Period, Spend};
+pub use spend::{Amount, Spend};
 pub use standing::{Path, Permits};
 pub use strategy::{Strategy, UnknownStrategy};
 pub use term::{BadTerm, Term};

@@ -1,13 +1,9 @@
 //! What a member has spent today and this month, for the limits of its terms.
-//!
-//! Days and months are those of UTC, as the API's own bills have them: one border for everybody, wherever the computer is.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use crate::period::Period;
 
 /// Shared by all pools that hold the member, like its requests under way.
 #[derive(Clone, Debug, Default)]
@@ -15,10 +11,15 @@ pub struct Spend(Arc<Mutex<Spent>>);
 
 #[derive(Debug, Default)]
 struct Spent {
-    /// The day of the last change; before the first one there is nothing to forget.
-    date: Option<Date>,
-    day: Amount,
-    month: Amount,
+    day: Account,
+    month: Account,
+}
+
+/// What was spent in one period.
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    began_at: Option<SystemTime>,
+    amount: Amount,
 }
 
 /// Of tokens, and of money as far as the prices are known.
@@ -26,12 +27,6 @@ struct Spent {
 pub struct Amount {
     pub tokens: u64,
     pub micro_dollars: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Period {
-    Day,
-    Month,
 }
 
 impl Spend {
@@ -42,36 +37,40 @@ impl Spend {
 
     /// Counts what was used before this program started, today and in this month (today's included).
     pub fn add_earlier(&self, day: Amount, month: Amount, now: SystemTime) {
-        self.with(now, |spent| {
-            spent.day = spent.day.plus(day);
-            spent.month = spent.month.plus(month);
+        self.with(|spent| {
+            let today = spent.day.at(Period::Day, now);
+            *today = today.plus(day);
+            let this_month = spent.month.at(Period::Month, now);
+            *this_month = this_month.plus(month);
         });
     }
 
-    /// What was used in the day or the month of `now`.
-    pub fn of(&self, period: Period, now: SystemTime) -> Amount {
-        self.with(now, |spent| match period {
-            Period::Day => spent.day,
-            Period::Month => spent.month,
-        })
+    /// What was used in the day of `now`.
+    pub fn today(&self, now: SystemTime) -> Amount {
+        self.with(|spent| *spent.day.at(Period::Day, now))
     }
 
-    fn with<T>(&self, now: SystemTime, look: impl FnOnce(&mut Spent) -> T) -> T {
+    /// What was used in the month of `now`.
+    pub fn this_month(&self, now: SystemTime) -> Amount {
+        self.with(|spent| *spent.month.at(Period::Month, now))
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Spent) -> T) -> T {
         // Numbers cannot be left half written.
-        let mut spent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (today, before) = (date_of(now), spent.date);
-        // A clock that is set back a little forgets nothing; one that was far ahead must not count until then.
-        let next_day = today.tomorrow().unwrap_or(today);
-        let next_month = today.last_of_month().tomorrow().unwrap_or(today);
-        if before.is_none_or(|before| before < today || before > next_day) {
-            spent.date = Some(today);
-            spent.day = Amount::default();
-            let month = before.map(Date::first_of_month);
-            if month.is_some_and(|month| month < today.first_of_month() || month > next_month) {
-                spent.month = Amount::default();
-            }
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Account {
+    /// What was spent in the period of `now`.
+    fn at(&mut self, period: Period, now: SystemTime) -> &mut Amount {
+        if !self.began_at.is_some_and(|at| period.keeps(at, now)) {
+            *self = Self {
+                began_at: Some(period.start(now)),
+                amount: Amount::default(),
+            };
         }
-        look(&mut spent)
+        &mut self.amount
     }
 }
 
@@ -82,37 +81,6 @@ impl Amount {
             micro_dollars: self.micro_dollars.saturating_add(other.micro_dollars),
         }
     }
-}
-
-impl Period {
-    /// The first moment after the one that `now` is in.
-    pub fn end(self, now: SystemTime) -> Option<SystemTime> {
-        let today = date_of(now);
-        let next = match self {
-            Self::Day => today.tomorrow(),
-            Self::Month => today.last_of_month().tomorrow(),
-        };
-        let start = next.ok()?.to_zoned(TimeZone::UTC).ok()?; // not in the year 9999
-        Some(start.timestamp().into())
-    }
-}
-
-impl fmt::Display for Period {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Day => "today",
-            Self::Month => "this month",
-        })
-    }
-}
-
-fn date_of(now: SystemTime) -> Date {
-    let since = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
-    let secs = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-    let at = jiff::Timestamp::from_second(secs).unwrap_or(jiff::Timestamp::MAX);
-    at.to_zoned(TimeZone::UTC).date()
 }
 
 #[cfg(test)]
@@ -137,20 +105,14 @@ mod tests {
         spend.add(tokens(7), at("2026-01-31T23:59:59Z"));
         let late = at("2026-01-31T23:59:59Z");
         assert_eq!(
-            (spend.of(Period::Day, late), spend.of(Period::Month, late)),
+            (spend.today(late), spend.this_month(late)),
             (tokens(7), tokens(12))
         );
         let next = at("2026-02-01T00:00:00Z");
         assert_eq!(
-            (Period::Day.end(late), Period::Month.end(late)),
-            (Some(next), Some(next))
-        );
-        assert_eq!(
-            (spend.of(Period::Day, next), spend.of(Period::Month, next)),
+            (spend.today(next), spend.this_month(next)),
             (tokens(0), tokens(0))
         );
-        assert_eq!(Period::Month.end(next), Some(at("2026-03-01T00:00:00Z")));
-        assert_eq!(Period::Day.end(next), Some(at("2026-02-02T00:00:00Z")));
     }
 
     #[test]
@@ -159,7 +121,7 @@ mod tests {
         spend.add(tokens(1), now);
         spend.add_earlier(tokens(10), tokens(100), now);
         assert_eq!(
-            (spend.of(Period::Day, now), spend.of(Period::Month, now)),
+            (spend.today(now), spend.this_month(now)),
             (tokens(11), tokens(101))
         );
     }
@@ -169,15 +131,15 @@ mod tests {
         let (spend, now) = (Spend::default(), at("2026-05-05T00:00:00Z"));
         spend.add(tokens(3), now);
         let back = at("2026-05-04T00:00:00Z");
-        assert_eq!(spend.of(Period::Day, back), tokens(3));
+        assert_eq!(spend.today(back), tokens(3));
         spend.add(tokens(u64::MAX), back);
-        assert_eq!(spend.of(Period::Day, now).tokens, u64::MAX);
+        assert_eq!(spend.today(now).tokens, u64::MAX);
     }
 
     #[test]
     fn a_clock_that_was_far_ahead_leaves_nothing_behind() {
         let spend = Spend::default();
-        let spent = |now| (spend.of(Period::Day, now), spend.of(Period::Month, now));
+        let spent = |now| (spend.today(now), spend.this_month(now));
         spend.add(tokens(3), at("2027-05-05T00:00:00Z"));
         let now = at("2026-05-05T00:00:00Z");
         assert_eq!(spent(now), (tokens(0), tokens(0)));

@@ -138,6 +138,7 @@ impl Pool {
 
 impl Permits {
     /// Whether the request goes first.
+    #[cfg(test)]
     pub fn is_probe(&self) -> bool {
         self.of_member.is_some() || self.of_path.is_some()
     }

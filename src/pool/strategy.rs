@@ -50,34 +50,6 @@ impl Strategy {
             Self::Fastest => "fastest",
         }
     }
-
-    /// As it stands on screen.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Active => "In use",
-            Self::Ordered => "In order",
-            Self::RoundRobin => "Round robin",
-            Self::LeastUsed => "Most left",
-            Self::Priority => "Priority",
-            Self::Sticky => "Sticky conversations",
-            Self::SoonestReset => "Resets soonest",
-            Self::Fastest => "Fastest",
-        }
-    }
-
-    /// What it does, for whoever chooses one.
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Self::Active => "Only the account that Codex uses.",
-            Self::Ordered => "Top of the list first, next when it runs out.",
-            Self::RoundRobin => "Each request goes to the next account.",
-            Self::LeastUsed => "The account with the most percent left.",
-            Self::Priority => "First group before Normal before Last.",
-            Self::Sticky => "Stay on one account, so its cache keeps working.",
-            Self::SoonestReset => "Use up what comes back first.",
-            Self::Fastest => "The account that answers first.",
-        }
-    }
 }
 
 impl fmt::Display for Strategy {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::terms::{Reserve, Terms, Tier};
 use crate::pattern::Pattern;
+use crate::price::MicroDollars;
 use crate::profile::SideFile;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +42,6 @@ const MAX_WEIGHT: u32 = 100;
 const MAX_GROUP_CHARS: usize = 64;
 /// A value that is told again is cut off here.
 const MAX_SHOWN_CHARS: usize = 60;
-const MICROS: f64 = 1_000_000.0;
-/// A billion dollars: beyond it a number of micro-dollars is no longer exact.
-const MAX_DOLLARS: f64 = 1e9;
 
 impl Term {
     pub const ALL: [Self; 11] = [
@@ -292,18 +290,18 @@ fn tokens(text: &str) -> Result<u64, &'static str> {
 /// Into micro-dollars.
 fn dollars(text: &str) -> Result<u64, &'static str> {
     let digits = text.strip_prefix('$').unwrap_or(text);
-    let dollars = digits.parse::<f64>().ok();
-    let dollars = dollars.filter(|dollars| (0.0..=MAX_DOLLARS).contains(dollars));
-    // Whole and within the range of the type.
-    let micros = dollars.map(|dollars| (dollars * MICROS).round() as u64);
-    micros.ok_or("write US dollars: 20 or 0.50")
+    let dollars = digits.parse().ok();
+    let amount = dollars.and_then(MicroDollars::from_dollars);
+    amount
+        .map(|amount| amount.0)
+        .ok_or("write US dollars: 20 or 0.50")
 }
 
 fn dollars_json(micros: u64) -> Value {
     if micros.is_multiple_of(1_000_000) {
         json!(micros / 1_000_000)
     } else {
-        json!(micros as f64 / MICROS)
+        json!(MicroDollars(micros).dollars())
     }
 }
 

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use super::spend::{Period, Spend};
+use super::spend::Spend;
 use crate::pattern::Pattern;
+use crate::period::Period;
 use crate::usage::{Usage, Window, WindowKind};
 
 /// What the user has said about a profile. The default is what counts when nothing was said.
@@ -67,12 +68,16 @@ pub struct Allowance {
 
 impl Budget {
     /// The limit that is reached at `now`, and when it is forgotten; of several the one that holds longest.
-    pub fn reached(&self, spend: &Spend, now: SystemTime) -> Option<(Limit, Option<SystemTime>)> {
+    pub fn reached(&self, spend: &Spend, now: SystemTime) -> Option<(Limit, SystemTime)> {
         [(Period::Month, self.monthly), (Period::Day, self.daily)]
             .into_iter()
             .filter(|(_, allowance)| *allowance != Allowance::default())
             .find_map(|(period, allowance)| {
-                let spent = spend.of(period, now);
+                let spent = if period == Period::Month {
+                    spend.this_month(now)
+                } else {
+                    spend.today(now)
+                };
                 let is_reached =
                     |limit: Option<u64>, spent| limit.is_some_and(|limit| spent >= limit);
                 let unit = if is_reached(allowance.tokens, spent.tokens) {
@@ -82,7 +87,7 @@ impl Budget {
                 } else {
                     return None;
                 };
-                Some((Limit { unit, period }, period.end(now)))
+                Some((Limit { unit, period }, period.resets_at(now)))
             })
     }
 }
@@ -106,7 +111,12 @@ impl fmt::Display for Limit {
             Unit::Tokens => "tokens",
             Unit::Money => "cost",
         };
-        write!(f, "limit of {unit} for {}", self.period)
+        let period = match self.period {
+            Period::Day => "today",
+            Period::Week => "this week",
+            Period::Month => "this month",
+        };
+        write!(f, "limit of {unit} for {period}")
     }
 }
 

@@ -103,10 +103,7 @@ impl Attempt {
 
     /// The answer has begun well: whoever waits for this to be found out may follow.
     pub(super) fn prove(&mut self) {
-        if self.is_told {
-            return;
-        }
-        if self.is_proved {
+        if self.is_told || self.is_proved {
             return;
         }
         self.is_proved = true;

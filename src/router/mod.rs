@@ -94,7 +94,7 @@ pub use meaning::Meaning;
 pub use metrics::Metrics;
 pub use offers::KnownOffers;
 pub use refused::{REFUSAL_LASTS, RefusedParameter};
-pub use report::{AttemptOutcome, AttemptResult, Dialect, Report, RequestDone};
+pub use report::{AttemptOutcome, AttemptResult, Dialect, Report, RequestDone, priced};
 pub use sessions::Sessions;
 
 /// For the worker's simulation, which asks the pool as the router does.

@@ -12,7 +12,9 @@ use super::House;
 use super::answer::AnswerBody;
 use super::keys::Caller;
 use super::reply;
-use crate::client_key::{ClientKey, Period, Spent, Usage};
+use crate::client_key::{ClientKey, Spent, Usage};
+use crate::period::Period;
+use crate::price::MicroDollars;
 
 pub(super) fn report(house: &House, caller: &Caller) -> Response<AnswerBody> {
     let now = SystemTime::now();
@@ -90,7 +92,7 @@ fn spent(spent: &Spent) -> Map<String, Value> {
         "input_tokens": spent.input,
         "cached_tokens": spent.cached,
         "output_tokens": spent.output,
-        "cost_usd": dollars(spent.micro_usd),
+        "cost_usd": MicroDollars(spent.micro_usd).dollars(),
         "unpriced_requests": spent.unpriced,
     });
     match told {
@@ -109,13 +111,15 @@ fn add_budgets(shown: &mut Map<String, Value>, key: &ClientKey, period: Period, 
     }
     if let Some(most) = key.policy.cost.of(period) {
         let left = most.saturating_sub(spent.micro_usd);
-        shown.insert("cost_budget_usd".to_owned(), json!(dollars(most)));
-        shown.insert("cost_left_usd".to_owned(), json!(dollars(left)));
+        shown.insert(
+            "cost_budget_usd".to_owned(),
+            json!(MicroDollars(most).dollars()),
+        );
+        shown.insert(
+            "cost_left_usd".to_owned(),
+            json!(MicroDollars(left).dollars()),
+        );
     }
-}
-
-fn dollars(micro_usd: u64) -> f64 {
-    micro_usd as f64 / 1_000_000.0
 }
 
 fn unix_secs(at: SystemTime) -> u64 {

@@ -418,14 +418,19 @@ impl Record {
     }
 }
 
-/// What a request took of the budgets of its key.
-fn used(asked_model: &str, tokens: TokenUsage, prices: &Prices) -> Used {
-    let priced = Tokens {
+/// What an upstream counted, as prices know it.
+pub fn priced(tokens: TokenUsage) -> Tokens {
+    Tokens {
         input: tokens.input,
         cached: tokens.cached,
         output: tokens.output,
         reasoning: tokens.reasoning,
-    };
+    }
+}
+
+/// What a request took of the budgets of its key.
+fn used(asked_model: &str, tokens: TokenUsage, prices: &Prices) -> Used {
+    let priced = priced(tokens);
     Used {
         input: tokens.input,
         cached: tokens.cached,

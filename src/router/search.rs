@@ -16,6 +16,7 @@ use super::attempt::{Attempt, Opening};
 use super::exhausted::Exhausted;
 use super::forward::{Forwarded, Parcel};
 use super::headers::{Client, TURN_STATE};
+use super::keys::Caller;
 use super::queue::InLine;
 use super::reply::{Refusal, UpstreamRefusal};
 use super::report::{Record, Report};
@@ -171,19 +172,14 @@ impl<'h> Search<'h> {
             return Err(self.give_up(asker));
         }
         self.back_off().await;
-        let caller = record.caller();
-        let need = format!(
-            "{} {} {:?} {:?}",
-            asker.model,
-            asker.api_only.is_some(),
-            caller.strategy().or(asker.client.strategy),
-            caller.only_accounts(),
-        );
         // Whoever waits for the same has come before.
         let mut is_last_look = false;
-        if self.tried.is_empty() && house.lines.waiting() > 0 && house.lines.is_there(&need) {
-            self.place = house.lines.first_of(&need, deadline).await;
-            is_last_look = self.place.is_none();
+        if self.tried.is_empty() && house.lines.waiting() > 0 {
+            let need = line_of(asker, record.caller());
+            if house.lines.is_there(&need) {
+                self.place = house.lines.first_of(&need, deadline).await;
+                is_last_look = self.place.is_none();
+            }
         }
         loop {
             let changed = house.lines.changed();
@@ -205,6 +201,7 @@ impl<'h> Search<'h> {
             };
             // One that has asked somebody already needs another one than those who wait in line.
             if self.tried.is_empty() && self.place.is_none() {
+                let need = line_of(asker, record.caller());
                 self.place = house.lines.first_of(&need, deadline).await;
                 is_last_look = self.place.is_none();
                 continue;
@@ -569,6 +566,17 @@ const WARM: Duration = Duration::from_secs(600);
 /// How long a burst waits for the first answer of an account that it knows nothing of.
 const COLD_WAIT: Duration = Duration::from_secs(2);
 const BACKOFF: Duration = Duration::from_millis(200);
+
+/// Those who may be served by the same wait in one line.
+fn line_of(asker: Asker<'_>, caller: &Caller) -> String {
+    format!(
+        "{} {} {:?} {:?}",
+        asker.model,
+        asker.api_only.is_some(),
+        caller.strategy().or(asker.client.strategy),
+        caller.only_accounts(),
+    )
+}
 
 /// So many profiles one request may bring into disrepute with the same words.
 const MAX_COOLED: usize = 2;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::home::Home;
-use super::{StoreError, kept_list, safe_file};
+use super::kept_list::{self, unix_secs};
+use super::{StoreError, safe_file};
 
 /// One pause. Of a profile or of a path; for all of it, or for one model.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -87,12 +88,6 @@ fn is_sane(kept: &KeptCooldown, now: u64) -> bool {
         && (kept.profile.is_some() != kept.path.is_some())
         && kept.since <= kept.until
         && kept.until.saturating_sub(now) <= LONGEST.as_secs()
-}
-
-fn unix_secs(at: SystemTime) -> u64 {
-    let since = at.duration_since(SystemTime::UNIX_EPOCH);
-    // Before 1970 the clock is wrong anyway.
-    since.map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

@@ -3,11 +3,18 @@
 //! Nothing in such a file is secret or precious: what cannot be read counts as empty.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{StoreError, safe_file};
+
+/// As these lists write moments down. Before 1970 the clock is wrong anyway.
+pub(super) fn unix_secs(at: SystemTime) -> u64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
 
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Vec<T> {
     match safe_file::read(path) {

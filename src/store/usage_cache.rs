@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use super::StoreError;
 use super::home::Home;
-use super::{StoreError, kept_list};
+use super::kept_list::{self, unix_secs};
 use crate::profile::ProfileName;
 use crate::usage::{Credits, Usage, Window};
 
@@ -102,12 +103,6 @@ fn usage(kept: Kept) -> Option<Usage> {
         reset_credits: kept.reset_credits,
         fetched_at: moment(kept.fetched_at)?,
     })
-}
-
-fn unix_secs(at: SystemTime) -> u64 {
-    at.duration_since(SystemTime::UNIX_EPOCH)
-        .map(|since| since.as_secs())
-        .unwrap_or_default()
 }
 
 /// Up to the year 9999.

@@ -59,7 +59,11 @@ mod tests {
         };
         let ledger = Ledger::open(home.ledger(), Keep::default(), now).unwrap();
         ledger.note(row_of(binding.clone()));
-        ledger.bind("not ours".into(), binding.profile.clone(), now);
+        ledger.note(Row::Binding(ledger::Binding {
+            session: "not ours".into(),
+            profile: binding.profile.clone(),
+            used_at: now,
+        }));
         ledger.close();
         assert_eq!(read(&home), [binding]);
     }

@@ -3,10 +3,9 @@
 use std::time::SystemTime;
 
 use crate::desk::record::{AttemptClass, AttemptRecord, Considered, LeftOut, RequestRecord};
-use crate::price::{Prices, Tokens};
+use crate::price::Prices;
 use crate::redact::redacted;
-use crate::router::{AttemptNote, AttemptResult, RequestDone};
-use crate::translate::responses::TokenUsage;
+use crate::router::{AttemptNote, AttemptResult, RequestDone, priced};
 
 /// Longer names are nobody's models, fields or codes.
 const MAX_CHARS: usize = 128;
@@ -15,7 +14,7 @@ const MAX_DROPPED: usize = 64;
 
 /// `is_paid` is about the profile that served: whether it is paid by the request.
 pub fn record_of(done: RequestDone, is_paid: bool, prices: &Prices) -> RequestRecord {
-    let tokens = done.tokens.map(tokens_of);
+    let tokens = done.tokens.map(priced);
     let model = match done.asked_model.as_str() {
         "" => done.model.as_str(),
         asked => asked,
@@ -77,15 +76,6 @@ pub fn record_of(done: RequestDone, is_paid: bool, prices: &Prices) -> RequestRe
                 .map(|c| if is_plain(c) { c } else { ' ' })
                 .collect()
         }),
-    }
-}
-
-fn tokens_of(usage: TokenUsage) -> Tokens {
-    Tokens {
-        input: usage.input,
-        cached: usage.cached,
-        output: usage.output,
-        reasoning: usage.reasoning,
     }
 }
 
@@ -165,6 +155,7 @@ mod tests {
     use crate::price::MicroDollars;
     use crate::profile::ProfileName;
     use crate::router::{self, Dialect};
+    use crate::translate::responses::TokenUsage;
 
     fn name(text: &str) -> ProfileName {
         ProfileName::parse(text).unwrap()

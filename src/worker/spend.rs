@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use tracing::warn;
 
-use crate::client_key::{KeyId, Meters, Period, Spent};
+use crate::client_key::{KeyId, Meters, Spent};
 use crate::ledger::{LedgerError, Reader, Spend, Spender};
+use crate::period::Period;
 use crate::pool::Amount;
 use crate::profile::ProfileName;
 use crate::store::home::Home;

@@ -1,6 +1,6 @@
 //! A record in words, for every face: what happened, why this account, who was left out and until when.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use jiff::tz::TimeZone;
 
@@ -63,10 +63,10 @@ pub fn explain(record: &RequestRecord, now: SystemTime, zone: &TimeZone) -> Vec<
         record.dialect,
         moment(record.at, zone),
         outcome(record),
-        span(record.took)
+        words::latency(record.took)
     );
     if let Some(first) = record.first_token {
-        head.push_str(&format!(", first token after {}", span(first)));
+        head.push_str(&format!(", first token after {}", words::latency(first)));
     }
     lines.push(head);
     lines.push(model_line(record));
@@ -108,7 +108,7 @@ pub fn explain(record: &RequestRecord, now: SystemTime, zone: &TimeZone) -> Vec<
             attempt.profile,
             clock(attempt.at, zone),
             ended(attempt, now, zone),
-            span(attempt.took)
+            words::latency(attempt.took)
         ));
         lines.extend(
             attempt
@@ -203,15 +203,6 @@ fn why_not(out: &LeftOut, now: SystemTime, zone: &TimeZone) -> String {
     }
 }
 
-/// `850 ms`, `2.4 s`, `1m`.
-fn span(span: Duration) -> String {
-    match span.as_millis() {
-        millis if millis < 1_000 => format!("{millis} ms"),
-        millis if millis < 60_000 => format!("{:.1} s", span.as_secs_f64()),
-        _ => words::duration(span),
-    }
-}
-
 fn moment(at: SystemTime, zone: &TimeZone) -> String {
     strftime(at, zone, "%Y-%m-%d %H:%M:%S")
 }
@@ -231,6 +222,8 @@ fn strftime(at: SystemTime, zone: &TimeZone, form: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::Considered;
+    use std::time::Duration;
+
     use super::*;
     use crate::price::{MicroDollars, Tokens};
     use crate::profile::ProfileName;
@@ -335,14 +328,14 @@ mod tests {
         assert_eq!(
             explain(&record(), noon(), &TimeZone::UTC),
             [
-                "req_00ff: chat at 2027-01-15 08:00:00, answered after 2.4 s, first token after 850 ms",
+                "req_00ff: chat at 2027-01-15 08:00:00, answered after 2.4s, first token after 0.85s",
                 "model: claude-opus, asked upstream as gpt-5.5",
                 "key: k1",
                 "account: home, because: most left (strategy least_used)",
                 "  1. home: most left, 80 percent left",
                 "  left out: spare: empty until 09:00",
-                "attempt 1: work at 08:00:00: failed (status 500) after 120 ms",
-                "attempt 2: home at 08:00:01: answered after 2.1 s",
+                "attempt 1: work at 08:00:00: failed (status 500) after 0.12s",
+                "attempt 2: home at 08:00:01: answered after 2.1s",
                 "  before that: its login was renewed",
                 "retries: 2",
                 "left out of the request: temperature",

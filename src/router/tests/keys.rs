@@ -4,8 +4,9 @@ use std::num::NonZeroU32;
 
 use super::websocket::{CODEX, create, message, types};
 use super::*;
-use crate::client_key::{Budget, ClientKey, Period, Policy, Speech, Used};
+use crate::client_key::{Budget, ClientKey, Policy, Speech, Used};
 use crate::pattern::Pattern;
+use crate::period::Period;
 use crate::simulator::{Gate, Reply};
 
 impl Rig {

@@ -105,7 +105,7 @@ fn told(last: &LastRequest, teller: &Teller<'_>) -> String {
         None => last.model.clone(),
     };
     let ended = match (last.status, last.is_complete) {
-        (200..=399, true) => latency(last.took),
+        (200..=399, true) => words::latency(last.took),
         (200..=399, false) => "cut off".to_owned(),
         (499, _) => "stopped by the app".to_owned(),
         (status, _) => status.to_string(),
@@ -115,15 +115,6 @@ fn told(last: &LastRequest, teller: &Teller<'_>) -> String {
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
         .join(" · ")
-}
-
-/// `0.42s`, `14.1s`, `2m`.
-fn latency(took: std::time::Duration) -> String {
-    match took.as_secs_f64() {
-        secs if secs < 0.995 => format!("{secs:.2}s"),
-        secs if secs < 60.0 => format!("{secs:.1}s"),
-        _ => words::duration(took),
-    }
 }
 
 /// Said only when it is certain: every account of the pool is empty or needs the user.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ledger::{Spend, Spender, day_of};
-use crate::pool::{Amount, Member, Period, Tier};
+use crate::pool::{Amount, Member, Tier};
 use crate::price::{MicroDollars, Prices, Tokens};
 use crate::translate::responses::TokenUsage;
 
@@ -58,7 +58,7 @@ fn what_a_request_used_counts_for_the_limits_of_who_served_it() {
     }
     let after = read(&mut state, r#"{"weight": 2}"#);
     for member in [before, after] {
-        let spent = member.spend.of(Period::Day, noon());
+        let spent = member.spend.today(noon());
         assert_eq!(
             spent,
             Amount {
@@ -94,8 +94,8 @@ fn what_was_spent_before_this_start_counts_as_well() {
         tokens,
         micro_dollars,
     };
-    assert_eq!(member.spend.of(Period::Day, noon()), amount(70, 5));
-    assert_eq!(member.spend.of(Period::Month, noon()), amount(140, 10));
+    assert_eq!(member.spend.today(noon()), amount(70, 5));
+    assert_eq!(member.spend.this_month(noon()), amount(140, 10));
 }
 
 #[test]
