@@ -331,6 +331,8 @@ mod tests {
             plan: None,
             workspace: None,
             health: Health::Fine,
+            about: crate::desk::About::default(),
+            token: crate::desk::TokenHealth::default(),
             is_active: false,
             is_in_pool: true,
             terms: std::sync::Arc::default(),

@@ -1,11 +1,17 @@
 //! What a face wants, in the imperative.
 
-use crate::profile::ProfileName;
+use super::edit::Edit;
+use super::import::{ExportTo, ImportSource};
+use super::sign_in::{NewLogin, SignInWish};
+use super::tools::Tool;
+use crate::profile::{ProfileName, Secret};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// From now on the Codex CLI uses this profile.
     Use(ProfileName),
+    /// From now on the router draws from this profile first, whatever Codex's own file says; nothing: by its strategy again.
+    RouteTo(Option<ProfileName>),
     /// Keep the login that the Codex CLI uses as a profile of this name.
     Save(ProfileName),
     /// Ask the upstream for the usage of one profile.
@@ -22,6 +28,57 @@ pub enum Command {
     ServeOnPort(u16),
     /// Show the window, or say so to whoever can.
     RaiseWindow,
+    /// Begin to sign in; another sign-in that is under way ends.
+    SignIn(SignInWish),
+    /// The address that the browser ended on, pasted by hand.
+    PasteCallback(Secret),
+    /// Write the login of [`super::SignInStep::Confirm`]: over the profile that holds this account, or as a new one of this name.
+    ConfirmSignIn {
+        name: Option<ProfileName>,
+    },
+    /// End the sign-in, or put away one that has ended.
+    CancelSignIn,
+    /// Ask the upstream whether it accepts this login; nothing is written.
+    CheckLogin(NewLogin),
+    /// A new profile with this login.
+    AddLogin {
+        name: ProfileName,
+        login: NewLogin,
+    },
+    /// Look what could be imported; nothing is written.
+    LookForImport(ImportSource),
+    /// Take these of the logins that were found, each under its name.
+    Import(Vec<(u32, ProfileName)>),
+    /// End the import after the account that is being written, or put away one that has ended.
+    CancelImport,
+    Export {
+        names: Vec<ProfileName>,
+        to: ExportTo,
+    },
+    Rename {
+        from: ProfileName,
+        to: ProfileName,
+    },
+    Edit {
+        names: Vec<ProfileName>,
+        edit: Edit,
+    },
+    /// The user's own order of all accounts.
+    Order(Vec<ProfileName>),
+    /// Into the trash, where they stay for 30 days.
+    Delete(Vec<ProfileName>),
+    /// Back from the trash, by the ids of [`super::TrashView`].
+    Undelete(Vec<String>),
+    /// Out of the trash for good; no id: all of it.
+    Purge(Vec<String>),
+    /// Read the settings of other programs again.
+    LookAtTools,
+    /// Point this program at the router.
+    Connect(Tool),
+    /// Give this program its own settings back.
+    Disconnect(Tool),
+    /// A terminal in which Codex uses this account, and nothing else changes.
+    OpenTerminal(ProfileName),
     /// Finish what must not be lost, then stop.
     Quit,
 }

@@ -8,18 +8,29 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 pub mod command;
+pub mod edit;
+pub mod import;
 mod model_map;
 pub mod record;
 pub mod settings;
+pub mod sign_in;
 pub mod snapshot;
+pub mod tools;
 pub mod words;
 
 pub use command::Command;
+pub use edit::{About, Edit, Origin, Rotator, TokenHealth, TrashView};
+pub use import::{ExportTo, FoundLogin, ImportSource, ImportState, ImportView, Verdict};
 pub use settings::Settings;
+pub use sign_in::{
+    CallbackListener, CheckResult, LoginCheck, NewLogin, SignInStep, SignInView, SignInWay,
+    SignInWish, SignedIn,
+};
 pub use snapshot::{
     CodexProcess, Happening, KeyView, KeysView, LastRequest, Live, LoginKind, Notice, Outcome,
     PathView, ProfileView, PromptCache, RouterState, RouterView, Snapshot,
 };
+pub use tools::{Tool, ToolView};
 
 // A face may not look into `pool`; these stand in the snapshot.
 pub use crate::pool::{BadTerm, Rest, RestCause, RestSource, Strategy, Term, Terms};

@@ -4,7 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::edit::{About, TokenHealth, TrashView};
+use super::import::ImportView;
 use super::record::{LedgerState, RequestRecord};
+use super::sign_in::{LoginCheck, SignInView};
+use super::tools::{Tool, ToolView};
 use crate::pool::{Rest, Strategy, Terms};
 use crate::profile::{EndpointKind, Health, ProfileName};
 use crate::usage::Usage;
@@ -25,6 +29,15 @@ pub struct Snapshot {
     /// The last requests, the newest first.
     pub requests: Vec<Arc<RequestRecord>>,
     pub ledger: LedgerState,
+    pub sign_in: Option<SignInView>,
+    pub login_check: Option<LoginCheck>,
+    pub import: Option<Arc<ImportView>>,
+    /// The newest first.
+    pub trash: Vec<TrashView>,
+    /// Empty until somebody asked for it ([`super::Command::LookAtTools`]).
+    pub tools: Vec<ToolView>,
+    /// Whether Codex's own settings name the router, so that an account can change without a restart of Codex.
+    pub is_codex_on_router: bool,
     pub notices: Vec<Notice>,
     /// The last few outcomes, oldest first; a face remembers the highest `seq` it has shown.
     pub happenings: Vec<Happening>,
@@ -49,6 +62,8 @@ pub struct ProfileView {
     /// The workspace's title, for people with several.
     pub workspace: Option<String>,
     pub health: Health,
+    pub about: About,
+    pub token: TokenHealth,
     pub is_active: bool,
     /// Whether the router may draw from it.
     pub is_in_pool: bool,
@@ -154,6 +169,8 @@ pub struct RouterView {
     /// Where it listens, or would.
     pub address: Option<SocketAddr>,
     pub strategy: Strategy,
+    /// The user chose this profile for the router ([`super::Command::RouteTo`]).
+    pub routed_to: Option<ProfileName>,
     pub last_request: Option<LastRequest>,
     pub requests: u64,
     /// Requests under way.
@@ -275,6 +292,57 @@ pub enum Outcome {
         name: ProfileName,
     },
     TokenRefreshFailed {
+        name: ProfileName,
+        reason: String,
+    },
+    /// From now on the router draws from this profile first.
+    Routed {
+        to: ProfileName,
+    },
+    Added {
+        name: ProfileName,
+    },
+    AddFailed {
+        name: ProfileName,
+        reason: String,
+    },
+    Exported {
+        count: usize,
+        to: String,
+    },
+    ExportFailed {
+        reason: String,
+    },
+    Renamed {
+        from: ProfileName,
+        to: ProfileName,
+    },
+    Edited {
+        names: Vec<ProfileName>,
+    },
+    /// Into the trash, under these ids.
+    Deleted {
+        names: Vec<ProfileName>,
+        ids: Vec<String>,
+    },
+    Undeleted {
+        names: Vec<ProfileName>,
+    },
+    /// A rename, an edit, a deletion or its undoing did not work, at least for some: a sentence.
+    EditFailed {
+        reason: String,
+    },
+    Connected {
+        tool: Tool,
+    },
+    Disconnected {
+        tool: Tool,
+    },
+    ToolFailed {
+        tool: Tool,
+        reason: String,
+    },
+    TerminalFailed {
         name: ProfileName,
         reason: String,
     },

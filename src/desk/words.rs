@@ -111,6 +111,14 @@ pub fn plan_label(plan: &str) -> String {
         .join(" ")
 }
 
+/// How many accounts, with the noun.
+pub fn accounts(count: usize) -> String {
+    match count {
+        1 => "1 account".to_owned(),
+        count => format!("{count} accounts"),
+    }
+}
+
 /// What an endpoint is, where a plan would stand.
 pub fn endpoint_label(kind: EndpointKind) -> &'static str {
     match kind {

@@ -57,6 +57,8 @@ pub(super) fn chatgpt(of: &str, windows: impl IntoIterator<Item = Window>) -> Pr
         plan: Some("plus".into()),
         workspace: None,
         health: Health::Fine,
+        about: crate::desk::About::default(),
+        token: crate::desk::TokenHealth::default(),
         is_active: false,
         is_in_pool: true,
         terms: Arc::default(),

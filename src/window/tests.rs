@@ -36,6 +36,8 @@ fn profile(text: &str, left: f64) -> ProfileView {
         plan: Some("plus".into()),
         workspace: None,
         health: Health::Fine,
+        about: crate::desk::About::default(),
+        token: crate::desk::TokenHealth::default(),
         is_active: text == "work",
         is_in_pool: true,
         terms: std::sync::Arc::default(),

@@ -10,7 +10,7 @@ use super::fonts::icon;
 use super::text::{self, Role};
 use super::theme::{Look, MENU_RADIUS, STRIP_HEIGHT};
 use super::widgets;
-use crate::desk::{Command, Happening, Outcome};
+use crate::desk::{Command, Happening, Outcome, words};
 
 /// Long enough to read one line and to reach its button.
 pub const SHOWN_SECS: f64 = 4.0;
@@ -35,6 +35,40 @@ impl Toast {
                     .filter(|from| from != to)
                     .map(|from| ("Undo", Command::Use(from))),
             ),
+            Outcome::Routed { to } => (format!("The router now uses {to}"), None),
+            Outcome::Added { name } => (format!("Added {name}"), None),
+            Outcome::Exported { count, to } => (
+                format!("Exported {} to {to}", words::accounts(*count)),
+                None,
+            ),
+            Outcome::Renamed { from, to } => (
+                format!("{from} is now called {to}"),
+                Some((
+                    "Undo",
+                    Command::Rename {
+                        from: to.clone(),
+                        to: from.clone(),
+                    },
+                )),
+            ),
+            Outcome::Deleted { names, ids } => (
+                match names.as_slice() {
+                    [name] => format!("Deleted {name}"),
+                    names => format!("Deleted {}", words::accounts(names.len())),
+                },
+                Some(("Undo", Command::Undelete(ids.clone()))),
+            ),
+            Outcome::Undeleted { names } => (
+                match names.as_slice() {
+                    [name] => format!("{name} is back"),
+                    names => format!("{} are back", words::accounts(names.len())),
+                },
+                None,
+            ),
+            Outcome::Connected { tool } => (format!("{} now uses the router", tool.title()), None),
+            Outcome::Disconnected { tool } => {
+                (format!("{} has its own settings back", tool.title()), None)
+            }
             Outcome::Saved { name } => (format!("Saved as {name}"), None),
             Outcome::Displaced { file } => (format!("An unknown login was kept as {file}"), None),
             Outcome::TokenRefreshed { name } => (format!("The login of {name} was renewed"), None),
@@ -43,7 +77,13 @@ impl Toast {
             | Outcome::SaveFailed { .. }
             | Outcome::UsageFailed { .. }
             | Outcome::TokenRefreshFailed { .. }
-            | Outcome::LedgerSetAside { .. } => return None,
+            | Outcome::LedgerSetAside { .. }
+            | Outcome::AddFailed { .. }
+            | Outcome::ExportFailed { .. }
+            | Outcome::Edited { .. }
+            | Outcome::EditFailed { .. }
+            | Outcome::ToolFailed { .. }
+            | Outcome::TerminalFailed { .. } => return None,
         };
         Some(Self {
             text,

@@ -8,8 +8,8 @@ use super::state::AppState;
 use crate::client_key::{ClientKey, KeyRing};
 use crate::desk::words::key_limits;
 use crate::desk::{
-    KeyView, KeysView, Live as LiveView, LoginKind, Notice, PathView, ProfileView, RouterView,
-    Snapshot,
+    About, KeyView, KeysView, Live as LiveView, LoginKind, Notice, PathView, ProfileView,
+    RouterView, Snapshot, TokenHealth,
 };
 use crate::pool::{Path, Pool};
 use crate::profile::{AuthFile, Claims, Credentials, Profile};
@@ -38,6 +38,7 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
                     .unwrap_or(state.router.listen.first()),
             ),
             strategy: state.settings.strategy,
+            routed_to: None,
             last_request: state.router.last_request.clone(),
             requests: state.router.requests,
             in_flight: state.kept.values().map(|kept| kept.in_flight.count()).sum(),
@@ -45,6 +46,12 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
         keys: keys_view(&state.keys),
         requests: state.router.last_requests.iter().cloned().collect(),
         ledger: state.ledger.clone(),
+        sign_in: None,
+        login_check: None,
+        import: None,
+        trash: Vec::new(),
+        tools: Vec::new(),
+        is_codex_on_router: false,
         notices: notices(state),
         paths: path_views(state, now),
         happenings: state.happenings.iter().cloned().collect(),
@@ -112,6 +119,8 @@ fn profile_view(kept: &Kept, is_active: bool, now: SystemTime) -> ProfileView {
             .or(claims.plan),
         workspace: claims.workspace_title,
         health: kept.profile.health(),
+        about: About::default(),
+        token: TokenHealth::default(),
         is_active,
         is_in_pool: kept.terms.is_enabled,
         terms: kept.terms.clone(),

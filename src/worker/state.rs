@@ -186,6 +186,27 @@ impl AppState {
                 self.raises += 1;
                 Vec::new()
             }
+            Command::SignIn(_)
+            | Command::PasteCallback(_)
+            | Command::ConfirmSignIn { .. }
+            | Command::CancelSignIn
+            | Command::CheckLogin(_)
+            | Command::AddLogin { .. } => Vec::new(),
+            Command::LookForImport(_)
+            | Command::Import(_)
+            | Command::CancelImport
+            | Command::Export { .. } => Vec::new(),
+            Command::Rename { .. }
+            | Command::Edit { .. }
+            | Command::Order(_)
+            | Command::Delete(_)
+            | Command::Undelete(_)
+            | Command::Purge(_) => Vec::new(),
+            Command::RouteTo(_)
+            | Command::LookAtTools
+            | Command::Connect(_)
+            | Command::Disconnect(_)
+            | Command::OpenTerminal(_) => Vec::new(),
             Command::Quit => {
                 self.is_ending = true;
                 self.router.is_wanted = false;

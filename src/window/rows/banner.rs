@@ -100,9 +100,28 @@ fn failed(outcome: &Outcome) -> Option<(String, String)> {
         Outcome::TokenRefreshFailed { name, reason } => {
             (format!("The login of {name} could not be renewed"), reason)
         }
+        Outcome::AddFailed { name, reason } => (format!("{name} was not added"), reason),
+        Outcome::ExportFailed { reason } => ("The export did not work".to_owned(), reason),
+        Outcome::EditFailed { reason } => ("That was not changed".to_owned(), reason),
+        Outcome::ToolFailed { tool, reason } => (
+            format!("The settings of {} were not changed", tool.title()),
+            reason,
+        ),
+        Outcome::TerminalFailed { name, reason } => {
+            (format!("No terminal was opened for {name}"), reason)
+        }
         Outcome::Switched { .. }
+        | Outcome::Routed { .. }
         | Outcome::Displaced { .. }
         | Outcome::Saved { .. }
+        | Outcome::Added { .. }
+        | Outcome::Exported { .. }
+        | Outcome::Renamed { .. }
+        | Outcome::Edited { .. }
+        | Outcome::Deleted { .. }
+        | Outcome::Undeleted { .. }
+        | Outcome::Connected { .. }
+        | Outcome::Disconnected { .. }
         | Outcome::UsageRefreshed { .. }
         | Outcome::TokenRefreshed { .. } => return None,
     };
@@ -112,7 +131,13 @@ fn failed(outcome: &Outcome) -> Option<(String, String)> {
 fn makes_up_for(later: &Outcome, failure: &Outcome) -> bool {
     match (later, failure) {
         (Outcome::Switched { .. }, Outcome::SwitchFailed { .. })
-        | (Outcome::Saved { .. }, Outcome::SaveFailed { .. }) => true,
+        | (Outcome::Saved { .. }, Outcome::SaveFailed { .. })
+        | (Outcome::Added { .. }, Outcome::AddFailed { .. })
+        | (Outcome::Exported { .. }, Outcome::ExportFailed { .. }) => true,
+        (
+            Outcome::Connected { tool } | Outcome::Disconnected { tool },
+            Outcome::ToolFailed { tool: failed, .. },
+        ) => tool == failed,
         (Outcome::UsageRefreshed { name }, Outcome::UsageFailed { name: failed, .. })
         | (Outcome::TokenRefreshed { name }, Outcome::TokenRefreshFailed { name: failed, .. }) => {
             name == failed

@@ -72,6 +72,8 @@ fn profile(text: &str, windows: Vec<Window>) -> ProfileView {
         plan: Some("plus".into()),
         workspace: None,
         health: Health::Fine,
+        about: crate::desk::About::default(),
+        token: crate::desk::TokenHealth::default(),
         is_active: false,
         is_in_pool: true,
         terms: Arc::default(),
