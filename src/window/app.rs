@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::accounts::{self, Wishes};
 use super::ask::Ask;
-use super::dialogs::{self, Dialog};
+use super::dialogs::{self, Dialog, SaveDialog, Scene, SwitchDialog};
 use super::list::ListState;
 use super::memory::{Geometry, Memory};
 use super::rows::{Banner, BannerIcon, BannerTone, Page, Wish};
@@ -162,9 +162,13 @@ impl App {
             toast::toast_ui(ui, look, toast, asks);
         }
         if let Some(dialog) = &mut self.dialog {
-            let is_new = std::mem::take(&mut self.is_dialog_new);
-            let now = (self.clock.now)();
-            dialogs::dialog_ui(ui, look, dialog, snapshot, now, is_new, asks);
+            let scene = Scene {
+                look,
+                snapshot,
+                now: (self.clock.now)(),
+                is_new: std::mem::take(&mut self.is_dialog_new),
+            };
+            dialogs::dialog_ui(ui, scene, dialog, asks);
         }
     }
 
@@ -172,8 +176,8 @@ impl App {
         match ask {
             Ask::Command(command) => self.send(command),
             Ask::Switch(to) if snapshot.codex.is_empty() => self.send(Command::Use(to)),
-            Ask::Switch(to) => self.open(Dialog::Switch { to }),
-            Ask::OpenSave => self.open(Dialog::save(snapshot, self.memory.hides_emails)),
+            Ask::Switch(to) => self.open(Dialog::Switch(SwitchDialog { to })),
+            Ask::OpenSave => self.open(SaveDialog::open(snapshot, self.memory.hides_emails)),
             Ask::CloseDialog => self.dialog = None,
             Ask::CopyBaseUrl(url) => {
                 let egui_now = ctx.input(|input| input.time);

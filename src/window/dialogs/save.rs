@@ -1,0 +1,98 @@
+//! A name for the login that Codex uses, or the reason why there is nothing to name.
+
+use egui::{Id, Key, Ui};
+
+use super::frame::{self, Choice};
+use super::{Dialog, Scene};
+use crate::desk::{Command, Live, Snapshot};
+use crate::profile::ProfileName;
+use crate::window::ask::Ask;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaveDialog {
+    name: String,
+    refusal: Option<String>,
+}
+
+impl SaveDialog {
+    pub fn open(snapshot: &Snapshot, hides_emails: bool) -> Dialog {
+        match &snapshot.live {
+            Live::Unsaved { email, .. } => {
+                let wish = email.as_deref().filter(|_| !hides_emails);
+                Dialog::Save(Self {
+                    name: snapshot.free_name(wish.unwrap_or("account")).to_string(),
+                    refusal: None,
+                })
+            }
+            Live::Saved(name) => Dialog::NothingToSave {
+                why: format!(
+                    "Codex uses {name}, which is saved already. Sign in to Codex with another account, then add it here."
+                ),
+            },
+            Live::Missing => Dialog::NothingToSave {
+                why: "Codex is signed out. Sign in with Codex, then add the login here.".into(),
+            },
+            Live::Unreadable(reason) => Dialog::NothingToSave {
+                why: format!("The login that Codex uses cannot be read: {reason}."),
+            },
+        }
+    }
+}
+
+pub fn save_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut SaveDialog, asks: &mut Vec<Ask>) {
+    let look = scene.look;
+    frame::title(ui, look, "Save the login that Codex uses");
+    let words = "Under which name? It becomes a folder, and the name in this list.";
+    frame::paragraph(ui, look, words);
+    ui.add_space(12.0);
+    let id = Id::unique("account name");
+    let words = ("Name", "Account name");
+    let refusal = dialog.refusal.as_deref();
+    let field = frame::field(ui, look, id, &mut dialog.name, words, refusal);
+    if scene.is_new {
+        ui.memory_mut(|memory| memory.request_focus(id));
+    }
+    if field.changed() {
+        dialog.refusal = None;
+    }
+    let is_submitted = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    let choice = frame::footer(ui, look, Some("Cancel"), "Save", false);
+    if is_submitted || choice == Some(Choice::Primary) {
+        match checked_name(dialog.name.trim(), scene.snapshot) {
+            Ok(name) => {
+                asks.push(Ask::Command(Command::Save(name)));
+                asks.push(Ask::CloseDialog);
+            }
+            Err(why) => {
+                dialog.refusal = Some(why);
+                ui.memory_mut(|memory| memory.request_focus(id));
+            }
+        }
+    } else if choice == Some(Choice::Other) {
+        asks.push(Ask::CloseDialog);
+    }
+}
+
+pub fn nothing_to_save_ui(ui: &mut Ui, scene: Scene<'_>, why: &str, asks: &mut Vec<Ask>) {
+    frame::title(ui, scene.look, "Nothing to add yet");
+    frame::paragraph(ui, scene.look, why);
+    if frame::footer(ui, scene.look, None, "Close", scene.is_new) == Some(Choice::Primary) {
+        asks.push(Ask::CloseDialog);
+    }
+}
+
+/// The name, if an account can be called so; else the sentence that says why not.
+pub fn checked_name(text: &str, snapshot: &Snapshot) -> Result<ProfileName, String> {
+    let name = ProfileName::parse(text).map_err(|err| format!("{err}."))?;
+    let taken = snapshot
+        .profiles
+        .iter()
+        .find(|profile| profile.name.is_same_directory(&name));
+    match taken {
+        Some(other) => Err(format!(
+            "There is an account called {} already.",
+            other.name
+        )),
+        None => Ok(name),
+    }
+}

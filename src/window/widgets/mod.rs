@@ -1,0 +1,56 @@
+//! Controls drawn by number, one noun a file.
+//!
+//! A control gets its rectangle, registers its hit area with a spoken name, and paints itself. It decides nothing.
+
+use egui::{
+    CornerRadius, Id, Painter, Rect, Response, Sense, Stroke, StrokeKind, Ui, WidgetInfo, accesskit,
+};
+
+use super::theme::Look;
+
+mod button;
+mod chip;
+mod field;
+mod mark;
+mod menu;
+mod sheet;
+mod toggle;
+mod usage_bar;
+
+pub use button::{
+    BUTTON_HEIGHT, ButtonKind, ICON_BUTTON, Label, TALL_BUTTON_HEIGHT, button_ui, button_width,
+    icon_button_ui, paint_button, paint_icon_button,
+};
+pub use chip::name_and_chip;
+pub use field::field_ui;
+pub use mark::{in_use_mark, mark};
+pub use menu::{menu_frame, menu_item_ui};
+pub use sheet::{card, divider, skeleton};
+pub use toggle::toggle_ui;
+pub use usage_bar::usage_bar;
+
+/// Two points around what has the focus, one point away from it.
+pub fn focus_ring(painter: &Painter, look: Look, rect: Rect, radius: u8, response: &Response) {
+    if look.shows_focus && response.has_focus() {
+        painter.rect_stroke(
+            rect.expand(1.0),
+            CornerRadius::same(radius + 1),
+            Stroke::new(2.0, look.accent),
+            StrokeKind::Outside,
+        );
+    }
+}
+
+/// Registers a hit area with a name.
+pub fn hit(ui: &Ui, rect: Rect, id: Id, spoken: &str) -> Response {
+    let response = ui.interact(rect, id, Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(accesskit::Role::Button, true, spoken));
+    response
+}
+
+/// 0 at rest, 1 under the pointer, on the way between in 120 ms.
+fn warmth(response: &Response) -> f32 {
+    response
+        .ctx
+        .animate_bool(response.id.with("warmth"), response.hovered())
+}
