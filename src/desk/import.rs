@@ -29,6 +29,8 @@ pub struct ImportView {
     pub state: ImportState,
     /// In the order in which they are written.
     pub found: Vec<FoundLogin>,
+    /// What should be said besides: sentences.
+    pub notes: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,8 +112,22 @@ impl Verdict {
 /// How accounts leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExportTo {
-    /// `<folder>/<name>/auth.json` and `router.json`, as Codex and this program read them. Not encrypted.
+    /// `<folder>/<name>/auth.json` and `router.json`, as Codex and this program read them. Not encrypted. What is there already
+    /// and says something else is never replaced.
     Folder(PathBuf),
     /// One encrypted file.
-    Backup { file: PathBuf, passphrase: Secret },
+    Backup {
+        file: PathBuf,
+        passphrase: Secret,
+        /// Whether the user agreed that a file of this name is replaced.
+        may_replace: bool,
+    },
+}
+
+/// Accounts of the program that this one descends from, found where nothing is saved here yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OlderStore {
+    /// For [`ImportSource::Paths`].
+    pub folder: PathBuf,
+    pub accounts: usize,
 }

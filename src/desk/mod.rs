@@ -20,7 +20,9 @@ pub mod words;
 
 pub use command::Command;
 pub use edit::{About, Edit, Origin, Rotator, TokenHealth, TrashView};
-pub use import::{ExportTo, FoundLogin, ImportSource, ImportState, ImportView, Verdict};
+pub use import::{
+    ExportTo, FoundLogin, ImportSource, ImportState, ImportView, OlderStore, Verdict,
+};
 pub use settings::Settings;
 pub use sign_in::{
     CallbackListener, CheckResult, LoginCheck, NewLogin, SignInStep, SignInView, SignInWay,

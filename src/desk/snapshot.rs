@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::edit::{About, TokenHealth, TrashView};
-use super::import::ImportView;
+use super::import::{ImportView, OlderStore};
 use super::record::{LedgerState, RequestRecord};
 use super::sign_in::{LoginCheck, SignInView};
 use super::tools::{Tool, ToolView};
@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub sign_in: Option<SignInView>,
     pub login_check: Option<LoginCheck>,
     pub import: Option<Arc<ImportView>>,
+    /// To be offered for an import.
+    pub older_store: Option<OlderStore>,
     /// The newest first.
     pub trash: Vec<TrashView>,
     /// Empty until somebody asked for it ([`super::Command::LookAtTools`]).

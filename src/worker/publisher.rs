@@ -49,6 +49,7 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
         sign_in: None,
         login_check: None,
         import: None,
+        older_store: None,
         trash: Vec::new(),
         tools: Vec::new(),
         is_codex_on_router: false,
