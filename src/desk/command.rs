@@ -32,7 +32,8 @@ pub enum Command {
     SignIn(SignInWish),
     /// The address that the browser ended on, pasted by hand.
     PasteCallback(Secret),
-    /// Write the login of [`super::SignInStep::Confirm`]: over the profile that holds this account, or as a new one of this name.
+    /// Write the login of [`super::SignInStep::Confirm`]: into the profile that holds this account; where there is none, as a new
+    /// one of this name, or of the proposed one.
     ConfirmSignIn {
         name: Option<ProfileName>,
     },

@@ -25,8 +25,8 @@ pub use import::{
 };
 pub use settings::Settings;
 pub use sign_in::{
-    CallbackListener, CheckResult, LoginCheck, NewLogin, SignInStep, SignInView, SignInWay,
-    SignInWish, SignedIn,
+    CallbackListener, CheckResult, LoginCheck, NewLogin, OnScreen, SignInStep, SignInView,
+    SignInWay, SignInWish, SignedIn,
 };
 pub use snapshot::{
     CodexProcess, Happening, KeyView, KeysView, LastRequest, Live, LoginKind, Notice, Outcome,

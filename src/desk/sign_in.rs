@@ -1,5 +1,7 @@
 //! Signing in, and adding an account by its key: what a face asks, and what it sees of it.
 
+use std::fmt;
+use std::ops::Deref;
 use std::time::SystemTime;
 
 use super::snapshot::LoginKind;
@@ -39,14 +41,14 @@ pub enum SignInStep {
     Starting,
     /// Waiting for the browser, or for the address that it ends on.
     Browser {
-        url: String,
+        url: OnScreen,
         listener: CallbackListener,
         /// Why the address that was pasted last is of no use: a sentence.
         paste_refused: Option<String>,
     },
     /// Waiting until the code is typed at this address.
     Code {
-        code: String,
+        code: OnScreen,
         url: String,
     },
     /// Somebody signed in; the tokens are being fetched.
@@ -62,6 +64,30 @@ pub enum SignInStep {
     Failed {
         reason: String,
     },
+}
+
+/// A text for the eyes of whoever sits here: with it somebody else could sign in to the wrong account. Its `Debug` shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OnScreen(String);
+
+impl From<String> for OnScreen {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl Deref for OnScreen {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for OnScreen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnScreen(…)")
+    }
 }
 
 /// Where the browser comes back to.
