@@ -20,6 +20,8 @@ pub enum Command {
     RefreshAll,
     /// Look which Codex programs run: somebody may be about to switch.
     FindCodex,
+    /// Read how this profile fared, for [`super::Snapshot::history`].
+    ShowHistory(ProfileName),
     /// Redeem the refresh token of one profile now, by the usual rules.
     RefreshToken(ProfileName),
     TurnRouterOn,

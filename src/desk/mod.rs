@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 pub mod command;
 pub mod edit;
+pub mod history;
 pub mod import;
 mod model_map;
 pub mod record;
@@ -20,6 +21,7 @@ pub mod words;
 
 pub use command::Command;
 pub use edit::{About, Edit, Origin, Rotator, TokenHealth, TrashView};
+pub use history::{History, HistoryLine, HistoryPoint, Span};
 pub use import::{
     ExportTo, FoundLogin, ImportSource, ImportState, ImportView, OlderStore, Verdict,
 };

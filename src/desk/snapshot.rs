@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::edit::{About, TokenHealth, TrashView};
+use super::history::History;
 use super::import::{ImportView, OlderStore};
 use super::record::{LedgerState, RequestRecord};
 use super::sign_in::{LoginCheck, SignInView};
@@ -40,6 +41,8 @@ pub struct Snapshot {
     pub tools: Vec<ToolView>,
     /// Whether Codex's own settings name the router, so that an account can change without a restart of Codex.
     pub is_codex_on_router: bool,
+    /// Of the account that was asked for last ([`super::Command::ShowHistory`]).
+    pub history: Option<Arc<History>>,
     pub notices: Vec<Notice>,
     /// The last few outcomes, oldest first; a face remembers the highest `seq` it has shown.
     pub happenings: Vec<Happening>,

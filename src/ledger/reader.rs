@@ -158,6 +158,27 @@ impl Reader {
         since(&self.db, from)
     }
 
+    /// The windows of which something was noted since then, the shortest first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn windows(
+        &self,
+        profile: &ProfileName,
+        from: SystemTime,
+    ) -> Result<Vec<Duration>, LedgerError> {
+        let mut statement = self.db.prepare(
+            "SELECT DISTINCT window FROM usage WHERE profile = ?1 AND at >= ?2 ORDER BY window",
+        )?;
+        let windows = statement
+            .query_map(params![profile.as_str(), millis_of(from)], |row| row.get(0))?
+            .collect::<Result<Vec<i64>, _>>()?;
+        Ok(windows
+            .into_iter()
+            .filter_map(|secs| u64::try_from(secs).ok().map(Duration::from_secs)) // only an edited file has others
+            .collect())
+    }
+
     /// How one window of a profile was used since then, the oldest first, at most `limit` of the newest.
     ///
     /// # Errors

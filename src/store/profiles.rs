@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use super::attic;
 use super::error::StoreError;
-use super::folder::{Folder, Kind};
+use super::folder::{self, Folder, Kind};
 use super::home::{Home, PROFILES};
 use super::locks::EditLock;
 use super::login_file::{self, AUTH, LoginFile, REREAD_PAUSE, REREADS};
@@ -91,6 +91,18 @@ pub fn load(home: &Home, name: &ProfileName) -> Result<Profile, StoreError> {
         Ok(Some(profile)) => Ok(profile),
         Ok(None) | Err(_) => Err(StoreError::NoSuchProfile(name.clone())),
     }
+}
+
+/// Whether only its owner can read the login file of a profile, as the file stands. Nothing where that cannot be told: there is
+/// none, it is not ours, or the system has other rights than those of Unix.
+pub fn is_private(home: &Home, name: &ProfileName) -> Option<bool> {
+    if !cfg!(unix) {
+        return None;
+    }
+    let folder = folder_of(home, name).ok()?;
+    let file = folder.open_file(AUTH.as_ref()).ok()??;
+    let facts = folder::facts_of(&file).ok()?;
+    facts.is_ours.then_some(!facts.is_exposed)
 }
 
 /// The profile that holds this login: of the same account, or with the very same secrets. Of several the preferred one.

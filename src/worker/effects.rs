@@ -12,6 +12,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{debug, warn};
 
 use super::event::{Effect, Event, Reading};
+use super::history;
 use super::recorder::Recorder;
 use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
 use super::state::unread_keys;
@@ -363,6 +364,10 @@ impl Hands {
                     Event::CodexFound(system::codex_processes(home.root(), user_home.as_deref()))
                 });
             }
+            Effect::ReadHistory { name, costs } => self.look(move || {
+                let history = history::read(&home, name, costs, SystemTime::now());
+                Event::HistoryRead(Box::new(history))
+            }),
             Effect::KeepModels(offers) => {
                 self.precious.spawn_blocking(move || {
                     if let Err(err) = models_cache::write(&home, kept_offers(offers)) {

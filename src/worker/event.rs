@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::client_key::KeyRing;
-use crate::desk::CodexProcess;
 use crate::desk::settings::Listen;
+use crate::desk::{CodexProcess, History};
 use crate::ledger::Row;
 use crate::pool::Access;
 use crate::profile::{AuthFile, Fingerprint, Network, Profile, ProfileName};
@@ -60,6 +60,7 @@ pub enum Event {
     RouterStopped,
     Reported(Report),
     CodexFound(Vec<CodexProcess>),
+    HistoryRead(Box<History>),
     /// A moment that [`super::state::AppState::next_due`] named has come.
     TimePassed,
 }
@@ -119,6 +120,11 @@ pub enum Effect {
     },
     StopRouter,
     FindCodex,
+    /// `costs`: whether its requests cost money.
+    ReadHistory {
+        name: ProfileName,
+        costs: bool,
+    },
     KeepUsage,
     /// Of profiles and paths, for the next start.
     KeepPauses(Vec<KeptCooldown>),

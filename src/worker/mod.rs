@@ -27,6 +27,7 @@ use crate::upstream::{Endpoints, Upstream};
 mod bindings;
 mod effects;
 mod event;
+mod history;
 mod kept;
 mod pauses;
 mod publisher;

@@ -53,6 +53,7 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
         trash: Vec::new(),
         tools: Vec::new(),
         is_codex_on_router: false,
+        history: state.history.clone(),
         notices: notices(state),
         paths: path_views(state, now),
         happenings: state.happenings.iter().cloned().collect(),

@@ -12,10 +12,12 @@ use super::spend;
 use crate::client_key::KeyRing;
 use crate::desk::record::{LedgerState, RequestRecord};
 use crate::desk::settings::Listen;
-use crate::desk::{CodexProcess, Command, Happening, LastRequest, Outcome, RouterState, Settings};
+use crate::desk::{
+    CodexProcess, Command, Happening, History, LastRequest, Outcome, RouterState, Settings,
+};
 use crate::ledger::Spend;
 use crate::price::Prices;
-use crate::profile::{Fingerprint, ProfileName};
+use crate::profile::{Credentials, Fingerprint, ProfileName};
 use crate::router::{KnownOffers, RefusedParameter};
 use crate::store::live::Live;
 use crate::store::profiles::Skipped;
@@ -72,6 +74,8 @@ pub struct AppState {
     pub keys: Arc<KeyRing>,
     prices: Arc<Prices>,
     pub ledger: LedgerState,
+    /// Of the profile that a face looks at.
+    pub history: Option<Arc<History>>,
 }
 
 /// Before the first reading nobody can say who may come in, so nobody does.
@@ -154,6 +158,7 @@ impl AppState {
             keys: Arc::new(unread_keys()),
             prices: Arc::new(Prices::built_in()),
             ledger: LedgerState::default(),
+            history: None,
         }
     }
 
@@ -175,6 +180,7 @@ impl AppState {
                     .collect()
             }
             Command::FindCodex => self.find_codex_when_asked(now).into_iter().collect(),
+            Command::ShowHistory(name) => self.read_history(name).into_iter().collect(),
             Command::RefreshToken(name) => self.refresh_when_asked(name, now),
             Command::TurnRouterOn => self.turn_router_on(self.router.listen),
             Command::TurnRouterOff => {
@@ -340,6 +346,10 @@ impl AppState {
                 self.codex = found;
                 Vec::new()
             }
+            Event::HistoryRead(history) => {
+                self.history = Some(Arc::new(*history));
+                Vec::new()
+            }
             Event::TimePassed => self.note_time(now),
         }
     }
@@ -439,6 +449,17 @@ impl AppState {
             .iter()
             .filter_map(|(name, kept)| Some((name.clone(), kept.usage.clone()?)))
             .collect()
+    }
+
+    fn read_history(&self, name: ProfileName) -> Option<Effect> {
+        let login = self.kept.get(&name)?.profile.login.as_ref().ok();
+        let costs = login.is_some_and(|login| {
+            matches!(
+                login.credentials(),
+                Credentials::ApiKey { .. } | Credentials::Endpoint(_)
+            )
+        });
+        Some(Effect::ReadHistory { name, costs })
     }
 
     fn find_codex_when_asked(&mut self, now: SystemTime) -> Option<Effect> {

@@ -1,3 +1,4 @@
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -275,4 +276,16 @@ fn readers_never_see_a_torn_login_while_writers_replace_and_truncate() {
     });
     assert_eq!(home.token_of("work"), "rt_FAKE_ana_159");
     assert_eq!(home.leftovers(), [""; 0]);
+}
+
+#[test]
+fn who_can_read_a_login_is_told_from_the_file_itself() {
+    let home = TestHome::new();
+    home.profile("work", &login("ana", 1));
+    let path = home.profiles_dir().join("work/auth.json");
+    for (mode, expected) in [(0o600, true), (0o640, false), (0o604, false)] {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(is_private(&home, &name("work")), Some(expected), "{mode:o}");
+    }
+    assert_eq!(is_private(&home, &name("nobody")), None);
 }

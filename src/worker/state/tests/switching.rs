@@ -134,3 +134,30 @@ fn codex_is_looked_for_when_somebody_may_switch_and_rarely_otherwise() {
     // A clock that was set back.
     assert_eq!(looks(&state.obey(Command::FindCodex, noon())), 1);
 }
+
+#[test]
+fn a_history_is_read_of_a_profile_that_is_there_and_published() {
+    let mut state = state();
+    state.note(
+        reading(vec![profile("work", fresh("ana"))], Live::Missing),
+        noon(),
+    );
+    let effects = state.obey(Command::ShowHistory(name("nobody")), noon());
+    assert!(effects.is_empty(), "{effects:?}");
+    let effects = state.obey(Command::ShowHistory(name("work")), noon());
+    assert!(
+        matches!(effects.as_slice(), [Effect::ReadHistory { name, costs: false }] if name.as_str() == "work"),
+        "{effects:?}"
+    );
+    let history = History {
+        name: name("work"),
+        read_at: noon(),
+        lines: Vec::new(),
+        month_cost: None,
+        is_private: Some(true),
+        trouble: None,
+    };
+    state.note(Event::HistoryRead(Box::new(history.clone())), noon());
+    let snapshot = publisher::snapshot(&state, "~/.codex", noon());
+    assert_eq!(snapshot.history.as_deref(), Some(&history));
+}
