@@ -24,6 +24,9 @@ pub(super) struct Wish {
     /// What makes a group
     #[arg(long, value_enum, default_value_t = By::Account)]
     by: By,
+    /// How many groups at most, the largest first; 50 unless --json is given
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
     #[command(flatten)]
     wanted: Wanted,
 }
@@ -35,7 +38,14 @@ enum By {
     Key,
     Day,
     Dialect,
+    /// And in it by account, where it had several
+    Session,
 }
+
+/// More lines than these nobody reads.
+const MOST_LINES: usize = 50;
+/// So much of a session's hash is told to people: enough to tell it from the others.
+const SESSION_DIGITS: usize = 12;
 
 impl By {
     fn group(self) -> GroupBy {
@@ -45,6 +55,7 @@ impl By {
             Self::Key => GroupBy::Key,
             Self::Day => GroupBy::Day,
             Self::Dialect => GroupBy::Dialect,
+            Self::Session => GroupBy::Session,
         }
     }
 
@@ -54,6 +65,7 @@ impl By {
             Self::Account => "(no account)",
             Self::Model => "(no model)",
             Self::Key => "(no key)",
+            Self::Session => "(no session)",
             Self::Day | Self::Dialect => "-",
         }
     }
@@ -71,7 +83,8 @@ pub(super) fn stats(environment: &Environment, wish: &Wish) -> Result<(), CliErr
         None => (Vec::new(), Vec::new()),
     };
     if wish.json {
-        let rows = groups.iter().map(json_of).collect();
+        let most = wish.limit.unwrap_or(usize::MAX);
+        let rows = shown(&groups, wish.by, most).iter().map(json_of).collect();
         say(&format!("{:#}", Value::Array(rows)));
         return Ok(());
     }
@@ -87,7 +100,7 @@ pub(super) fn stats(environment: &Environment, wish: &Wish) -> Result<(), CliErr
             }
         }
     }
-    for line in told(&groups, &all, wish.by) {
+    for line in told(&groups, &all, wish.by, wish.limit.unwrap_or(MOST_LINES)) {
         say(&line);
     }
     Ok(())
@@ -102,7 +115,7 @@ fn nothing(filter: &Filter) -> &'static str {
     }
 }
 
-fn told(groups: &[Group], all: &[Group], by: By) -> Vec<String> {
+fn told(groups: &[Group], all: &[Group], by: By, most: usize) -> Vec<String> {
     let head = [
         if by == By::Day { "day (UTC)" } else { "" },
         "requests",
@@ -115,15 +128,23 @@ fn told(groups: &[Group], all: &[Group], by: By) -> Vec<String> {
         "total p50 / p95",
     ];
     let mut rows = vec![head.map(str::to_owned)];
-    let name = |group: &Group| match group.name.as_str() {
-        "" => by.none().to_owned(),
-        name => name.to_owned(),
-    };
-    rows.extend(groups.iter().map(|group| row(name(group), group)));
+    for group in shown(groups, by, most) {
+        rows.push(row(name(group, by), group));
+        if let [_, _, ..] = group.accounts.as_slice() {
+            let account = |it| row(format!("  {}", name(it, By::Account)), it);
+            rows.extend(group.accounts.iter().map(account));
+        }
+    }
     if groups.len() > 1 {
         rows.extend(all.iter().map(|group| row("all".to_owned(), group)));
     }
     let mut lines = table(&rows);
+    if groups.len() > most {
+        let (more, number) = (groups.len() - most, groups.len());
+        lines.push(format!(
+            "{more} more are not shown; --limit {number} shows them."
+        ));
+    }
     lines.push(
         "Costs are estimates by the API's list prices; what a ChatGPT plan covers is not billed."
             .to_owned(),
@@ -141,6 +162,28 @@ fn told(groups: &[Group], all: &[Group], by: By) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// The largest, in the order that they have; of days the last.
+fn shown(groups: &[Group], by: By, most: usize) -> &[Group] {
+    let from = match by {
+        By::Day => groups.len().saturating_sub(most),
+        _ => 0,
+    };
+    let rest = groups.get(from..).unwrap_or_default();
+    rest.get(..most).unwrap_or(rest)
+}
+
+fn name(group: &Group, by: By) -> String {
+    let name = match group.name.as_str() {
+        "" => by.none(),
+        name if by == By::Session => name.get(..SESSION_DIGITS).unwrap_or(name),
+        name => name,
+    };
+    match group.accounts.as_slice() {
+        [only] => format!("{name} {}", only.name).trim_end().to_owned(),
+        _ => name.to_owned(),
+    }
 }
 
 fn row(name: String, group: &Group) -> [String; 9] {
@@ -179,7 +222,7 @@ fn both(half: Option<Duration>, most: Option<Duration>) -> String {
 fn json_of(group: &Group) -> Value {
     let name = Some(&group.name).filter(|name| !name.is_empty());
     let spans = |half: Option<Duration>, most: Option<Duration>| json!({ "p50": half.map(millis), "p95": most.map(millis) });
-    json!({
+    let mut json = json!({
         "name": name,
         "requests": group.requests,
         "without_account": group.without_account,
@@ -190,7 +233,11 @@ fn json_of(group: &Group) -> Value {
         "unpriced_requests": group.unpriced,
         "first_token_ms": spans(group.first_token_p50, group.first_token_p95),
         "took_ms": spans(group.took_p50, group.took_p95),
-    })
+    });
+    if !group.accounts.is_empty() {
+        json["accounts"] = group.accounts.iter().map(json_of).collect();
+    }
+    json
 }
 
 #[cfg(test)]
@@ -216,6 +263,7 @@ mod tests {
             first_token_p95: Some(Duration::from_millis(1_500)),
             took_p50: None,
             took_p95: None,
+            accounts: vec![],
         }
     }
 
@@ -223,7 +271,7 @@ mod tests {
     fn what_has_no_price_is_called_unknown_and_never_nothing() {
         let groups = [group("work", 20_000, 0), group("", 0, 3)];
         let all = [group("", 20_000, 3)];
-        let lines = told(&groups, &all, By::Account);
+        let lines = told(&groups, &all, By::Account, 9);
         assert!(lines[1].starts_with("work"), "{lines:#?}");
         assert!(lines[1].contains("75%") && lines[1].contains("$0.0200"));
         assert!(lines[2].starts_with("(no account)") && lines[2].contains("unknown"));
@@ -238,10 +286,62 @@ mod tests {
             without_account: 5,
             ..group("2026-11-26", 20_000, 0)
         }];
-        let lines = told(&groups, &groups, By::Day);
+        let lines = told(&groups, &groups, By::Day, 9);
         assert!(lines[0].starts_with("day (UTC)"), "{lines:#?}");
         assert!(lines[3].starts_with("5 of the requests were answered by no account"));
         assert_eq!(json_of(&groups[0])["without_account"], 5);
+    }
+
+    #[test]
+    fn a_session_tells_its_accounts_where_it_had_several() {
+        let session = |name: &str, accounts: Vec<Group>| Group {
+            accounts,
+            ..group(name, 20_000, 0)
+        };
+        let (first, second) = ("0123456789abcdef0123456789abcdef", "f".repeat(32));
+        let accounts = vec![group("work", 1, 0), group("", 1, 0)];
+        let groups = [
+            session(first, accounts),
+            session(&second, vec![group("spare", 1, 0)]),
+            session("", vec![group("spare", 1, 0)]),
+        ];
+        let lines = told(&groups, &[group("", 1, 0)], By::Session, 9);
+        let beginning = |line: &String| {
+            line.split("  ")
+                .find(|part| !part.is_empty())
+                .map(str::to_owned)
+        };
+        let names: Vec<_> = lines[1..7].iter().filter_map(beginning).collect();
+        assert_eq!(
+            names,
+            [
+                "0123456789ab",
+                "work",
+                "(no account)",
+                "ffffffffffff spare",
+                "(no session) spare",
+                "all"
+            ]
+        );
+        let json = json_of(&groups[0]);
+        assert_eq!(
+            (&json["name"], &json["accounts"][0]["name"]),
+            (&json!(first), &json!("work"))
+        );
+        assert_eq!(json["accounts"][1]["cached_share"], 0.75);
+        assert_eq!(json["accounts"][1].get("accounts"), None);
+    }
+
+    #[test]
+    fn groups_beyond_the_limit_are_counted_and_of_days_the_last_are_shown() {
+        let groups: Vec<_> = (1..=5)
+            .map(|day| group(&format!("2026-11-0{day}"), 1, 0))
+            .collect();
+        let lines = told(&groups, &groups[..1], By::Account, 2);
+        assert!(lines[2].starts_with("2026-11-02"), "{lines:#?}");
+        assert_eq!(lines[4], "3 more are not shown; --limit 5 shows them.");
+        let lines = told(&groups, &groups[..1], By::Day, 2);
+        assert!(lines[1].starts_with("2026-11-04"), "{lines:#?}");
     }
 
     #[test]

@@ -107,7 +107,8 @@ pub struct Ledger {
 }
 
 enum Message {
-    Row(Row),
+    /// In a box: the channel has room for all of them from the start.
+    Row(Box<Row>),
     /// Answered when everything before it is written.
     #[cfg(test)]
     Flush(SyncSender<()>),
@@ -136,7 +137,7 @@ impl Ledger {
 
     /// Keeps a row, at the latest in a quarter of a second. Never waits; a row that does not fit is lost and counted.
     pub fn note(&self, row: Row) {
-        match self.sender.try_send(Message::Row(row)) {
+        match self.sender.try_send(Message::Row(Box::new(row))) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
@@ -194,7 +195,7 @@ fn write_all(mut writer: Writer, receiver: &Receiver<Message>) {
         let mut next = Some(first);
         while let Some(message) = next.take() {
             match message {
-                Message::Row(row) => batch.push(row),
+                Message::Row(row) => batch.push(*row),
                 #[cfg(test)]
                 Message::Flush(done) => waiting = Some((done, false)),
                 Message::Close(done) => waiting = Some((done, true)),

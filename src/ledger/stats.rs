@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, Row, params_from_iter};
 
 use super::LedgerError;
 use super::spend::unsigned;
@@ -20,6 +20,8 @@ pub enum GroupBy {
     /// UTC.
     Day,
     Dialect,
+    /// And in it by account: a prompt is cached where a session lives.
+    Session,
     /// All in one.
     Nothing,
 }
@@ -44,6 +46,21 @@ pub struct Group {
     pub first_token_p95: Option<Duration>,
     pub took_p50: Option<Duration>,
     pub took_p95: Option<Duration>,
+    /// The same by account, the largest first; of sessions only.
+    pub accounts: Vec<Self>,
+}
+
+/// What is read of a request.
+struct One {
+    status: u16,
+    is_complete: bool,
+    /// None where no account answered.
+    account: Option<String>,
+    input: Option<u64>,
+    tokens: Tokens,
+    cost: Option<u64>,
+    first_token: Option<u64>,
+    took: u64,
 }
 
 #[derive(Default)]
@@ -51,6 +68,7 @@ struct Collected {
     group: Group,
     first_token: Vec<u64>,
     took: Vec<u64>,
+    accounts: HashMap<String, Self>,
 }
 
 impl Group {
@@ -73,63 +91,97 @@ pub(super) fn grouped(
         GroupBy::Key => "coalesce(key, '')",
         GroupBy::Day => "date(at / 1000, 'unixepoch')",
         GroupBy::Dialect => "dialect",
+        GroupBy::Session => "coalesce(session, '')",
         GroupBy::Nothing => "''",
     };
     let mut statement = db.prepare(&format!(
-        "SELECT {name}, status, is_complete, input, cached, output, reasoning, cost, first_token, took,
-            profile IS NOT NULL
+        "SELECT {name}, status, is_complete, profile, input, cached, output, reasoning, cost, first_token, took
          FROM requests WHERE {condition}"
     ))?;
     let mut rows = statement.query(params_from_iter(values))?;
     let mut groups: HashMap<String, Collected> = HashMap::new();
     while let Some(row) = rows.next()? {
-        let name: String = row.get(0)?;
-        let (status, is_complete): (u16, bool) = (row.get(1)?, row.get(2)?);
-        let is_by_account: bool = row.get(10)?;
-        let count = |place| {
-            row.get::<_, Option<i64>>(place)
-                .map(|count| count.map(unsigned))
-        };
-        let (input, cost) = (count(3)?, count(7)?);
-        let collected = groups.entry(name).or_default();
-        let group = &mut collected.group;
-        group.requests += 1;
-        group.errors += u64::from(status != 499 && (status >= 400 || !is_complete));
-        group.tokens.input += input.unwrap_or(0);
-        group.tokens.cached += count(4)?.unwrap_or(0);
-        group.tokens.output += count(5)?.unwrap_or(0);
-        group.tokens.reasoning += count(6)?.unwrap_or(0);
-        group.cost.0 += cost.unwrap_or(0);
-        group.unpriced += u64::from(input.is_some() && cost.is_none());
-        collected.first_token.extend(count(8)?);
-        group.without_account += u64::from(!is_by_account);
-        // How soon a refusal or an answer of our own came says nothing about how long an account takes.
-        if is_complete && is_by_account {
-            collected.took.extend(count(9)?);
+        let one = One::read(row)?;
+        let collected = groups.entry(row.get(0)?).or_default();
+        collected.add(&one);
+        if by == GroupBy::Session {
+            let account = one.account.clone().unwrap_or_default();
+            collected.accounts.entry(account).or_default().add(&one);
         }
     }
-    let mut groups: Vec<_> = groups
-        .into_iter()
-        .map(|(name, collected)| finished(name, collected))
-        .collect();
-    match by {
-        GroupBy::Day => groups.sort_by(|a, b| a.name.cmp(&b.name)),
-        _ => groups.sort_by(|a, b| (b.requests, &a.name).cmp(&(a.requests, &b.name))),
+    let mut groups = finished(groups);
+    if by == GroupBy::Day {
+        groups.sort_by(|a, b| a.name.cmp(&b.name));
     }
     Ok(groups)
 }
 
-fn finished(name: String, mut collected: Collected) -> Group {
-    collected.first_token.sort_unstable();
-    collected.took.sort_unstable();
-    Group {
-        name,
-        first_token_p50: percentile(&collected.first_token, 50),
-        first_token_p95: percentile(&collected.first_token, 95),
-        took_p50: percentile(&collected.took, 50),
-        took_p95: percentile(&collected.took, 95),
-        ..collected.group
+impl One {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let count = |place| {
+            row.get::<_, Option<i64>>(place)
+                .map(|count| count.map(unsigned))
+        };
+        let input = count(4)?;
+        Ok(Self {
+            status: row.get(1)?,
+            is_complete: row.get(2)?,
+            account: row.get(3)?,
+            input,
+            tokens: Tokens {
+                input: input.unwrap_or(0),
+                cached: count(5)?.unwrap_or(0),
+                output: count(6)?.unwrap_or(0),
+                reasoning: count(7)?.unwrap_or(0),
+            },
+            cost: count(8)?,
+            first_token: count(9)?,
+            took: unsigned(row.get(10)?),
+        })
     }
+}
+
+impl Collected {
+    fn add(&mut self, one: &One) {
+        let group = &mut self.group;
+        let is_error = one.status != 499 && (one.status >= 400 || !one.is_complete);
+        group.requests += 1;
+        group.errors += u64::from(is_error);
+        group.tokens.input += one.tokens.input;
+        group.tokens.cached += one.tokens.cached;
+        group.tokens.output += one.tokens.output;
+        group.tokens.reasoning += one.tokens.reasoning;
+        group.cost.0 += one.cost.unwrap_or(0);
+        group.unpriced += u64::from(one.input.is_some() && one.cost.is_none());
+        group.without_account += u64::from(one.account.is_none());
+        self.first_token.extend(one.first_token);
+        // How soon a refusal or an answer of our own came says nothing about how long an account takes.
+        if one.is_complete && one.account.is_some() {
+            self.took.push(one.took);
+        }
+    }
+
+    fn finished(mut self, name: String) -> Group {
+        self.first_token.sort_unstable();
+        self.took.sort_unstable();
+        Group {
+            name,
+            first_token_p50: percentile(&self.first_token, 50),
+            first_token_p95: percentile(&self.first_token, 95),
+            took_p50: percentile(&self.took, 50),
+            took_p95: percentile(&self.took, 95),
+            accounts: finished(self.accounts),
+            ..self.group
+        }
+    }
+}
+
+/// The largest first.
+fn finished(groups: HashMap<String, Collected>) -> Vec<Group> {
+    let finished = groups.into_iter().map(|(name, group)| group.finished(name));
+    let mut groups: Vec<_> = finished.collect();
+    groups.sort_by(|a, b| (b.requests, &a.name).cmp(&(a.requests, &b.name)));
+    groups
 }
 
 /// The smallest value that so many percent do not exceed (nearest rank).

@@ -334,6 +334,63 @@ fn statistics_count_errors_tokens_and_waiting_by_group() {
 }
 
 #[test]
+fn the_cached_share_is_told_of_each_session_and_of_each_account_in_it() {
+    let place = Place::new();
+    let ledger = place.open();
+    let of = |id: &str, session: Option<&str>, account: &str, cached: u64| {
+        row(RequestRecord {
+            session: session.map(str::to_owned),
+            profile: Some(name(account)),
+            tokens: Some(Tokens {
+                input: 100,
+                cached,
+                output: 1,
+                reasoning: 0,
+            }),
+            ..request(id, 1)
+        })
+    };
+    for turn in [
+        of("1", Some("s1"), "work", 90),
+        of("2", Some("s1"), "work", 70),
+        // Another account begins with an empty cache.
+        of("3", Some("s1"), "spare", 0),
+        of("4", Some("s2"), "work", 50),
+        of("5", Some("s2"), "work", 50),
+        of("6", None, "work", 10),
+    ] {
+        ledger.note(turn);
+    }
+    ledger.close();
+    let reader = place.reader();
+    let stats = |by| reader.stats(&Filter::default(), by).unwrap();
+    let share = |group: &Group| (group.name.clone(), group.requests, group.cached_share());
+    let told: Vec<_> = stats(GroupBy::Session)
+        .iter()
+        .map(|session| {
+            (
+                share(session),
+                session.accounts.iter().map(share).collect::<Vec<_>>(),
+            )
+        })
+        .collect();
+    let one = |name: &str, requests, cached| (name.to_owned(), requests, Some(cached));
+    assert_eq!(
+        told,
+        [
+            (
+                one("s1", 3, 160.0 / 300.0),
+                vec![one("work", 2, 0.8), one("spare", 1, 0.0)]
+            ),
+            (one("s2", 2, 0.5), vec![one("work", 2, 0.5)]),
+            (one("", 1, 0.1), vec![one("work", 1, 0.1)]),
+        ]
+    );
+    let accounts = stats(GroupBy::Account);
+    assert!(accounts.iter().all(|group| group.accounts.is_empty()));
+}
+
+#[test]
 fn sessions_and_spending_are_there_after_a_restart() {
     let place = Place::new();
     let ledger = place.open();
