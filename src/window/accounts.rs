@@ -161,18 +161,6 @@ fn refresh_ui(ui: &Ui, look: Look, centre: egui::Pos2, is_refreshing: bool) -> b
     }
     let rect = Rect::from_center_size(centre, egui::Vec2::splat(widgets::ICON_BUTTON));
     let response = widgets::hit(ui, rect, id, "Refreshing");
-    let turn = ui.input(|input| input.time).fract() as f32 * std::f32::consts::TAU;
-    let points = (0_u8..=18)
-        .map(|step| {
-            let angle = turn + f32::from(step) / 18.0 * 1.5 * std::f32::consts::PI;
-            centre + 6.5 * vec2(angle.cos(), angle.sin())
-        })
-        .collect();
-    ui.painter()
-        .line(points, egui::Stroke::new(2.0, look.text_2));
-    ui.ctx().request_repaint_after(SPINNER_FRAME);
+    widgets::arc(ui, centre, 6.5, 0.75, look.text_2);
     response.clicked()
 }
-
-/// 30 frames a second are smooth enough for one small arc.
-const SPINNER_FRAME: std::time::Duration = std::time::Duration::from_millis(33);

@@ -114,6 +114,7 @@ fn found_ui(ui: &mut Ui, look: Look, found: &Found, asks: &mut Vec<Ask>) {
         text_width,
     );
     let label = Label {
+        icon: None,
         text: "Add",
         spoken: "Add the login that Codex uses",
     };

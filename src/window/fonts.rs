@@ -61,28 +61,38 @@ fn definitions() -> FontDefinitions {
 }
 
 /// Icons of Lucide by their place in the icon font.
+#[allow(dead_code, reason = "the dialogs that are on their way use them")]
 pub mod icon {
     pub const ALERT: &str = "\u{e193}";
     pub const ALERT_CIRCLE: &str = "\u{e077}";
     pub const CHECK: &str = "\u{e06c}";
     pub const CHECK_CIRCLE: &str = "\u{e226}";
     pub const CHEVRON_DOWN: &str = "\u{e06d}";
+    pub const CHEVRON_RIGHT: &str = "\u{e06f}";
+    pub const CLIPBOARD: &str = "\u{e3e8}";
     pub const CLOCK: &str = "\u{e087}";
     pub const COPY: &str = "\u{e09e}";
+    pub const CROSS: &str = "\u{e1b2}";
     pub const CROSS_CIRCLE: &str = "\u{e084}";
     pub const DISK: &str = "\u{e0ed}";
     pub const ELLIPSIS: &str = "\u{e0b6}";
+    pub const EXTERNAL_LINK: &str = "\u{e0b9}";
     pub const EYE: &str = "\u{e0ba}";
     pub const EYE_OFF: &str = "\u{e0bb}";
+    pub const FILE: &str = "\u{e0c5}";
     pub const FILTER: &str = "\u{e460}";
     pub const FOLDER: &str = "\u{e247}";
+    pub const GLOBE: &str = "\u{e0e8}";
     pub const HOURGLASS: &str = "\u{e296}";
+    pub const KEY: &str = "\u{e0fd}";
     pub const LOCK: &str = "\u{e10b}";
     pub const LOG_IN: &str = "\u{e10d}";
+    pub const MONITOR: &str = "\u{e11d}";
     pub const OFFLINE: &str = "\u{e1af}";
     pub const PLUS: &str = "\u{e13d}";
     pub const REFRESH: &str = "\u{e145}";
     pub const SEARCH: &str = "\u{e151}";
+    pub const SMARTPHONE: &str = "\u{e163}";
     pub const SWITCH: &str = "\u{e24a}";
     pub const TERMINAL: &str = "\u{e181}";
     pub const CODE: &str = "\u{e093}";

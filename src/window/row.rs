@@ -11,7 +11,7 @@ use super::list::ListState;
 use super::rows::{Level, Right, Row};
 use super::text::{self, Role};
 use super::theme::{CARD_PADDING, CARD_RADIUS, HAIRLINE, Look};
-use super::widgets::{self, ButtonKind, ICON_BUTTON};
+use super::widgets::{self, ButtonKind, ICON_BUTTON, Label};
 use crate::desk::Command;
 use crate::profile::ProfileName;
 
@@ -121,7 +121,7 @@ pub fn row_ui(
                 look,
                 switch_rect,
                 switch,
-                "Switch",
+                Label::plain("Switch"),
                 ButtonKind::Primary,
             );
         }

@@ -58,6 +58,7 @@ pub fn strip_ui(ui: &Ui, look: Look, rect: Rect, strip: &Strip, asks: &mut Vec<A
                 vec2(width, BUTTON_HEIGHT),
             );
             let label = Label {
+                icon: None,
                 text: "Try again",
                 spoken: "Start the router again",
             };

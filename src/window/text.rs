@@ -10,6 +10,7 @@ use super::fonts;
 
 /// Size, weight and family of a text, by what it is for. (`design` section 2.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "the dialogs that are on their way use all")]
 pub enum Role {
     /// The percent of the account in use.
     Figure,
@@ -27,6 +28,8 @@ pub enum Role {
     Countdown,
     Micro,
     Mono,
+    /// A code that is typed on another device.
+    Code,
     /// An icon of this many points.
     Icon(u8),
 }
@@ -46,6 +49,7 @@ impl Role {
             Self::Countdown => (12.0, 400.0, fonts::numbers(), 0.0),
             Self::Micro => (11.0, 500.0, FontFamily::Proportional, 0.0),
             Self::Mono => (12.0, 400.0, FontFamily::Monospace, 0.0),
+            Self::Code => (28.0, 400.0, FontFamily::Monospace, 0.0),
             Self::Icon(size) => (f32::from(size), 400.0, fonts::icons(), 0.0),
         };
         TextFormat {

@@ -34,6 +34,8 @@ pub struct Tokens {
     pub accent: Color32,
     pub accent_bar: Color32,
     pub accent_fill: Color32,
+    /// Under what is chosen among several.
+    pub accent_soft: Color32,
     /// Accent on the inverse ground of a toast.
     pub accent_inverse: Color32,
     pub ok: Color32,
@@ -46,6 +48,9 @@ pub struct Tokens {
     pub track: Color32,
     pub neutral_bar: Color32,
     pub off: Color32,
+    /// The chosen part of a segment, and its edge.
+    pub part_chosen: Color32,
+    pub part_edge: Color32,
     pub scrim: Color32,
     pub on_fill: Color32,
     /// What 8 % of makes a pressed or hovered fill darker.
@@ -72,6 +77,7 @@ static LIGHT: Tokens = Tokens {
     accent: rgb(0x2B5BD7),
     accent_bar: rgb(0x2B5BD7),
     accent_fill: rgb(0x2B5BD7),
+    accent_soft: rgb(0xE7EEFC),
     accent_inverse: rgb(0x86A9FF),
     ok: rgb(0x1A7A45),
     warn: rgb(0x8F5300),
@@ -83,6 +89,8 @@ static LIGHT: Tokens = Tokens {
     track: rgb(0xE0E4EA),
     neutral_bar: rgb(0x687385),
     off: rgb(0x8A919D),
+    part_chosen: rgb(0xFFFFFF),
+    part_edge: rgb(0xE4E7EB),
     scrim: black(31),
     on_fill: Color32::WHITE,
     shade: black(8),
@@ -107,6 +115,7 @@ static DARK: Tokens = Tokens {
     accent: rgb(0x86A9FF),
     accent_bar: rgb(0x6F97FF),
     accent_fill: rgb(0x3D6BE0),
+    accent_soft: rgb(0x243250),
     accent_inverse: rgb(0x2B5BD7),
     ok: rgb(0x5BCB92),
     warn: rgb(0xF0B04F),
@@ -118,6 +127,8 @@ static DARK: Tokens = Tokens {
     track: rgb(0x343941),
     neutral_bar: rgb(0x949DAD),
     off: rgb(0x6B7380),
+    part_chosen: rgb(0x454B56),
+    part_edge: rgb(0x454B56),
     scrim: black(55),
     on_fill: Color32::WHITE,
     shade: black(8),
@@ -282,6 +293,8 @@ mod tests {
             assert!(contrast(tokens.toast_text, tokens.toast) >= 7.0);
             assert!(contrast(tokens.accent_inverse, tokens.toast) >= 4.5);
             assert!(contrast(tokens.text_2, tokens.warn_soft) >= 4.5);
+            assert!(contrast(tokens.text_2, tokens.accent_soft) >= 4.5);
+            assert!(contrast(tokens.text, tokens.part_chosen) >= 4.5);
             assert!(contrast(tokens.neutral_bar, tokens.track) >= 3.0);
         }
     }

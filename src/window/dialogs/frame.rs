@@ -99,7 +99,17 @@ pub enum Choice {
     Other,
 }
 
-/// The buttons at the lower right, the primary one last. `takes_focus` gives it the focus.
+/// The buttons of a dialog.
+#[derive(Clone, Copy, Debug)]
+pub struct Buttons<'a> {
+    pub other: Option<&'a str>,
+    pub primary: Option<Label<'a>>,
+    pub kind: ButtonKind,
+    /// Which of them gets the focus now.
+    pub focus: Option<Choice>,
+}
+
+/// The usual buttons at the lower right. `takes_focus` gives the primary one the focus.
 pub fn footer(
     ui: &mut Ui,
     look: Look,
@@ -107,41 +117,42 @@ pub fn footer(
     primary: &str,
     takes_focus: bool,
 ) -> Option<Choice> {
+    let buttons = Buttons {
+        other,
+        primary: Some(Label::plain(primary)),
+        kind: ButtonKind::Primary,
+        focus: takes_focus.then_some(Choice::Primary),
+    };
+    buttons_ui(ui, look, &buttons)
+}
+
+/// The buttons at the lower right, the primary one last. The Tab key reaches them in the order in which they are read.
+pub fn buttons_ui(ui: &mut Ui, look: Look, buttons: &Buttons<'_>) -> Option<Choice> {
     ui.add_space(20.0);
-    let (row, _) = ui.allocate_exact_size(
-        vec2(ui.available_width(), TALL_BUTTON_HEIGHT),
-        Sense::hover(),
-    );
-    let width = |label: &str| widgets::button_width(ui.painter(), label).max(64.0);
-    let primary_rect = right_part(row, row.right(), width(primary));
-    let other_response = other.map(|other| {
-        let rect = right_part(row, primary_rect.left() - 8.0, width(other));
-        widgets::button_ui(
-            ui,
-            look,
-            rect,
-            Id::unique("dialog other"),
-            Label::plain(other),
-            ButtonKind::Plain,
-        )
-    });
-    let response = widgets::button_ui(
-        ui,
-        look,
-        primary_rect,
-        Id::unique("dialog primary"),
-        Label::plain(primary),
-        ButtonKind::Primary,
-    );
-    if takes_focus {
-        response.request_focus();
-    }
-    if response.clicked() {
-        Some(Choice::Primary)
-    } else if other_response.is_some_and(|other| other.clicked()) {
-        Some(Choice::Other)
-    } else {
-        None
+    let size = vec2(ui.available_width(), TALL_BUTTON_HEIGHT);
+    let (row, _) = ui.allocate_exact_size(size, Sense::hover());
+    let width = |label| widgets::label_width(ui.painter(), label).max(64.0);
+    let primary = buttons
+        .primary
+        .map(|label| (label, right_part(row, row.right(), width(label))));
+    let right = primary.map_or(row.right(), |(_, rect)| rect.left() - 8.0);
+    let other = buttons.other.map(Label::plain);
+    let other = other.map(|label| (label, right_part(row, right, width(label))));
+    let draw = |(label, rect), id, kind, choice| {
+        let response = widgets::button_ui(ui, look, rect, Id::unique(id), label, kind);
+        if buttons.focus == Some(choice) {
+            response.request_focus();
+        }
+        response.clicked()
+    };
+    let is_other =
+        other.is_some_and(|other| draw(other, "dialog other", ButtonKind::Plain, Choice::Other));
+    let is_primary = primary
+        .is_some_and(|primary| draw(primary, "dialog primary", buttons.kind, Choice::Primary));
+    match (is_primary, is_other) {
+        (true, _) => Some(Choice::Primary),
+        (false, true) => Some(Choice::Other),
+        (false, false) => None,
     }
 }
 

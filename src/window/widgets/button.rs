@@ -1,7 +1,8 @@
 //! Buttons with words, and with an icon alone.
 
 use egui::{
-    Align2, Color32, CornerRadius, Id, Painter, Pos2, Rect, Response, Stroke, StrokeKind, Ui, Vec2,
+    Align2, Color32, CornerRadius, Id, Painter, Pos2, Rect, Response, Sense, Stroke, StrokeKind,
+    Ui, Vec2, WidgetInfo, accesskit, pos2, vec2,
 };
 
 use super::{focus_ring, hit, warmth};
@@ -12,11 +13,14 @@ use crate::window::theme::{CONTROL_RADIUS, HAIRLINE, Look};
 pub enum ButtonKind {
     Primary,
     Plain,
+    /// Cannot be pressed now.
+    Disabled,
 }
 
 /// A button's words: what is seen, what is heard, and the icon before it.
 #[derive(Clone, Copy, Debug)]
 pub struct Label<'a> {
+    pub icon: Option<&'a str>,
     pub text: &'a str,
     pub spoken: &'a str,
 }
@@ -24,7 +28,20 @@ pub struct Label<'a> {
 impl<'a> Label<'a> {
     /// Heard as it is seen.
     pub fn plain(text: &'a str) -> Self {
-        Self { text, spoken: text }
+        Self {
+            icon: None,
+            text,
+            spoken: text,
+        }
+    }
+
+    /// The same with an icon before it.
+    pub fn with_icon(icon: &'a str, text: &'a str) -> Self {
+        Self {
+            icon: Some(icon),
+            text,
+            spoken: text,
+        }
     }
 }
 
@@ -32,6 +49,8 @@ pub const BUTTON_HEIGHT: f32 = 28.0;
 pub const TALL_BUTTON_HEIGHT: f32 = 32.0;
 pub const ICON_BUTTON: f32 = 28.0;
 const BUTTON_PADDING: f32 = 12.0;
+const ICON: f32 = 14.0;
+const ICON_GAP: f32 = 6.0;
 
 /// The key that shortcuts are made with, as it is called on this system.
 const MOD: &str = if cfg!(target_os = "macos") {
@@ -40,10 +59,15 @@ const MOD: &str = if cfg!(target_os = "macos") {
     "Ctrl"
 };
 
-/// How wide a button with this text wants to be.
+/// How wide a button with this text wants to be, without an icon.
 pub fn button_width(painter: &Painter, text: &str) -> f32 {
     let galley = text::line(painter, text, Role::BodyM, Color32::WHITE, f32::INFINITY);
     (galley.size().x + 2.0 * BUTTON_PADDING).ceil()
+}
+
+/// How wide a button with these words wants to be.
+pub fn label_width(painter: &Painter, label: Label<'_>) -> f32 {
+    button_width(painter, label.text) + label.icon.map_or(0.0, |_| ICON + ICON_GAP)
 }
 
 pub fn button_ui(
@@ -54,8 +78,14 @@ pub fn button_ui(
     label: Label<'_>,
     kind: ButtonKind,
 ) -> Response {
-    let response = hit(ui, rect, id, label.spoken);
-    paint_button(ui.painter(), look, rect, &response, label.text, kind);
+    let response = if kind == ButtonKind::Disabled {
+        let response = ui.interact(rect, id, Sense::hover());
+        response.widget_info(|| WidgetInfo::labeled(accesskit::Role::Button, false, label.spoken));
+        response
+    } else {
+        hit(ui, rect, id, label.spoken)
+    };
+    paint_button(ui.painter(), look, rect, &response, label, kind);
     response
 }
 
@@ -64,7 +94,7 @@ pub fn paint_button(
     look: Look,
     rect: Rect,
     response: &Response,
-    label: &str,
+    label: Label<'_>,
     kind: ButtonKind,
 ) {
     let warmth = warmth(response);
@@ -79,6 +109,7 @@ pub fn paint_button(
             Stroke::new(HAIRLINE, look.border),
             look.text,
         ),
+        ButtonKind::Disabled => (look.sunken, Stroke::NONE, look.text_3),
     };
     painter.rect(
         rect,
@@ -87,15 +118,20 @@ pub fn paint_button(
         edge,
         StrokeKind::Inside,
     );
-    text::put(
+    let icon_room = label.icon.map_or(0.0, |_| ICON + ICON_GAP);
+    let words = text::put(
         painter,
-        rect.center(),
+        rect.center() + vec2(icon_room / 2.0, 0.0),
         Align2::CENTER_CENTER,
-        label,
+        label.text,
         Role::BodyM,
         ink,
-        rect.width() - 8.0,
+        rect.width() - 8.0 - icon_room,
     );
+    if let Some(glyph) = label.icon {
+        let centre = pos2(words.left() - ICON_GAP - ICON / 2.0, rect.center().y);
+        text::icon(painter, centre, glyph, ICON as u8, ink);
+    }
     focus_ring(painter, look, rect, CONTROL_RADIUS, response);
 }
 

@@ -2,6 +2,12 @@
 //!
 //! A control gets its rectangle, registers its hit area with a spoken name, and paints itself. It decides nothing.
 
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the dialogs that are on their way use them"
+)]
+
 use egui::{
     CornerRadius, Id, Painter, Rect, Response, Sense, Stroke, StrokeKind, Ui, WidgetInfo, accesskit,
 };
@@ -10,24 +16,34 @@ use super::theme::Look;
 
 mod button;
 mod chip;
+mod choice;
 mod field;
 mod mark;
 mod menu;
+mod mono_field;
+mod segment;
 mod sheet;
+mod spinner;
 mod toggle;
 mod usage_bar;
+mod warn_box;
 
 pub use button::{
     BUTTON_HEIGHT, ButtonKind, ICON_BUTTON, Label, TALL_BUTTON_HEIGHT, button_ui, button_width,
-    icon_button_ui, paint_button, paint_icon_button,
+    icon_button_ui, label_width, paint_button, paint_icon_button,
 };
 pub use chip::name_and_chip;
+pub use choice::{Tick, checkbox_ui, paint_box, radio_card_ui, select_ui};
 pub use field::field_ui;
 pub use mark::{in_use_mark, mark};
 pub use menu::{menu_frame, menu_item_ui};
+pub use mono_field::mono_field_ui;
+pub use segment::{segment_ui, segment_width};
 pub use sheet::{card, divider, skeleton};
+pub use spinner::{arc, spinner};
 pub use toggle::toggle_ui;
 pub use usage_bar::usage_bar;
+pub use warn_box::warn_box_ui;
 
 /// Two points around what has the focus, one point away from it.
 pub fn focus_ring(painter: &Painter, look: Look, rect: Rect, radius: u8, response: &Response) {
