@@ -74,6 +74,8 @@ pub enum Command {
     Undelete(Vec<String>),
     /// Out of the trash for good; no id: all of it.
     Purge(Vec<String>),
+    /// Privacy, in every face and from now on: [`super::Snapshot::hides_emails`].
+    HideEmails(bool),
     /// Read the settings of other programs again.
     LookAtTools,
     /// Point this program at the router.

@@ -16,11 +16,12 @@ pub mod record;
 pub mod settings;
 pub mod sign_in;
 pub mod snapshot;
+pub mod sort;
 pub mod tools;
 pub mod words;
 
 pub use command::Command;
-pub use edit::{About, Edit, Origin, Rotator, TokenHealth, TrashView};
+pub use edit::{BadEdit, Edit, TokenHealth, TrashView};
 pub use history::{History, HistoryLine, HistoryPoint, Span};
 pub use import::{
     ExportTo, FoundLogin, ImportSource, ImportState, ImportView, OlderStore, Verdict,
@@ -34,10 +35,12 @@ pub use snapshot::{
     CodexProcess, Happening, KeyView, KeysView, LastRequest, Live, LoginKind, Notice, Outcome,
     PathView, ProfileView, PromptCache, RouterState, RouterView, Snapshot,
 };
+pub use sort::{Sort, sorted};
 pub use tools::{Tool, ToolView};
 
-// A face may not look into `pool`; these stand in the snapshot.
+// What stands in the snapshot; a face may not look into `pool`.
 pub use crate::pool::{BadTerm, Rest, RestCause, RestSource, Strategy, Term, Terms};
+pub use crate::profile::{About, Origin, Rotator};
 
 /// A face's end of the desk.
 #[derive(Clone, Debug)]

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::edit::{About, TokenHealth, TrashView};
+use super::edit::{TokenHealth, TrashView};
 use super::history::History;
 use super::import::{ImportView, OlderStore};
 use super::record::{LedgerState, RequestRecord};
 use super::sign_in::{LoginCheck, SignInView};
 use super::tools::{Tool, ToolView};
 use crate::pool::{Rest, Strategy, Terms};
-use crate::profile::{EndpointKind, Health, ProfileName};
+use crate::profile::{About, EndpointKind, Health, ProfileName};
 use crate::usage::Usage;
 
 /// The whole truth at one moment, as far as faces need it. Cheap to clone behind its `Arc`.
@@ -52,6 +52,8 @@ pub struct Snapshot {
     pub poll_interval: Duration,
     /// Whether a refresh that the user asked for is under way.
     pub is_refreshing: bool,
+    /// Privacy: e-mails are masked and accounts go by their aliases ([`super::words::called`]), in every face.
+    pub hides_emails: bool,
     /// Counts how often somebody asked for the window; a change means "show yourself".
     pub raises: u64,
 }
@@ -321,17 +323,30 @@ pub enum Outcome {
     Renamed {
         from: ProfileName,
         to: ProfileName,
+        /// What else was changed, or is to be known: sentences.
+        notes: Vec<String>,
     },
     Edited {
         names: Vec<ProfileName>,
     },
+    /// The accounts stand in the order that was asked for.
+    Ordered,
     /// Into the trash, under these ids.
     Deleted {
         names: Vec<ProfileName>,
         ids: Vec<String>,
+        /// What is to be known: sentences.
+        notes: Vec<String>,
     },
     Undeleted {
+        /// As they are called now.
         names: Vec<ProfileName>,
+        /// What is to be known: sentences.
+        notes: Vec<String>,
+    },
+    /// Gone for good.
+    Purged {
+        count: usize,
     },
     /// A rename, an edit, a deletion or its undoing did not work, at least for some: a sentence.
     EditFailed {

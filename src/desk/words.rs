@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::snapshot::ProfileView;
 use crate::client_key::{ClientKey, Policy};
 use crate::pattern::Pattern;
 use crate::period::Period;
 use crate::pool::{RestCause, RestSource, Term, Terms};
-use crate::profile::EndpointKind;
+use crate::profile::{EndpointKind, Fingerprint, ProfileName};
 use crate::usage::{Window, WindowKind};
 
 const MINUTE: u64 = 60;
@@ -109,6 +110,47 @@ pub fn plan_label(plan: &str) -> String {
         })
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// What an account is called on screen: by its label, or else by its name. While e-mails are hidden it goes by an alias, because
+/// names are often made from them.
+pub fn called(profile: &ProfileView, hides_emails: bool) -> String {
+    if hides_emails {
+        return alias(&profile.name);
+    }
+    match &profile.about.label {
+        Some(label) => label.clone(),
+        None => profile.name.to_string(),
+    }
+}
+
+/// A name that tells a passer-by nothing, and is the same tomorrow: `Account 7K2M`. It hangs on the account's name alone.
+pub fn alias(name: &ProfileName) -> String {
+    /// Without vowels, which could make words, and without what is mistaken for something else.
+    const LETTERS: [char; 27] = [
+        '2', '3', '4', '5', '6', '7', '8', '9', 'B', 'C', 'D', 'F', 'G', 'H', 'J', 'K', 'M', 'N',
+        'P', 'Q', 'R', 'T', 'V', 'W', 'X', 'Y', 'Z',
+    ];
+    let digest = Fingerprint::of(name.as_str().as_bytes());
+    let digits = digest.as_str().bytes().map(usize::from);
+    let mut number = digits.fold(0_usize, |sum, digit| {
+        sum.wrapping_mul(31).wrapping_add(digit)
+    });
+    let letters = (0..4).map(|_| {
+        let letter = LETTERS.get(number % LETTERS.len());
+        number /= LETTERS.len();
+        letter.copied().unwrap_or('2')
+    });
+    format!("Account {}", letters.collect::<String>())
+}
+
+/// An e-mail, masked while e-mails are hidden.
+pub fn shown_email(email: &str, hides_emails: bool) -> String {
+    if hides_emails {
+        mask_email(email)
+    } else {
+        email.to_owned()
+    }
 }
 
 /// How many accounts, with the noun.
@@ -468,5 +510,24 @@ mod tests {
         );
         said.say(Term::Reserve, "weekly=5").unwrap();
         assert!(terms(&said).unwrap().contains("reserve weekly=5,"));
+    }
+
+    #[test]
+    fn an_alias_is_the_same_tomorrow_and_tells_two_accounts_apart() {
+        let name = |text: &str| ProfileName::existing(text).unwrap();
+        assert_eq!(alias(&name("work")), alias(&name("work")));
+        let all: std::collections::BTreeSet<_> = (0..200)
+            .map(|number| alias(&name(&format!("person-{number}"))))
+            .collect();
+        assert_eq!(all.len(), 200);
+        for alias in all {
+            let code = alias.strip_prefix("Account ").unwrap();
+            assert!(
+                code.len() == 4
+                    && code
+                        .chars()
+                        .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+            );
+        }
     }
 }

@@ -10,6 +10,7 @@ use super::terms::{Reserve, Terms, Tier};
 use crate::pattern::Pattern;
 use crate::price::MicroDollars;
 use crate::profile::SideFile;
+use crate::profile::about::is_deceptive;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Term {
@@ -266,7 +267,7 @@ fn models(text: &str) -> Result<Vec<Pattern>, &'static str> {
 }
 
 fn group(text: &str) -> Result<String, &'static str> {
-    let is_odd = |letter: char| letter.is_control() || matches!(letter, '*' | ',');
+    let is_odd = |letter: char| is_deceptive(letter) || matches!(letter, '*' | ',');
     if text.is_empty() || text.chars().count() > MAX_GROUP_CHARS || text.contains(is_odd) {
         return Err("write up to 64 letters without * and commas");
     }

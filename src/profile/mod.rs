@@ -3,21 +3,25 @@
 //! Works on values alone: text in, text out. Reading and writing files is `store`'s work, redeeming tokens `upstream`'s.
 //! The only room that turns a [`Secret`] back into JSON ([`auth_file`]).
 
+pub mod about;
 pub mod auth_file;
 pub mod claims;
 pub mod endpoint;
 pub mod identity;
 pub mod name;
 pub mod network;
+pub mod origin;
 pub mod secret;
 pub mod side_file;
 
+pub use about::{About, BadWord};
 pub use auth_file::{AuthFile, AuthFileError, ChatGptLogin, Credentials, RefreshedTokens};
 pub use claims::Claims;
 pub use endpoint::{Api, Endpoint, EndpointError, EndpointKind};
 pub use identity::Identity;
 pub use name::{InvalidProfileName, ProfileName};
 pub use network::{Network, Proxy, ProxyUrl};
+pub use origin::{Origin, Rotator};
 pub use secret::{Fingerprint, Secret};
 pub use side_file::{Intent, SideFile};
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::about::is_deceptive;
+
 /// A directory name below `profiles/` that cannot lead anywhere else. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProfileName(Arc<str>);
@@ -63,7 +65,7 @@ impl ProfileName {
         }
         if text
             .chars()
-            .any(|c| c == '/' || c == '\\' || c.is_control() || is_bidi(c))
+            .any(|c| c == '/' || c == '\\' || is_deceptive(c))
         {
             return refuse("it contains a separator, control or direction character");
         }
@@ -102,12 +104,10 @@ pub struct InvalidProfileName {
 
 /// At most 80 characters of somebody's text, for a message.
 fn printable(text: &str) -> String {
-    text.chars().take(80).filter(|c| !is_bidi(*c)).collect()
-}
-
-/// Characters that turn the reading direction and could make one name look like another.
-fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    text.chars()
+        .take(80)
+        .filter(|c| !is_deceptive(*c))
+        .collect()
 }
 
 /// <https://learn.microsoft.com/windows/win32/fileio/naming-a-file>: reserved with any extension, too.

@@ -203,22 +203,36 @@ pub fn edit_side(
     name: &ProfileName,
     edit: impl FnOnce(&mut SideFile),
 ) -> Result<(), StoreError> {
+    try_edit_side(home, name, |side| {
+        edit(side);
+        Ok(())
+    })
+}
+
+/// The same for an edit that may refuse: then nothing is written.
+///
+/// # Errors
+/// As of [`edit_side`], and those of `edit`.
+pub fn try_edit_side<E: From<StoreError>>(
+    home: &Home,
+    name: &ProfileName,
+    edit: impl FnOnce(&mut SideFile) -> Result<(), E>,
+) -> Result<(), E> {
     let _lock = EditLock::take(home)?;
     let folder = folder_of(home, name)?;
     let old = safe_file::read_in(&folder, SIDE)?
         .map(|contents| SideFile::parse(&contents.bytes))
         .unwrap_or_default();
     if old.is_broken() {
-        return Err(StoreError::BrokenSide {
-            path: folder.show(SIDE),
-        });
+        let path = folder.show(SIDE);
+        return Err(StoreError::BrokenSide { path }.into());
     }
     let mut side = old.clone();
-    edit(&mut side);
+    edit(&mut side)?;
     if side == old {
         return Ok(());
     }
-    safe_file::replace_in(&folder, SIDE, &side.to_bytes())
+    Ok(safe_file::replace_in(&folder, SIDE, &side.to_bytes())?)
 }
 
 /// The directory of a profile that is there.

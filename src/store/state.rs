@@ -19,6 +19,8 @@ pub struct State {
     json: Map<String, Value>,
 }
 
+const HIDES_EMAILS: &str = "hides_emails";
+
 impl State {
     /// Reads it; one that is missing or broken counts as empty.
     pub fn read(home: &Home) -> Self {
@@ -89,6 +91,17 @@ impl State {
 
     pub fn set_window(&mut self, window: Value) {
         self.set("window", window);
+    }
+
+    /// Privacy. Before it was a setting of its own the window remembered it.
+    pub fn hides_emails(&self) -> bool {
+        let said = self.json.get(HIDES_EMAILS);
+        let said = said.or_else(|| self.window()?.get(HIDES_EMAILS));
+        said.and_then(Value::as_bool) == Some(true)
+    }
+
+    pub fn set_hides_emails(&mut self, hides_emails: bool) {
+        self.set(HIDES_EMAILS, hides_emails.into());
     }
 
     /// Where the router listens, or listened last.
@@ -200,6 +213,19 @@ mod tests {
                 (None, None, None, None)
             );
         }
+    }
+
+    #[test]
+    fn privacy_is_what_was_said_last_and_else_what_the_window_remembered() {
+        let home = TestHome::new();
+        std::fs::create_dir(home.router_dir()).unwrap();
+        assert!(!State::read(&home).hides_emails());
+        std::fs::write(home.state(), r#"{"window": {"hides_emails": true}}"#).unwrap();
+        assert!(State::read(&home).hides_emails());
+        State::edit(&home, |state| state.set_hides_emails(false)).unwrap();
+        assert!(!State::read(&home).hides_emails());
+        State::edit(&home, |state| state.set_hides_emails(true)).unwrap();
+        assert!(State::read(&home).hides_emails());
     }
 
     #[test]

@@ -9,10 +9,10 @@ use jiff::tz::TimeZone;
 
 use super::meter::{is_stale, left_percent, stale_at};
 use crate::desk::words::{
-    clock, clock_changes_at, endpoint_label, middle_truncate, percent_left, plan_label,
+    called, clock, clock_changes_at, endpoint_label, middle_truncate, percent_left, plan_label,
     short_window,
 };
-use crate::desk::{Command, LoginKind, ProfileView, RouterState, Snapshot};
+use crate::desk::{Command, LoginKind, ProfileView, RouterState, Snapshot, Sort, sorted};
 use crate::profile::Health;
 use crate::usage::Usage;
 
@@ -142,7 +142,8 @@ fn account_rows(snapshot: &Snapshot, now: SystemTime, zone: &TimeZone, form: For
             ..Row::plain("no accounts", text, Action::Open)
         }];
     }
-    let mut shown: Vec<_> = snapshot.profiles.iter().take(MOST_ACCOUNTS).collect();
+    let mut shown = sorted(&snapshot.profiles, Sort::Own, now);
+    shown.truncate(MOST_ACCOUNTS);
     // The account in use is always there: it takes the last place if its own is further down.
     if let Some(active) = snapshot.active()
         && !shown.iter().any(|profile| profile.is_active)
@@ -332,12 +333,12 @@ fn account_text(
         Form::Columns => facts.in_columns().map(|text| format!("\t{text}")),
     }
     .unwrap_or_default();
-    let name = profile.name.as_str();
+    let name = called(profile, snapshot.hides_emails);
     let room = MOST_CHARS.saturating_sub(rest.chars().count());
     let plan = plan
         .filter(|plan| name.chars().count() + plan.chars().count() <= room)
         .unwrap_or_default();
-    let name = middle_truncate(name, room.max(LEAST_NAME_CHARS));
+    let name = middle_truncate(&name, room.max(LEAST_NAME_CHARS));
     format!("{name}{plan}{rest}")
 }
 

@@ -138,7 +138,7 @@ impl App {
 
     fn page(&self, snapshot: &Snapshot, now: SystemTime) -> Page {
         let wish = Wish {
-            hides_emails: self.memory.hides_emails,
+            hides_emails: snapshot.hides_emails,
             sort: self.memory.sort,
             search: &self.list.search,
             dismissed: self.memory.dismissed,
@@ -152,7 +152,7 @@ impl App {
             shows_focus: self.uses_keyboard,
         };
         let wishes = Wishes {
-            hides_emails: self.memory.hides_emails,
+            hides_emails: snapshot.hides_emails,
             sort: self.memory.sort,
             complaint: self.complaint.as_ref(),
             logo: &self.logo,
@@ -177,14 +177,14 @@ impl App {
             Ask::Command(command) => self.send(command),
             Ask::Switch(to) if snapshot.codex.is_empty() => self.send(Command::Use(to)),
             Ask::Switch(to) => self.open(Dialog::Switch(SwitchDialog { to })),
-            Ask::OpenSave => self.open(SaveDialog::open(snapshot, self.memory.hides_emails)),
+            Ask::OpenSave => self.open(SaveDialog::open(snapshot, snapshot.hides_emails)),
             Ask::CloseDialog => self.dialog = None,
             Ask::CopyBaseUrl(url) => {
                 let egui_now = ctx.input(|input| input.time);
                 self.toast = Some(Toast::saying(format!("Copied {url}"), egui_now));
                 ctx.copy_text(url);
             }
-            Ask::ToggleEmails => self.memory.hides_emails = !self.memory.hides_emails,
+            Ask::ToggleEmails => self.send(Command::HideEmails(!snapshot.hides_emails)),
             Ask::Sort(sort) => self.memory.sort = sort,
             Ask::Dismiss(seq) => self.memory.dismissed = self.memory.dismissed.max(seq),
             Ask::HideToast => self.toast = None,

@@ -9,7 +9,6 @@ use super::rows::Sort;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
-    pub hides_emails: bool,
     pub sort: Sort,
     pub geometry: Option<Geometry>,
     /// The user was told once that closing the window stops the router.
@@ -68,9 +67,10 @@ mod tests {
 
     #[test]
     fn what_another_version_kept_is_read_as_far_as_it_goes() {
-        let memory: Memory = serde_json::from_str(r#"{"hides_emails": true, "later": 1}"#).unwrap();
+        let memory: Memory =
+            serde_json::from_str(r#"{"knows_that_closing_stops": true, "later": 1}"#).unwrap();
         let expected = Memory {
-            hides_emails: true,
+            knows_that_closing_stops: true,
             ..Memory::default()
         };
         assert_eq!(memory, expected);

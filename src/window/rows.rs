@@ -6,8 +6,8 @@
 use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
-use serde::{Deserialize, Serialize};
 
+pub use crate::desk::Sort;
 use crate::desk::{Snapshot, words};
 use crate::profile::ProfileName;
 
@@ -83,29 +83,8 @@ pub struct Wish<'a> {
     pub dismissed: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sort {
-    #[default]
-    UsableSoonest,
-    MostLeft,
-    Name,
-}
-
 /// From this many accounts on the page is dense.
 const DENSE_FROM: usize = 8;
-
-impl Sort {
-    pub const ALL: [Self; 3] = [Self::UsableSoonest, Self::MostLeft, Self::Name];
-
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::UsableSoonest => "Usable soonest",
-            Self::MostLeft => "Most left",
-            Self::Name => "Name",
-        }
-    }
-}
 
 impl Page {
     pub fn of(snapshot: &Snapshot, now: SystemTime, zone: &TimeZone, wish: &Wish<'_>) -> Self {
@@ -161,9 +140,5 @@ impl FirstRun {
 }
 
 fn shown_email(email: &str, wish: &Wish<'_>) -> String {
-    if wish.hides_emails {
-        words::mask_email(email)
-    } else {
-        email.to_owned()
-    }
+    words::shown_email(email, wish.hides_emails)
 }

@@ -462,14 +462,17 @@ fn adding_a_login_that_is_saved_already_says_what_to_do_instead() {
 }
 
 #[test]
-fn hidden_emails_are_remembered() {
+fn emails_are_hidden_by_the_worker_for_every_face() {
     let mut rig = rig(three());
     rig.click("Hide emails");
+    assert_eq!(rig.asked(), [Command::HideEmails(true)]);
+    rig.publish(Snapshot {
+        hides_emails: true,
+        ..three()
+    });
     assert!(rig.shows("Show emails"));
     rig.press(Modifiers::COMMAND | Modifiers::SHIFT, Key::H);
-    assert!(rig.shows("Hide emails"));
-    rig.click("Hide emails");
-    assert!(rig.farewell().0.hides_emails);
+    assert_eq!(rig.asked(), [Command::HideEmails(false)]);
 }
 
 #[test]

@@ -41,8 +41,8 @@ impl Toast {
                 format!("Exported {} to {to}", words::accounts(*count)),
                 None,
             ),
-            Outcome::Renamed { from, to } => (
-                format!("{from} is now called {to}"),
+            Outcome::Renamed { from, to, notes } => (
+                with_notes(format!("{from} is now called {to}"), notes),
                 Some((
                     "Undo",
                     Command::Rename {
@@ -51,18 +51,28 @@ impl Toast {
                     },
                 )),
             ),
-            Outcome::Deleted { names, ids } => (
-                match names.as_slice() {
-                    [name] => format!("Deleted {name}"),
-                    names => format!("Deleted {}", words::accounts(names.len())),
-                },
+            Outcome::Deleted { names, ids, notes } => (
+                with_notes(
+                    match names.as_slice() {
+                        [name] => format!("Deleted {name}"),
+                        names => format!("Deleted {}", words::accounts(names.len())),
+                    },
+                    notes,
+                ),
                 Some(("Undo", Command::Undelete(ids.clone()))),
             ),
-            Outcome::Undeleted { names } => (
-                match names.as_slice() {
-                    [name] => format!("{name} is back"),
-                    names => format!("{} are back", words::accounts(names.len())),
-                },
+            Outcome::Undeleted { names, notes } => (
+                with_notes(
+                    match names.as_slice() {
+                        [name] => format!("{name} is back"),
+                        names => format!("{} are back", words::accounts(names.len())),
+                    },
+                    notes,
+                ),
+                None,
+            ),
+            Outcome::Purged { count } => (
+                format!("Deleted {} for good", words::accounts(*count)),
                 None,
             ),
             Outcome::Connected { tool } => (format!("{} now uses the router", tool.title()), None),
@@ -81,6 +91,7 @@ impl Toast {
             | Outcome::AddFailed { .. }
             | Outcome::ExportFailed { .. }
             | Outcome::Edited { .. }
+            | Outcome::Ordered
             | Outcome::EditFailed { .. }
             | Outcome::ToolFailed { .. }
             | Outcome::TerminalFailed { .. } => return None,
@@ -99,6 +110,12 @@ impl Toast {
             until: egui_now + SHOWN_SECS,
         }
     }
+}
+
+fn with_notes(text: String, notes: &[String]) -> String {
+    notes
+        .iter()
+        .fold(text, |text, note| format!("{text}. {note}"))
 }
 
 /// Draws the toast, and keeps it as long as the pointer is on it.

@@ -13,6 +13,7 @@ use tracing::{debug, warn};
 
 use super::event::{Effect, Event, Reading};
 use super::history;
+use super::organiser;
 use super::recorder::Recorder;
 use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
 use super::state::unread_keys;
@@ -68,6 +69,8 @@ pub struct Hands {
     precious: JoinSet<()>,
     /// Ends when the switch asked for last has ended: the next one waits for it, so that the last click wins.
     last_switch: oneshot::Receiver<()>,
+    /// The same of what was asked for about accounts.
+    last_work: oneshot::Receiver<()>,
 }
 
 type Waiter = oneshot::Sender<Result<Access, NoToken>>;
@@ -153,6 +156,7 @@ impl Hands {
             tasks: JoinSet::new(),
             precious: JoinSet::new(),
             last_switch: oneshot::channel().1,
+            last_work: oneshot::channel().1,
         }
     }
 
@@ -368,6 +372,17 @@ impl Hands {
                 let history = history::read(&home, name, costs, SystemTime::now());
                 Event::HistoryRead(Box::new(history))
             }),
+            Effect::Organise(work) => {
+                let (ended, end) = oneshot::channel();
+                let before = std::mem::replace(&mut self.last_work, end);
+                self.keep(async move {
+                    // However that one ended.
+                    let _ended = before.await;
+                    let done = organiser::run(home, work).await;
+                    drop(ended);
+                    tell(&events, Event::Organised(done)).await;
+                });
+            }
             Effect::KeepModels(offers) => {
                 self.precious.spawn_blocking(move || {
                     if let Err(err) = models_cache::write(&home, kept_offers(offers)) {

@@ -17,6 +17,7 @@ use crate::store::switch::Switched;
 use crate::upstream::{Bearer, UsageError};
 use crate::usage::Usage;
 
+use super::organiser::{Done, Work};
 use super::refresher::{RefreshFailure, Refreshed};
 
 /// Something happened.
@@ -61,6 +62,7 @@ pub enum Event {
     Reported(Report),
     CodexFound(Vec<CodexProcess>),
     HistoryRead(Box<History>),
+    Organised(Done),
     /// A moment that [`super::state::AppState::next_due`] named has come.
     TimePassed,
 }
@@ -125,6 +127,8 @@ pub enum Effect {
         name: ProfileName,
         costs: bool,
     },
+    /// One after the other, in the order in which they were asked for.
+    Organise(Work),
     KeepUsage,
     /// Of profiles and paths, for the next start.
     KeepPauses(Vec<KeptCooldown>),

@@ -15,8 +15,8 @@ use crate::pool::{
     Terms, Told, Trouble, Unusable,
 };
 use crate::profile::{
-    AuthFile, Credentials, Fingerprint, Health, Identity, Network, Profile, ProfileName, Secret,
-    Unreadable,
+    About, AuthFile, Credentials, Fingerprint, Health, Identity, Network, Profile, ProfileName,
+    Secret, Unreadable,
 };
 use crate::translate::models::Model;
 use crate::upstream::Bearer;
@@ -42,7 +42,9 @@ pub struct Kept {
     pub prompt_cache: PromptCache,
     speed: Speed,
     pub spend: Spend,
-    /// The user's, as they stand in its `router.json`.
+    /// The user's words for people, as they stand in its `router.json`.
+    pub about: About,
+    /// The same for the router.
     pub terms: Arc<Terms>,
     /// What stands there and cannot be used: sentences.
     pub bad_terms: Vec<String>,
@@ -69,6 +71,8 @@ pub struct Refresh {
     pub is_asked: bool,
     /// When the last new token came.
     pub done_at: Option<SystemTime>,
+    /// Why none came when one was last asked for, and when that was.
+    pub last_error: Option<(String, SystemTime)>,
     /// Why none may be asked for: this computer could not keep the answer.
     pub blocked: Option<String>,
     /// A rotated token that could not be written yet, and which one it replaced.
@@ -141,6 +145,7 @@ impl Kept {
             prompt_cache: PromptCache::default(),
             speed: Speed::default(),
             spend: Spend::default(),
+            about: About::default(),
             terms: Arc::default(),
             bad_terms: Vec::new(),
         };
@@ -197,6 +202,7 @@ impl Kept {
         if !is_same_login {
             self.refusals.change(Cooldowns::note_new_login);
             self.refresh.failures = 0;
+            self.refresh.last_error = None;
             self.refresh.blocked = None;
             self.plan(poll_at);
         } else if health_before != self.profile.health() {
@@ -220,6 +226,7 @@ impl Kept {
             self.terms = Arc::new(terms);
         }
         self.bad_terms = bad;
+        self.about = About::read(&self.profile.side);
     }
 
     /// Sets the next poll and refresh by what the login is.

@@ -20,6 +20,7 @@ use crate::pool::Pool;
 pub use crate::router::REFUSAL_LASTS;
 use crate::router::{Limits, Report};
 use crate::store::home::Home;
+use crate::store::state::State;
 use crate::store::watch::{Changed, Watcher};
 use crate::store::{cooldown_cache, trusted, usage_cache};
 use crate::upstream::{Endpoints, Upstream};
@@ -29,6 +30,7 @@ mod effects;
 mod event;
 mod history;
 mod kept;
+mod organiser;
 mod pauses;
 mod publisher;
 mod record;
@@ -198,6 +200,7 @@ async fn run(options: Options, back: DeskBack) {
         .state
         .remember_pauses(cooldown_cache::read(&home, now), now);
     worker.hands.restore_sessions(bindings::read(&home));
+    worker.state.hides_emails = State::read(&home).hides_emails();
     worker.state.remember_prices(prices);
     worker.state.remember_spending(&spent, SystemTime::now());
     worker.publish();

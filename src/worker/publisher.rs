@@ -8,8 +8,8 @@ use super::state::AppState;
 use crate::client_key::{ClientKey, KeyRing};
 use crate::desk::words::key_limits;
 use crate::desk::{
-    About, KeyView, KeysView, Live as LiveView, LoginKind, Notice, PathView, ProfileView,
-    RouterView, Snapshot, TokenHealth,
+    KeyView, KeysView, Live as LiveView, LoginKind, Notice, PathView, ProfileView, RouterView,
+    Snapshot, TokenHealth,
 };
 use crate::pool::{Path, Pool};
 use crate::profile::{AuthFile, Claims, Credentials, Profile};
@@ -60,6 +60,7 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
         codex: state.codex.clone(),
         poll_interval: state.settings.usage_poll_interval,
         is_refreshing: state.is_refreshing(),
+        hides_emails: state.hides_emails,
         raises: state.raises,
     }
 }
@@ -121,8 +122,8 @@ fn profile_view(kept: &Kept, is_active: bool, now: SystemTime) -> ProfileView {
             .or(claims.plan),
         workspace: claims.workspace_title,
         health: kept.profile.health(),
-        about: About::default(),
-        token: TokenHealth::default(),
+        about: kept.about.clone(),
+        token: token_health(kept),
         is_active,
         is_in_pool: kept.terms.is_enabled,
         terms: kept.terms.clone(),
@@ -138,6 +139,18 @@ fn profile_view(kept: &Kept, is_active: bool, now: SystemTime) -> ProfileView {
         prompt_cache: kept.prompt_cache,
         expires_at: claims.expires_at,
         last_refresh_at,
+    }
+}
+
+fn token_health(kept: &Kept) -> TokenHealth {
+    let side = &kept.profile.side;
+    let rotated = side.rotated();
+    TokenHealth {
+        rotated_at: rotated.map(|(_by, at)| at),
+        rotated_by: rotated.map(|(by, _at)| by),
+        next_refresh_at: kept.refresh.next_at,
+        last_error: kept.refresh.last_error.clone(),
+        came_by: side.came_by(),
     }
 }
 

@@ -24,10 +24,12 @@ use crate::store::profiles::Skipped;
 use crate::usage::Usage;
 
 mod logins;
+mod organising;
 mod polling;
 mod refreshing;
 mod serving;
 
+use organising::edit_accounts;
 use polling::start_poll;
 use refreshing::save_token;
 
@@ -52,6 +54,7 @@ pub struct AppState {
     pub offline_since: Option<SystemTime>,
     pub is_loaded: bool,
     pub raises: u64,
+    pub hides_emails: bool,
     polls: Polls,
     /// The live login that was last tried to be taken home: once is enough, the file may be unwritable.
     taken_home: Option<Fingerprint>,
@@ -145,6 +148,7 @@ impl AppState {
             offline_since: None,
             is_loaded: false,
             raises: 0,
+            hides_emails: false,
             polls,
             taken_home: None,
             take_home_again_at: None,
@@ -202,9 +206,10 @@ impl AppState {
             | Command::Import(_)
             | Command::CancelImport
             | Command::Export { .. } => Vec::new(),
+            Command::Edit { names, edit } => edit_accounts(names, edit),
+            Command::Order(names) => self.put_in_order(names),
+            Command::HideEmails(hides_emails) => self.hide_emails(hides_emails),
             Command::Rename { .. }
-            | Command::Edit { .. }
-            | Command::Order(_)
             | Command::Delete(_)
             | Command::Undelete(_)
             | Command::Purge(_) => Vec::new(),
@@ -350,6 +355,7 @@ impl AppState {
                 self.history = Some(Arc::new(*history));
                 Vec::new()
             }
+            Event::Organised(done) => self.note_organised(done, now),
             Event::TimePassed => self.note_time(now),
         }
     }

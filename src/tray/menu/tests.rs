@@ -59,8 +59,8 @@ fn the_whole_menu_has_this_order() {
     assert_eq!(
         shown,
         [
-            "[x] work · Team · 5h 66% · week 51%",
             "[ ] spare · Pro · ready, 94%",
+            "[x] work · Team · 5h 66% · week 51%",
             "---",
             "[x] Router on · 127.0.0.1:9876",
             "Copy router URL",
@@ -74,8 +74,8 @@ fn the_whole_menu_has_this_order() {
     assert_eq!(
         actions,
         [
-            Action::Nothing,
             Action::Ask(Command::Use(name("spare"))),
+            Action::Nothing,
             Action::Nothing,
             Action::Ask(Command::TurnRouterOff),
             Action::CopyUrl("http://127.0.0.1:9876/v1".into()),
@@ -356,4 +356,25 @@ fn the_next_change_is_the_first_moment_at_which_words_change() {
 fn an_endpoint_is_shown_and_cannot_be_clicked() {
     let row = row(&snapshot([endpoint("paid")]), "account paid");
     assert_eq!((row.is_enabled, row.action), (false, Action::Nothing));
+}
+
+#[test]
+fn accounts_go_by_their_labels_in_the_users_order_and_by_aliases_while_emails_are_hidden() {
+    let mut labelled = chatgpt("ann-smith", []);
+    labelled.about.label = Some("Büro & Co".into());
+    let mut pinned = chatgpt("zoe", []);
+    pinned.about.is_pinned = true;
+    let mut snapshot = snapshot([labelled, pinned]);
+    let texts = |snapshot: &Snapshot| -> Vec<String> {
+        let rows = at(snapshot, now());
+        rows.into_iter().take(2).map(|row| row.text).collect()
+    };
+    let shown = texts(&snapshot);
+    assert!(shown[0].starts_with("zoe"), "{shown:?}");
+    assert!(shown[1].starts_with("Büro && Co"), "{shown:?}");
+    snapshot.hides_emails = true;
+    for text in texts(&snapshot) {
+        assert!(text.starts_with("Account "), "{text}");
+        assert!(!text.contains("smith") && !text.contains("Büro"), "{text}");
+    }
 }

@@ -118,6 +118,8 @@ fn failed(outcome: &Outcome) -> Option<(String, String)> {
         | Outcome::Exported { .. }
         | Outcome::Renamed { .. }
         | Outcome::Edited { .. }
+        | Outcome::Ordered
+        | Outcome::Purged { .. }
         | Outcome::Deleted { .. }
         | Outcome::Undeleted { .. }
         | Outcome::Connected { .. }

@@ -1,11 +1,10 @@
 //! The rows of the list, their order and their groups.
 
-use std::cmp::Ordering;
-
 use super::spoken;
 use super::standing::{Fill, Kind, Level, Mark, Standing};
 use super::telling::Teller;
-use super::{Group, Sort, Wish, shown_email};
+use super::{Group, Wish, shown_email};
+use crate::desk::sort::{Place, Rank};
 use crate::desk::{LoginKind, ProfileView, RestCause, Snapshot, words};
 use crate::profile::ProfileName;
 use crate::usage::{Usage, Window, WindowKind};
@@ -47,22 +46,10 @@ pub enum Right {
 /// A row with what its place in the list depends on.
 pub(super) struct Entry {
     row: Row,
-    rank: Rank,
-    left_percent: f64,
-    until: Option<std::time::SystemTime>,
+    place: Place,
     level: Level,
     /// Everything that a search looks at, in small letters.
     haystack: String,
-}
-
-/// Usable first, then what comes back by itself, then what needs the user.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Usable,
-    Unknown,
-    Waiting,
-    Attention,
-    NotPooled,
 }
 
 /// Every account but the one in use, as the list would show it.
@@ -84,7 +71,7 @@ pub(super) fn groups(
 ) -> Vec<Group> {
     let search = wish.search.trim().to_lowercase();
     entries.retain(|entry| entry.haystack.contains(&search));
-    entries.sort_by(|a, b| order(wish.sort, a, b));
+    entries.sort_by(|a, b| a.place.compare(&b.place, wish.sort));
     if is_dense {
         return ["Ready", "Low", "Waiting", "Needs attention"]
             .into_iter()
@@ -120,7 +107,7 @@ pub(super) fn groups(
 
 impl Entry {
     fn group(&self) -> &'static str {
-        match (self.rank, self.row.mark) {
+        match (self.place.rank, self.row.mark) {
             (Rank::Waiting, _) | (_, Mark::Empty) => "Waiting",
             (Rank::Attention, _) | (_, Mark::SignInAgain | Mark::Unreadable) => "Needs attention",
             (Rank::Usable | Rank::Unknown | Rank::NotPooled, _) if self.level > Level::Fine => {
@@ -128,31 +115,6 @@ impl Entry {
             }
             (Rank::Usable | Rank::Unknown | Rank::NotPooled, _) => "Ready",
         }
-    }
-}
-
-fn order(sort: Sort, a: &Entry, b: &Entry) -> Ordering {
-    let by_left = || b.left_percent.total_cmp(&a.left_percent);
-    // An unknown moment comes after every known one.
-    let by_return = || {
-        let key = |entry: &Entry| (entry.until.is_none(), entry.until);
-        key(a).cmp(&key(b))
-    };
-    let by_name = || {
-        let key = |entry: &Entry| entry.row.name.as_str().to_lowercase();
-        key(a).cmp(&key(b))
-    };
-    match sort {
-        Sort::UsableSoonest => a
-            .rank
-            .cmp(&b.rank)
-            .then_with(|| match a.rank {
-                Rank::Waiting => by_return(),
-                _ => by_left(),
-            })
-            .then_with(by_name),
-        Sort::MostLeft => by_left().then_with(by_name),
-        Sort::Name => by_name(),
     }
 }
 
@@ -178,12 +140,7 @@ fn entry(
         haystack.push_str(email);
     }
     Entry {
-        rank: rank(profile, &standing),
-        left_percent: standing.left_percent(teller.now),
-        until: match standing.kind {
-            Kind::Waiting { until, .. } => until,
-            _ => None,
-        },
+        place: Place::of(profile, teller.now),
         level: match standing.kind {
             Kind::Usable { level, .. } => level,
             _ => Level::Fine,
@@ -202,17 +159,6 @@ fn entry(
             can_switch: profile.kind.is_for_codex()
                 && !matches!(standing.kind, Kind::Unreadable(_) | Kind::SignInAgain),
         },
-    }
-}
-
-fn rank(profile: &ProfileView, standing: &Standing<'_>) -> Rank {
-    match standing.kind {
-        Kind::SignInAgain | Kind::Unreadable(_) | Kind::ShownOnly(_) => Rank::Attention,
-        _ if !profile.is_in_pool => Rank::NotPooled,
-        Kind::Waiting { .. } => Rank::Waiting,
-        Kind::UsageFailed(_) => Rank::Attention,
-        Kind::Loading | Kind::NoWindows => Rank::Unknown,
-        Kind::Usable { .. } | Kind::ApiKey => Rank::Usable,
     }
 }
 

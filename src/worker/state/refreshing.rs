@@ -144,6 +144,7 @@ impl AppState {
                 kept.refresh.failures = 0;
                 kept.refresh.done_at = Some(now);
                 kept.refresh.blocked = None;
+                kept.refresh.last_error = None;
                 let is_exchanged = match (kept.profile.identity(), refreshed.auth.identity()) {
                     (Some(kept), Some(refreshed)) => kept != refreshed,
                     _ => false,
@@ -180,6 +181,7 @@ impl AppState {
             }
             Err(failure) => {
                 kept.refresh.failures = kept.refresh.failures.saturating_add(1);
+                kept.refresh.last_error = Some((failure.to_string(), now));
                 let retry_at = |asked| {
                     Some(schedule::refresh_retry(
                         &name,

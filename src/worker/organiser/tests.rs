@@ -1,0 +1,120 @@
+//! On a real disk.
+
+use std::time::SystemTime;
+
+use super::*;
+use crate::profile::{About, AuthFile};
+
+struct Place {
+    home: Home,
+    _dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn with(names: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path()).unwrap();
+        crate::store::prepare(&home, SystemTime::now()).unwrap();
+        for text in names {
+            let login = format!(r#"{{"auth_mode": "apikey", "OPENAI_API_KEY": "sk-FAKE-{text}"}}"#);
+            let login = AuthFile::parse(login.as_bytes()).unwrap();
+            profiles::create(&home, &name(text), &login).unwrap();
+        }
+        Self { home, _dir: dir }
+    }
+
+    fn side(&self, text: &str) -> String {
+        let path = self.home.profiles_dir().join(text).join("router.json");
+        std::fs::read_to_string(path).unwrap_or_default()
+    }
+
+    fn about(&self, text: &str) -> About {
+        About::read(&profiles::load(&self.home, &name(text)).unwrap().side)
+    }
+}
+
+fn name(text: &str) -> ProfileName {
+    ProfileName::parse(text).unwrap()
+}
+
+fn names<const N: usize>(texts: [&str; N]) -> Vec<ProfileName> {
+    texts.map(name).to_vec()
+}
+
+#[test]
+fn a_bulk_edit_is_tried_on_every_account_and_a_broken_file_stays() {
+    let place = Place::with(&["a", "b", "c"]);
+    let broken = place.home.profiles_dir().join("b/router.json");
+    std::fs::write(&broken, "{\"proxy\": \"http").unwrap();
+    let done = do_it(
+        &place.home,
+        Work::Edit {
+            names: names(["a", "b", "gone", "c"]),
+            edit: Edit::Label(Some("Büro 東京".into())),
+        },
+    );
+    let Done::Edited {
+        names: changed,
+        failures,
+    } = done
+    else {
+        panic!("{done:?}");
+    };
+    assert_eq!(changed, names(["a", "c"]));
+    let said = failures.in_words("changed").unwrap();
+    assert!(
+        said.starts_with(
+            "2 of 4 accounts were not changed: b (\"profiles/b/router.json\" is not JSON"
+        ),
+        "{said}"
+    );
+    assert!(
+        said.contains("gone (there is no account \"gone\")"),
+        "{said}"
+    );
+    assert_eq!(place.about("a").label.as_deref(), Some("Büro 東京"));
+    assert_eq!(place.side("b"), "{\"proxy\": \"http");
+}
+
+#[test]
+fn what_cannot_be_said_changes_nothing() {
+    let place = Place::with(&["a"]);
+    let edit = Edit::Label(Some("evil\u{202e}".into()));
+    let names = names(["a"]);
+    let done = do_it(&place.home, Work::Edit { names, edit });
+    let Done::Edited { names, failures } = done else {
+        panic!("{done:?}");
+    };
+    assert_eq!(names, []);
+    let said = failures.in_words("changed").unwrap();
+    assert_eq!(
+        said,
+        "a was not changed: a label has up to 80 letters of any script, in one line"
+    );
+    assert_eq!(place.side("a"), "");
+}
+
+#[test]
+fn an_order_is_written_where_it_is_another_one() {
+    let place = Place::with(&["a", "b", "c"]);
+    let order = |texts| do_it(&place.home, Work::Order(names(texts)));
+    assert_eq!(order(["a", "b", "c"]), Done::Ordered(Failures::new(3)));
+    let path = place.home.profiles_dir().join("a/router.json");
+    let written = std::fs::metadata(&path).unwrap().modified().unwrap();
+    assert_eq!(order(["a", "c", "b"]), Done::Ordered(Failures::new(3)));
+    assert_eq!(
+        std::fs::metadata(&path).unwrap().modified().unwrap(),
+        written
+    );
+    assert!(place.side("c").contains("\"order\": 2") && place.side("b").contains("\"order\": 3"));
+}
+
+#[test]
+fn privacy_is_kept_for_the_next_start() {
+    let place = Place::with(&[]);
+    assert_eq!(
+        do_it(&place.home, Work::HideEmails(true)),
+        Done::HidesEmails(Ok(()))
+    );
+    assert!(State::read(&place.home).hides_emails());
+}
