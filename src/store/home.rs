@@ -308,18 +308,15 @@ pub fn prepare(home: &Home, now: SystemTime) -> Result<(), StoreError> {
     let router = home.router_folder()?;
     let backups = router.make(BACKUPS)?;
     let mut folders = vec![router.make(LOCKS)?, router.make(DISPLACED)?];
-    let profiles = root.child(PROFILES)?;
-    if let Some(profiles) = &profiles {
+    folders.extend(folders_in(&backups)?);
+    folders.push(backups);
+    if let Some(profiles) = root.child(PROFILES)? {
         profiles.close_to_others()?;
-    }
-    for parent in profiles.into_iter().chain([backups]) {
-        for name in parent.names()? {
-            // Links and files between the directories are not ours to touch.
-            if parent.kind_of(&name)? == Some(folder::Kind::Folder) {
-                folders.extend(parent.child(&name)?);
-            }
+        for profile in folders_in(&profiles)? {
+            // Nowhere else can a temporary file be the only copy of a login.
+            safe_file::remove_leftovers(&profile, now, rotation::is_recoverable)?;
         }
-        folders.push(parent);
+        folders.push(profiles);
     }
     // A live file elsewhere (a link) is replaced where it lies, so leftovers lie there, too.
     if let Some(path) = live::linked_dir(home) {
@@ -327,9 +324,20 @@ pub fn prepare(home: &Home, now: SystemTime) -> Result<(), StoreError> {
     }
     folders.extend([root, router]);
     for folder in &folders {
-        safe_file::remove_leftovers(folder, now, rotation::is_recoverable)?;
+        safe_file::remove_leftovers(folder, now, |_, _| false)?;
     }
     Ok(())
+}
+
+/// The directories in a directory. Links and files between them are not ours to touch.
+fn folders_in(parent: &Folder) -> Result<Vec<Folder>, StoreError> {
+    let mut folders = Vec::new();
+    for name in parent.names()? {
+        if parent.kind_of(&name)? == Some(folder::Kind::Folder) {
+            folders.extend(parent.child(&name)?);
+        }
+    }
+    Ok(folders)
 }
 
 #[cfg(test)]
@@ -444,6 +452,18 @@ mod tests {
         ] {
             assert_eq!(mode_of(&path), 0o700, "{path:?}");
         }
+    }
+
+    #[test]
+    fn a_copy_for_the_live_file_is_a_leftover_even_where_it_is_newer() {
+        use crate::store::testing::login;
+        let home = TestHome::new();
+        home.live(&login("ana", 1));
+        let copy = home.root().join(".auth.json.0123456789abcdef.tmp");
+        std::fs::write(&copy, login("ana", 2).to_bytes()).unwrap();
+        let written = copy.metadata().unwrap().modified().unwrap();
+        prepare(&home, written + Duration::from_secs(61)).unwrap();
+        assert!(!copy.exists(), "its profile has been written before");
     }
 
     const LESS_THAN_A_MINUTE: Duration = Duration::from_secs(59);

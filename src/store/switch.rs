@@ -128,11 +128,21 @@ fn try_switch(
     if sides.has_changed()? {
         return Ok(None);
     }
-    prepared.publish()?;
-    let written = sides.place.read_once()?;
+    let published = prepared.publish();
+    let written = sides.place.read_once();
     drop(cli_waits);
-    if written.is_none_or(|file| file.contents.bytes != bytes) {
-        return Err(SwitchError::Overwritten);
+    // What stands there now decides. A file that is in its place is in use, whatever the disk said afterwards.
+    let is_in_place = matches!(&written, Ok(file) if file.as_ref().is_some_and(|file| file.contents.bytes == bytes));
+    match (published, written) {
+        (Err(err), _) if is_in_place => {
+            tracing::warn!(profile = %to, error = %err, "switched, but a loss of power might undo it");
+        }
+        (Err(err), _) => return Err(err.into()),
+        (Ok(()), Err(err)) => {
+            tracing::warn!(profile = %to, error = %err, "switched, but could not look at the file again");
+        }
+        (Ok(()), Ok(_)) if is_in_place => {}
+        (Ok(()), Ok(_)) => return Err(SwitchError::Overwritten),
     }
     let was_already = sides
         .live_login()

@@ -63,7 +63,10 @@ pub fn create_new(folder: &Handle, name: &OsStr) -> io::Result<File> {
     let owner_only = Mode::RUSR | Mode::WUSR;
     let fd = retry_on_intr(|| rustix::fs::openat(folder, name, flags, owner_only))?;
     // A umask can only take rights away; here it may have taken the owner's.
-    rustix::fs::fchmod(&fd, owner_only)?;
+    if let Err(err) = rustix::fs::fchmod(&fd, owner_only) {
+        remove_file(folder, name).ok(); // the first error is the one to tell
+        return Err(err.into());
+    }
     Ok(fd.into())
 }
 
