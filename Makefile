@@ -2,13 +2,14 @@
 # Missing system packages are installed when that is possible; else the command that would is printed.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-clients check bench fuzz screenshot build release install-packages
+.PHONY: help run demo test test-clients proofs check bench fuzz screenshot build release install-packages
 
 help:
 	@echo 'make run         build, then open window and tray (or serve, where there is no display)'
 	@echo 'make demo        the same with a pretend upstream and made-up accounts'
 	@echo 'make test        every test that this machine can run; CODEX_ROUTER_TEST_ALL=1: all of them'
 	@echo 'make test-clients  only those with real clients: SDKs, Codex CLI, Claude Code'
+	@echo 'make proofs      kill the program before every system call, and make every call fail: no login may be lost'
 	@echo 'make check       format, lints, floors, documentation'
 	@echo 'make bench       measure the hot paths and the figures of the README'
 	@echo 'make fuzz        every parser and translator for a minute; FUZZ_SECS=10, FUZZ_TARGETS="sse head"'
@@ -27,6 +28,9 @@ test:
 
 test-clients:
 	@assets/dev/test.sh --test flows clients::
+
+proofs:
+	@CODEX_ROUTER_TEST_PROOFS=1 assets/dev/test.sh --test flows proofs:: -- --nocapture --test-threads 1
 
 # Clippy compiles the library without egui as well: nothing below the faces may need it.
 check:

@@ -30,6 +30,9 @@ mod websocket;
 mod figures;
 #[cfg(target_os = "linux")]
 mod pictures;
+// The tracer speaks of the registers of this processor.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod proofs;
 #[cfg(target_os = "linux")]
 mod tray;
 #[cfg(target_os = "linux")]
