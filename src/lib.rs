@@ -19,6 +19,7 @@
 //! Floor 2, hands (each knows one outside thing):
 //! - [`store`]: profile directories, the active `auth.json`, locks, atomic replace, backups, watching, settings file
 //! - [`ledger`]: SQLite: requests and their attempts, usage over time, sessions, what was spent
+//! - [`login`]: signing in: browser, code, pasted address
 //! - [`upstream`]: HTTP and WebSockets to the ChatGPT backend, the OpenAI API and endpoints of the user's own; OAuth refresh, usage,
 //!   models
 //! - [`system`]: this computer: running Codex processes, and what keeps our own memory private
@@ -34,6 +35,7 @@
 pub mod client_key;
 pub mod desk;
 pub mod ledger;
+pub mod login;
 pub mod pattern;
 pub mod period;
 pub mod pool;

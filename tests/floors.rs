@@ -26,12 +26,13 @@ const ROOMS: &[Room] = &[
     Room { name: "store", floor: 2, may: &["profile", "usage", "client_key", "desk::settings", "desk::Settings"] },
     Room { name: "ledger", floor: 2, may: &["client_key", "usage", "price", "profile", "redact", "desk::record"] },
     Room { name: "upstream", floor: 2, may: &["profile", "usage", "translate", "system::system_proxy"] },
-    Room { name: "login", floor: 2, may: &["profile", "upstream::oauth"] },
+    Room { name: "login", floor: 2, may: &["profile", "upstream::oauth", "upstream::Outlet", "system::port_holder"] },
     Room { name: "system", floor: 2, may: &["desk"] },
     Room { name: "simulator", floor: 2, may: &["translate"] },
     // Floor 3: services.
     Room { name: "router", floor: 3, may: &[
         "profile", "usage", "pattern", "period", "price", "pool", "translate", "upstream", "client_key", "desk::settings", "desk::Settings",
+        "system::port_holder",
     ] },
     Room { name: "worker", floor: 3, may: &[
         "profile", "usage", "pattern", "period", "translate", "price", "client_key", "pool", "redact", "desk",

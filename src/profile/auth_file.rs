@@ -104,13 +104,7 @@ impl AuthFile {
         let Value::Object(json) = json else {
             return Err(AuthFileError::NotJson("it is not an object".into()));
         };
-        let credentials = credentials_of(&json)?;
-        let identity = identity_of(&credentials);
-        Ok(Self {
-            json,
-            credentials,
-            identity,
-        })
+        Self::of_json(json)
     }
 
     pub fn credentials(&self) -> &Credentials {
@@ -124,6 +118,58 @@ impl AuthFile {
                 None
             }
         }
+    }
+
+    /// The file of a new login, as the CLI writes it.
+    ///
+    /// # Errors
+    /// When a token could not go into a header.
+    pub fn of_tokens(
+        id_token: &Secret,
+        access_token: &Secret,
+        refresh_token: &Secret,
+        now: SystemTime,
+    ) -> Result<Self, AuthFileError> {
+        let mut tokens = Map::new();
+        for (key, token) in [
+            ("id_token", id_token),
+            ("access_token", access_token),
+            ("refresh_token", refresh_token),
+        ] {
+            tokens.insert(key.into(), token.expose().into());
+        }
+        let mut json = Map::new();
+        json.insert("auth_mode".into(), "chatgpt".into());
+        json.insert("OPENAI_API_KEY".into(), Value::Null);
+        json.insert("tokens".into(), Value::Object(tokens));
+        json.insert("last_refresh".into(), rfc3339(now).into());
+        let mut login = Self::of_json(json)?;
+        let account_id = login.chatgpt().and_then(|login| login.account_id.clone());
+        if let Some(Value::Object(tokens)) = login.json.get_mut("tokens") {
+            tokens.insert("account_id".into(), account_id.into());
+        }
+        Ok(login)
+    }
+
+    /// The file of an API key, as the CLI writes it.
+    ///
+    /// # Errors
+    /// When the key could not go into a header.
+    pub fn of_api_key(key: &Secret) -> Result<Self, AuthFileError> {
+        let mut json = Map::new();
+        json.insert("auth_mode".into(), "apikey".into());
+        json.insert("OPENAI_API_KEY".into(), key.expose().into());
+        Self::of_json(json)
+    }
+
+    fn of_json(json: Map<String, Value>) -> Result<Self, AuthFileError> {
+        let credentials = credentials_of(&json)?;
+        let identity = identity_of(&credentials);
+        Ok(Self {
+            json,
+            credentials,
+            identity,
+        })
     }
 
     /// The file of a profile that is an endpoint.

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 
-use super::holder;
 use crate::desk::settings::Listen;
+use crate::system::port_holder;
 
 /// Why the router does not run.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +94,7 @@ async fn bind_one(address: SocketAddr) -> Result<TcpListener, StartError> {
 async fn taken(address: SocketAddr) -> StartError {
     let found = tokio::task::spawn_blocking(move || {
         (
-            holder::of(address),
+            port_holder::of(address),
             free_port_near(address.ip(), address.port()),
         )
     });

@@ -46,7 +46,6 @@ pub mod fuzzing;
 mod guard;
 mod handshake;
 mod headers;
-mod holder;
 mod images;
 mod keys;
 mod limits;

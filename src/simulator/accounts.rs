@@ -223,6 +223,19 @@ impl Accounts {
         look(self.entry(name))
     }
 
+    pub(super) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Everybody who can sign in: name and e-mail.
+    pub(super) fn people(&self) -> Vec<(String, String)> {
+        let entries = self.entries.iter();
+        entries
+            .filter(|(_, entry)| entry.account.kind == Kind::ChatGpt)
+            .map(|(name, entry)| (name.clone(), entry.account.email.clone()))
+            .collect()
+    }
+
     pub(super) fn names(&self) -> Vec<String> {
         self.entries.keys().cloned().collect()
     }

@@ -6,7 +6,7 @@
 //! Never enters: the network beyond loopback, files, any credential that opens something elsewhere.
 //!
 //! A request comes in at `server`, passes the `door` (whose token is this?), is checked by `checks`, answered by
-//! `responses` (over a `socket` as well), `chat`, `oauth`, `usage` or `models`, and sent by `body`. Scripts ([`Reply`],
+//! `responses` (over a `socket` as well), `chat`, `oauth`, `sign_in`, `usage` or `models`, and sent by `body`. Scripts ([`Reply`],
 //! [`Refresh`], [`UsageReply`]) replace
 //! the answer, never the checks. Tests wait at a [`Gate`] or for a count; nobody sleeps.
 
@@ -17,6 +17,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 
 mod account;
@@ -39,6 +40,7 @@ mod responses;
 mod sample;
 mod script;
 mod server;
+mod sign_in;
 mod socket;
 mod tokens;
 mod turn;
@@ -55,6 +57,7 @@ pub use self::{
     oauth::Refresh,
     record::Asked,
     reply::{Ending, Reply},
+    sign_in::{DeviceReply, Visit},
     socket::Handshake,
     usage::UsageReply,
     window::{Credits, Window},
@@ -230,6 +233,37 @@ impl Simulator {
 
     pub fn usage_always(&self, name: &str, reply: UsageReply) {
         self.entry(name, |entry| entry.usages.always(reply));
+    }
+
+    /// Who opens the page of a sign-in next, one each. Without any the page asks.
+    pub fn visit_next(&self, visits: impl IntoIterator<Item = Visit>) {
+        self.shared.sign_ins().visits.push(visits);
+    }
+
+    pub fn visit_always(&self, visit: Visit) {
+        self.shared.sign_ins().visits.always(visit);
+    }
+
+    /// What is answered to the next questions whether a code was typed.
+    pub fn device_next(&self, replies: impl IntoIterator<Item = DeviceReply>) {
+        self.shared.sign_ins().device_replies.push(replies);
+    }
+
+    /// What is sent instead of tokens for the next codes.
+    pub fn exchange_next(&self, replies: impl IntoIterator<Item = HttpReply>) {
+        self.shared.sign_ins().exchanges.push(replies);
+    }
+
+    /// Whether codes are given that are typed elsewhere.
+    pub fn set_device_codes(&self, has_them: bool) {
+        self.shared.sign_ins().has_device_codes = has_them;
+    }
+
+    /// What is said of the pause between two questions, and of how long a code is good.
+    pub fn set_device_times(&self, interval: impl Into<Value>, life: Option<Duration>) {
+        let mut sign_ins = self.shared.sign_ins();
+        sign_ins.device_interval = interval.into();
+        sign_ins.device_life = life;
     }
 
     /// The account behaves by itself again.

@@ -1,4 +1,4 @@
-//! `POST /oauth/token`: refresh tokens that rotate and are good once (codex-rs/core/src/auth.rs).
+//! `POST /oauth/token`: refresh tokens that rotate and are good once (codex-rs/core/src/auth.rs); codes go to `sign_in`.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +12,7 @@ use super::{
     gate::Gate,
     http_reply::HttpReply,
     server::{HungUp, Shared},
+    sign_in,
     tokens::Login,
 };
 
@@ -131,8 +132,12 @@ impl Refresh {
 #[derive(Default)]
 pub(super) struct TokenRequest {
     grant_type: String,
-    client_id: String,
+    pub(super) client_id: String,
     pub(super) refresh_token: String,
+    pub(super) is_form: bool,
+    pub(super) code: String,
+    pub(super) redirect_uri: String,
+    pub(super) code_verifier: String,
 }
 
 impl TokenRequest {
@@ -159,7 +164,15 @@ impl TokenRequest {
             grant_type: field("grant_type"),
             client_id: field("client_id"),
             refresh_token: field("refresh_token"),
+            is_form,
+            code: field("code"),
+            redirect_uri: field("redirect_uri"),
+            code_verifier: field("code_verifier"),
         }
+    }
+
+    fn is_code(&self) -> bool {
+        self.grant_type == "authorization_code"
     }
 
     fn fault(&self) -> Option<HttpReply> {
@@ -175,10 +188,13 @@ impl TokenRequest {
                 &format!("{name} is required"),
             ));
         }
+        if self.is_code() {
+            return None;
+        }
         if self.grant_type != "refresh_token" {
             return Some(string_error(
                 "unsupported_grant_type",
-                "only refresh_token is simulated",
+                "only refresh_token and authorization_code are simulated",
             ));
         }
         self.refresh_token
@@ -194,6 +210,9 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, HungUp> {
     if let Some(fault) = request.fault() {
         return Ok(fault.into_response());
+    }
+    if request.is_code() {
+        return Ok(sign_in::exchange(shared, request).into_response());
     }
     let token = request.refresh_token.as_str();
     let Some(name) = shared.holder_of_refresh(token) else {
@@ -250,7 +269,7 @@ fn redeem(
     redeemed
 }
 
-fn granted(login: &Login, refresh_token: Option<&str>) -> HttpReply {
+pub(super) fn granted(login: &Login, refresh_token: Option<&str>) -> HttpReply {
     let mut body = json!({
         "id_token": login.id_token,
         "access_token": login.access_token,
@@ -281,7 +300,7 @@ fn worthless(code: &str, message: &str) -> HttpReply {
     HttpReply::error(401, "invalid_request_error", code, message)
 }
 
-fn string_error(code: &str, description: &str) -> HttpReply {
+pub(super) fn string_error(code: &str, description: &str) -> HttpReply {
     HttpReply::json(
         400,
         &json!({ "error": code, "error_description": description }),

@@ -31,6 +31,7 @@ use super::{
     platform,
     record::{Asked, Record},
     responses,
+    sign_in::{self, SignIns},
     socket::{self, Handover},
     tokens::nonce,
     usage,
@@ -55,6 +56,7 @@ const MODELS_PATH: &str = "/v1/models";
 pub(super) struct Shared {
     accounts: Mutex<Accounts>,
     record: Mutex<Record>,
+    sign_ins: Mutex<SignIns>,
     pause: Mutex<Duration>,
     /// Whether the ChatGPT backend has the endpoint that compacts; it had one until August 2026.
     compacts: Mutex<bool>,
@@ -65,6 +67,7 @@ impl Shared {
         Self {
             accounts: Mutex::new(Accounts::new(issuer)),
             record: Mutex::default(),
+            sign_ins: Mutex::default(),
             pause: Mutex::default(),
             compacts: Mutex::default(),
         }
@@ -76,6 +79,11 @@ impl Shared {
 
     pub(super) fn record(&self) -> MutexGuard<'_, Record> {
         lock(&self.record)
+    }
+
+    /// Locked before the accounts, where both are.
+    pub(super) fn sign_ins(&self) -> MutexGuard<'_, SignIns> {
+        lock(&self.sign_ins)
     }
 
     /// Between two events of a stream.
@@ -200,6 +208,9 @@ async fn answer(shared: &Shared, parts: &Parts, body: Bytes) -> Result<Response<
         return endpoint::answer(shared, place, &parts.method, headers, &body).await;
     }
 
+    if sign_in::knows(path) {
+        return Ok(sign_in::answer(shared, &parts.method, path, query, &body));
+    }
     match (path, &parts.method) {
         (TOKEN_PATH, &Method::POST) => oauth::answer(shared, &token_request).await,
         (USAGE_PATH, &Method::GET) => usage::answer(shared, headers).await,

@@ -41,6 +41,8 @@ pub struct Endpoints {
     pub openai_base: Url,
     /// Where refresh tokens are redeemed.
     pub token: Url,
+    /// Where people sign in.
+    pub issuer: Url,
     pub client_id: String,
     pub originator: String,
     pub user_agent: String,
@@ -434,7 +436,8 @@ mod tests {
             codex_models: url.clone(),
             usage: url.clone(),
             openai_base: url.clone(),
-            token: url,
+            token: url.clone(),
+            issuer: url,
             client_id: "app_fake".into(),
             originator: "codex_router".into(),
             user_agent: "codex-router/test".into(),

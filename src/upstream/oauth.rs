@@ -1,4 +1,4 @@
-//! Redeeming a refresh token, and what each refusal means for the login.
+//! The issuer of tokens: redeeming a refresh token, and what each refusal means for the login; below, what signing in takes.
 //!
 //! Request and codes: codex-rs/core/src/auth.rs and login/src/auth/manager.rs (a permanent code counts with any status);
 //! further permanent codes: Soju06/codex-lb app/core/balancer/logic.py.
@@ -10,6 +10,12 @@ use serde_json::{Value, json};
 
 use super::{Outlet, Purpose, SendError, read_all, retry_after};
 use crate::profile::{RefreshedTokens, Secret};
+
+mod code;
+mod device;
+
+pub use code::{ExchangeError, Grant, IssuedTokens};
+pub use device::{DeviceCode, DeviceError, DeviceGrant, DevicePoll};
 
 /// Why no new token came. What matters is what has become of the old one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -502,6 +502,7 @@ fn endpoints(settings: &Settings) -> Endpoints {
         usage: settings.usage_url(),
         openai_base: settings.openai_base_url.clone(),
         token: settings.token_url(),
+        issuer: settings.issuer.clone(),
         client_id: settings.client_id.clone(),
         originator: settings.originator.clone(),
         user_agent: settings.user_agent.clone(),

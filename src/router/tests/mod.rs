@@ -347,6 +347,7 @@ fn endpoints(sim: &Simulator) -> Endpoints {
         usage: url(format!("{}/wham/usage", sim.chatgpt_base_url())),
         openai_base: url(sim.openai_base_url()),
         token: url(sim.refresh_url()),
+        issuer: url(sim.issuer()),
         client_id: "app_fake".into(),
         originator: "codex_router".into(),
         user_agent: "codex-router/test".into(),

@@ -110,6 +110,7 @@ fn endpoints(base: &str) -> Endpoints {
         usage: url("/backend-api/wham/usage"),
         openai_base: url("/v1"),
         token: url("/oauth/token"),
+        issuer: base.parse().unwrap(),
         client_id: "app_fake".into(),
         originator: "codex_router".into(),
         user_agent: "codex-router/test".into(),

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 /// `node (pid 812)`.
-pub(super) fn of(address: SocketAddr) -> Option<String> {
+pub fn of(address: SocketAddr) -> Option<String> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
     let inode = tables.iter().find_map(|table| {
         let table = std::fs::read_to_string(table).ok()?; // no such system: nothing is known
