@@ -89,7 +89,7 @@ pub(super) struct Terms {
     /// Requests a minute
     #[arg(long, value_name = "NUMBER")]
     rpm: Option<String>,
-    /// Requests at the same time
+    /// Requests at the same time; limits.per_key unless given
     #[arg(long, value_name = "NUMBER")]
     concurrency: Option<String>,
     /// Tokens a day, in and out; a day begins at midnight UTC

@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -118,13 +119,15 @@ impl Meters {
         self.since
     }
 
-    /// Takes a place for one request, by a key or by nobody in particular.
+    /// Takes a place for one request, by a key or by nobody in particular. `per_key`: requests at the same time of a key that has no
+    /// limit of its own.
     ///
     /// # Errors
     /// What is in the way. Nothing is counted then.
     pub fn begin(
         self: &Arc<Self>,
         key: Option<&ClientKey>,
+        per_key: u32,
         at: Instant,
         now: SystemTime,
     ) -> Result<Permit, Limit> {
@@ -132,7 +135,7 @@ impl Meters {
             let id = key.map(|key| key.id.clone());
             if let Some(key) = key {
                 let meter = all.entry(id.clone()).or_default();
-                meter.begin(&key.policy, at, now)?;
+                meter.begin(&key.policy, per_key, at, now)?;
             }
             let everybody = all.entry(None).or_default();
             everybody.in_flight = everybody.in_flight.saturating_add(1);
@@ -204,7 +207,13 @@ fn once_each(key: &Option<KeyId>) -> impl Iterator<Item = Option<KeyId>> {
 }
 
 impl Meter {
-    fn begin(&mut self, policy: &Policy, at: Instant, now: SystemTime) -> Result<(), Limit> {
+    fn begin(
+        &mut self,
+        policy: &Policy,
+        per_key: u32,
+        at: Instant,
+        now: SystemTime,
+    ) -> Result<(), Limit> {
         // The one that lasts longest is the moment to wait for.
         let spent_up = Period::ALL.into_iter().rev().find_map(|period| {
             let spent = self.of(period, now).spent;
@@ -232,10 +241,9 @@ impl Meter {
         if let Some(limit) = spent_up {
             return Err(limit);
         }
-        if let Some(most) = policy.concurrency
-            && self.in_flight >= most.get()
-        {
-            return Err(Limit::Concurrency { most: most.get() });
+        let most = policy.concurrency.map_or(per_key, NonZeroU32::get);
+        if self.in_flight >= most {
+            return Err(Limit::Concurrency { most });
         }
         self.forget_begun(at);
         if let Some(per_minute) = policy.requests_per_minute {

@@ -38,8 +38,20 @@ impl Pace {
 
 #[derive(Clone, Copy, Debug)]
 struct Open {
+    since: SystemTime,
     until: SystemTime,
     successes: u32,
+}
+
+/// One that is open, as one run leaves it to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    pub since: SystemTime,
+    pub until: SystemTime,
+    /// Tries since then that went well.
+    pub successes: u32,
+    /// How often it opened in a row.
+    pub openings: u32,
 }
 
 pub const FAILURES: usize = 5;
@@ -78,6 +90,7 @@ impl Breaker {
         self.failed_at.clear();
         self.served = 0;
         self.open = Some(Open {
+            since: now,
             until,
             successes: 0,
         });
@@ -105,6 +118,31 @@ impl Breaker {
 
     pub fn is_open(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// What the next run has to know of it.
+    pub fn opened(&self) -> Option<Opened> {
+        let open = self.open?;
+        Some(Opened {
+            since: open.since,
+            until: open.until,
+            successes: open.successes,
+            openings: self.openings,
+        })
+    }
+
+    /// As it was left by the run before this one, unless it cannot have been open for so long.
+    pub fn restore(&mut self, opened: Opened) {
+        let length = opened.until.duration_since(opened.since);
+        if !length.is_ok_and(|length| length <= self.pace.most) {
+            return;
+        }
+        self.openings = opened.openings.max(1);
+        self.open = Some(Open {
+            since: opened.since,
+            until: opened.until,
+            successes: opened.successes.min(SUCCESSES_TO_CLOSE - 1),
+        });
     }
 }
 
@@ -166,6 +204,41 @@ mod tests {
             assert_eq!(breaker.note_failure(at(40), at(40)), None);
         }
         assert_eq!(breaker.note_failure(at(40), at(40)), Some(at(70)));
+    }
+
+    #[test]
+    fn the_next_run_goes_on_where_this_one_left_it() {
+        let mut breaker = opened();
+        breaker.note_failure(at(34), at(34));
+        breaker.note_success(at(94));
+        let left = breaker.opened().unwrap();
+        assert_eq!(
+            (left.since, left.until, left.successes, left.openings),
+            (at(34), at(94), 1, 2)
+        );
+        let next = || {
+            let mut next = Breaker::new(Pace::PROFILE);
+            next.restore(left);
+            next
+        };
+        assert_eq!(next().opened(), Some(left));
+        assert_eq!(
+            next().note_failure(at(95), at(95)),
+            Some(at(95 + 120)),
+            "twice as long again"
+        );
+        let mut next = next();
+        assert!(next.note_success(at(95)), "the second success closes it");
+        assert_eq!(next.opened(), None);
+        next.restore(Opened {
+            until: at(34 + 301),
+            ..left
+        });
+        assert_eq!(
+            next.opened(),
+            None,
+            "no breaker is open for longer than five minutes"
+        );
     }
 
     #[test]

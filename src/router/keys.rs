@@ -39,6 +39,8 @@ pub(super) struct Keys {
     /// Requests that wait for a place among those of their key.
     lines: Lines,
     patience: Duration,
+    /// Requests at once by a key whose policy says nothing about it.
+    pub(super) per_key: u32,
     failures: Failures,
 }
 
@@ -79,6 +81,7 @@ impl Keys {
             meters,
             lines: Lines::new(limits.queue),
             patience: limits.queue_wait,
+            per_key: u32::try_from(limits.per_key).unwrap_or(u32::MAX),
             failures: Failures::default(),
         }
     }
@@ -171,7 +174,7 @@ impl Keys {
         let deadline = Instant::now() + self.patience;
         let look = || {
             let at = Instant::now().into_std();
-            self.meters.begin(key, at, SystemTime::now())
+            self.meters.begin(key, self.per_key, at, SystemTime::now())
         };
         let Some(id) = key.map(|key| key.id.as_str()) else {
             return look();
@@ -499,6 +502,42 @@ mod tests {
             concurrency: NonZeroU32::new(1),
             ..Policy::default()
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_without_a_limit_of_its_own_has_that_of_the_router_and_one_with_its_own_has_that()
+    {
+        let most = |concurrency| {
+            let (keys, caller) = with_key(Policy {
+                concurrency: NonZeroU32::new(concurrency),
+                ..Policy::default()
+            });
+            let begin = || keys.begin(&caller, Dialect::Responses).now_or_never();
+            let mut under_way: Vec<_> = std::iter::from_fn(begin).map(Result::unwrap).collect();
+            let most = under_way.len();
+            keys.end(under_way.pop().unwrap(), Used::default());
+            assert!(begin().is_some(), "there is room again");
+            most
+        };
+        assert_eq!([most(0), most(2), most(70)], [64, 2, 70]);
+
+        let (keys, caller) = with_key(Policy::default());
+        let begin = || keys.begin(&caller, Dialect::Responses);
+        let mut under_way = Vec::new();
+        for _ in 0..Limits::default().per_key {
+            under_way.push(begin().await.unwrap());
+        }
+        let refusal = begin().await.unwrap_err();
+        let (status, body) = refusal.body();
+        assert_eq!(
+            (status.as_u16(), body.kind.as_str()),
+            (429, "usage_limit_reached")
+        );
+        assert!(
+            body.message.contains("64 requests under way"),
+            "{}",
+            body.message
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -19,6 +19,8 @@ pub struct Limits {
     pub per_account: usize,
     /// The same for an account that has answered nothing for a while: a burst must not run into its limit as a whole.
     pub per_cold_account: usize,
+    /// Requests at once by one client key whose policy says nothing about it.
+    pub per_key: usize,
     /// Requests that wait in line for a place, and as many for an account.
     pub queue: usize,
     /// How long they wait before they are told to come back.
@@ -88,6 +90,7 @@ impl From<&LimitSettings> for Limits {
         let LimitSettings {
             requests,
             per_account,
+            per_key,
             queue,
             queue_wait,
             accounts,
@@ -99,6 +102,7 @@ impl From<&LimitSettings> for Limits {
         Self {
             in_flight: requests,
             per_account,
+            per_key,
             queue,
             queue_wait,
             profiles: accounts,
@@ -119,6 +123,7 @@ impl Default for Limits {
             in_flight: 256,
             per_account: 64,
             per_cold_account: 8,
+            per_key: 64,
             queue: 256,
             queue_wait: Duration::from_secs(10),
             head_read: Duration::from_secs(10),

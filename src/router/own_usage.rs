@@ -3,6 +3,7 @@
 //! Not to be confused with what Codex asks for below `chatgpt_base_url` ([`super::allowance`]): that is about an account. Which
 //! accounts a key may use is the owner's business and not told here.
 
+use std::num::NonZeroU32;
 use std::time::{Instant, SystemTime};
 
 use http::Response;
@@ -12,6 +13,7 @@ use super::House;
 use super::answer::AnswerBody;
 use super::keys::Caller;
 use super::reply;
+use super::serve::unix_secs_of;
 use crate::client_key::{ClientKey, Spent, Usage};
 use crate::period::Period;
 use crate::price::MicroDollars;
@@ -20,12 +22,19 @@ pub(super) fn report(house: &House, caller: &Caller) -> Response<AnswerBody> {
     let now = SystemTime::now();
     let meters = &house.keys.meters;
     let usage = meters.shown(caller.id(), Instant::now(), now);
-    let document = document(caller.key().map(|key| &**key), &usage, meters.since(), now);
+    let key = caller.key().map(|key| &**key);
+    let document = document(key, house.keys.per_key, &usage, meters.since(), now);
     reply::json(document.to_string())
 }
 
 /// Without a key: of the router as a whole, since it was started.
-fn document(key: Option<&ClientKey>, usage: &Usage, since: SystemTime, now: SystemTime) -> Value {
+fn document(
+    key: Option<&ClientKey>,
+    per_key: u32,
+    usage: &Usage,
+    since: SystemTime,
+    now: SystemTime,
+) -> Value {
     let mut told = Map::new();
     told.insert("object".to_owned(), json!("usage"));
     if let Some(key) = key {
@@ -35,20 +44,23 @@ fn document(key: Option<&ClientKey>, usage: &Usage, since: SystemTime, now: Syst
                 "id": key.id.as_str(),
                 "label": key.label,
                 "last4": key.last4,
-                "created_at": unix_secs(key.created_at),
-                "expires_at": key.expires_at.map(unix_secs),
+                "created_at": unix_secs_of(key.created_at),
+                "expires_at": key.expires_at.map(unix_secs_of),
             }),
         );
     }
     let mut total = spent(&usage.total);
-    total.insert("since".to_owned(), json!(unix_secs(since)));
+    total.insert("since".to_owned(), json!(unix_secs_of(since)));
     told.insert("total".to_owned(), Value::Object(total));
     for (period, of_period) in &usage.periods {
         let mut shown = spent(of_period);
-        shown.insert("starts_at".to_owned(), json!(unix_secs(period.start(now))));
+        shown.insert(
+            "starts_at".to_owned(),
+            json!(unix_secs_of(period.start(now))),
+        );
         shown.insert(
             "resets_at".to_owned(),
-            json!(unix_secs(period.resets_at(now))),
+            json!(unix_secs_of(period.resets_at(now))),
         );
         if let Some(key) = key {
             add_budgets(&mut shown, key, *period, of_period);
@@ -63,7 +75,8 @@ fn document(key: Option<&ClientKey>, usage: &Usage, since: SystemTime, now: Syst
             "requests_in_last_minute": policy
                 .and_then(|policy| policy.requests_per_minute)
                 .map(|_limit| usage.in_last_minute),
-            "concurrency": policy.and_then(|policy| policy.concurrency),
+            "concurrency": policy
+                .map(|policy| policy.concurrency.map_or(per_key, NonZeroU32::get)),
             "in_flight": usage.in_flight,
         }),
     );
@@ -122,14 +135,8 @@ fn add_budgets(shown: &mut Map<String, Value>, key: &ClientKey, period: Period, 
     }
 }
 
-fn unix_secs(at: SystemTime) -> u64 {
-    let since = at.duration_since(SystemTime::UNIX_EPOCH);
-    since.unwrap_or_default().as_secs()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
     use std::time::Duration;
 
     use super::*;
@@ -154,9 +161,12 @@ mod tests {
             output: 20,
             micro_usd: Some(500_000),
         };
-        meters.begin(Some(&key), at, now).unwrap().settle(used, now);
+        meters
+            .begin(Some(&key), 64, at, now)
+            .unwrap()
+            .settle(used, now);
         let usage = meters.shown(Some(&key.id), at, now);
-        let told = document(Some(&key), &usage, now, now);
+        let told = document(Some(&key), 64, &usage, now, now);
         assert_eq!(told["key"]["label"], "laptop");
         let day = json!({
             "requests": 1, "tokens": 110, "input_tokens": 90, "cached_tokens": 40, "output_tokens": 20,
@@ -167,7 +177,7 @@ mod tests {
         assert_eq!(told["month"]["cost_left_usd"], 2.0);
         assert_eq!(
             told["limits"],
-            json!({"requests_per_minute": 5, "requests_in_last_minute": 1, "concurrency": null, "in_flight": 0})
+            json!({"requests_per_minute": 5, "requests_in_last_minute": 1, "concurrency": 64, "in_flight": 0})
         );
         let text = told.to_string();
         assert!(!text.contains(shown.expose()) && !text.contains(&key.digest.to_hex()));

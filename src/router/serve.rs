@@ -359,9 +359,13 @@ pub(super) fn random_id() -> String {
 }
 
 pub(super) fn unix_secs() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    unix_secs_of(SystemTime::now())
+}
+
+pub(super) fn unix_secs_of(at: SystemTime) -> u64 {
     // Before 1970 the clock is wrong anyway.
-    since.map_or(0, |since| since.as_secs())
+    at.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// Turns a panic into a reply: one request's bad luck is not everybody's.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use tracing::warn;
 
 use super::home::Home;
-use super::kept_list::{self, unix_secs};
+use super::kept_list;
+pub use super::kept_list::unix_secs;
 use super::{StoreError, safe_file};
 
 /// One pause. Of a profile or of a path; for all of it, or for one model.
@@ -28,6 +29,18 @@ pub struct KeptCooldown {
     /// Seconds since 1970, like `until`.
     pub since: u64,
     pub until: u64,
+    /// The breaker that made the pause and is not closed since. Its pause may be over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<KeptBreaker>,
+}
+
+/// A breaker that opened with a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct KeptBreaker {
+    /// In a row.
+    pub openings: u32,
+    /// Tries since the pause that went well.
+    pub successes: u32,
 }
 
 /// Longer than any word that is written here.
@@ -35,8 +48,10 @@ const MAX_WORD_BYTES: usize = 256;
 const MAX_COOLDOWNS: usize = 1_024;
 /// No pause is longer.
 const LONGEST: Duration = Duration::from_secs(8 * 86_400);
+/// After this a breaker's last failure says nothing any more.
+const BREAKER_LASTS: Duration = Duration::from_secs(3_600);
 
-/// Reads the pauses that are not over at `now`. What cannot be one of ours is left out, and said in the log.
+/// Reads the pauses that are not over at `now`, and those whose breaker is not closed. What cannot be one of ours is left out, and said in the log.
 pub fn read(home: &Home, now: SystemTime) -> Vec<KeptCooldown> {
     let path = home.cooldown_cache();
     let text = match safe_file::read(&path) {
@@ -70,7 +85,11 @@ pub fn read(home: &Home, now: SystemTime) -> Vec<KeptCooldown> {
             "pauses of the last run that make no sense are left out"
         );
     }
-    sane.into_iter().filter(|kept| kept.until > now).collect()
+    let is_over = |kept: &KeptCooldown| match kept.breaker {
+        None => kept.until <= now,
+        Some(_) => kept.until.saturating_add(BREAKER_LASTS.as_secs()) <= now,
+    };
+    sane.into_iter().filter(|kept| !is_over(kept)).collect()
 }
 
 /// # Errors
@@ -117,6 +136,7 @@ mod tests {
             source: "resets_at".to_owned(),
             since: NOW - 60,
             until,
+            breaker: None,
         }
     }
 
@@ -130,9 +150,23 @@ mod tests {
             model: Some("gpt-5.5".to_owned()),
             ..pause("work", NOW + 30)
         };
-        let all = [pause("work", NOW + 3_600), model, pause("home", NOW)];
+        let half_open = |until| KeptCooldown {
+            since: until,
+            breaker: Some(KeptBreaker {
+                openings: 2,
+                successes: 1,
+            }),
+            ..pause("flaky", until)
+        };
+        let all = [
+            pause("work", NOW + 3_600),
+            model,
+            half_open(NOW - 3_599),
+            half_open(NOW - 3_600),
+            pause("home", NOW),
+        ];
         write(&home, &all).unwrap();
-        assert_eq!(read(&home, now()), all[..2]);
+        assert_eq!(read(&home, now()), all[..3]);
     }
 
     #[test]

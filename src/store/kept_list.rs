@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::{StoreError, safe_file};
 
 /// As these lists write moments down. Before 1970 the clock is wrong anyway.
-pub(super) fn unix_secs(at: SystemTime) -> u64 {
+pub fn unix_secs(at: SystemTime) -> u64 {
     let since = at.duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
 }

@@ -8,7 +8,7 @@ use tracing::warn;
 use super::refusals::Refusals;
 use super::schedule;
 use crate::desk::PromptCache;
-use crate::pool::breaker::Pace;
+use crate::pool::breaker::{Opened, Pace};
 use crate::pool::cooldown::{Refused, is_from_future};
 use crate::pool::{
     Access, BadTerm, Cooldown, Cooldowns, InFlight, Member, RestCause, RestSource, Speed, Spend,
@@ -398,8 +398,14 @@ impl Kept {
         self.refusals.note_failure(refused);
     }
 
-    /// A pause that an earlier run knew of.
-    pub fn restore(&mut self, model: Option<String>, cooldown: Cooldown, now: SystemTime) {
+    /// A pause that an earlier run knew of, and the breaker that made it.
+    pub fn restore(
+        &mut self,
+        model: Option<String>,
+        cooldown: Cooldown,
+        opened: Option<Opened>,
+        now: SystemTime,
+    ) {
         let since = cooldown.since;
         let is_older = |at: SystemTime| since <= at && !is_from_future(at, now);
         let cooldown = match self.is_polled() {
@@ -407,8 +413,7 @@ impl Kept {
             false => cooldown.unpolled(now),
         };
         if !self.profile.side.tried_now_at().is_some_and(is_older) {
-            self.refusals
-                .change(|cooldowns| cooldowns.restore(model, cooldown));
+            self.refusals.restore(model, cooldown, opened);
         }
     }
 }

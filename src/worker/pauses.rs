@@ -3,10 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use super::kept::Kept;
+use super::refusals::Refusals;
 use super::state::AppState;
-use crate::pool::{Cooldown, Cooldowns, RestCause, RestSource};
+use crate::pool::breaker::Opened;
+use crate::pool::{Cooldown, RestCause, RestSource};
 use crate::profile::ProfileName;
-use crate::store::cooldown_cache::KeptCooldown;
+use crate::store::cooldown_cache::{KeptBreaker, KeptCooldown, unix_secs};
 
 /// What is over sooner is not worth a line.
 const SHORTEST: Duration = Duration::from_secs(10);
@@ -16,14 +18,14 @@ impl AppState {
     pub fn pauses(&self, now: SystemTime) -> Vec<KeptCooldown> {
         let of_profiles = self.kept.iter().flat_map(|(name, kept)| {
             let account = account_of(kept);
-            of(&kept.refusals.cooldowns, now).map(move |kept| KeptCooldown {
+            of(&kept.refusals, now).map(move |kept| KeptCooldown {
                 profile: Some(name.as_str().to_owned()),
                 account: account.clone(),
                 ..kept
             })
         });
         let of_paths = self.paths.iter().flat_map(|(name, refusals)| {
-            of(&refusals.cooldowns, now).map(|kept| KeptCooldown {
+            of(refusals, now).map(|kept| KeptCooldown {
                 path: Some(name.clone()),
                 ..kept
             })
@@ -37,6 +39,12 @@ impl AppState {
             let Some(cooldown) = cooldown_of(&kept) else {
                 continue;
             };
+            let opened = kept.breaker.map(|breaker| Opened {
+                since: cooldown.since,
+                until: cooldown.until,
+                successes: breaker.successes,
+                openings: breaker.openings,
+            });
             let profile = kept
                 .profile
                 .and_then(|name| ProfileName::existing(&name).ok());
@@ -44,10 +52,10 @@ impl AppState {
                 // Of another account it says nothing.
                 let account = account_of(profile);
                 if kept.account.is_none() || account.is_none() || kept.account == account {
-                    profile.restore(kept.model, cooldown, now);
+                    profile.restore(kept.model, cooldown, opened, now);
                 }
             } else if let Some(path) = kept.path.and_then(|name| self.paths.get_mut(&name)) {
-                path.change(|cooldowns| cooldowns.restore(kept.model, cooldown));
+                path.restore(kept.model, cooldown, opened);
             }
         }
         // These are on disk already.
@@ -60,20 +68,43 @@ fn account_of(kept: &Kept) -> Option<String> {
     Some(kept.identity.as_ref()?.fingerprint().as_str().to_owned())
 }
 
-fn of(cooldowns: &Cooldowns, now: SystemTime) -> impl Iterator<Item = KeptCooldown> {
-    cooldowns
+/// The breaker's own pause first, so that a longer one of another cause that follows takes its place.
+fn of(refusals: &Refusals, now: SystemTime) -> impl Iterator<Item = KeptCooldown> {
+    let breaker = refusals.opened().map(|opened| {
+        let pause = Cooldown::known(
+            RestCause::Failing,
+            RestSource::Guess,
+            opened.since,
+            opened.until,
+        );
+        KeptCooldown {
+            breaker: Some(KeptBreaker {
+                openings: opened.openings,
+                successes: opened.successes,
+            }),
+            ..kept_of(None, &pause)
+        }
+    });
+    let pauses = refusals
+        .cooldowns
         .iter()
         .filter(move |(_, cooldown)| cooldown.until > now + SHORTEST)
-        .map(|(model, cooldown)| KeptCooldown {
-            profile: None,
-            account: None,
-            path: None,
-            model: model.map(str::to_owned),
-            cause: cooldown.cause.as_str().to_owned(),
-            source: cooldown.source.as_str().to_owned(),
-            since: unix_secs(cooldown.since),
-            until: unix_secs(cooldown.until),
-        })
+        .map(|(model, cooldown)| kept_of(model, cooldown));
+    breaker.into_iter().chain(pauses)
+}
+
+fn kept_of(model: Option<&str>, cooldown: &Cooldown) -> KeptCooldown {
+    KeptCooldown {
+        profile: None,
+        account: None,
+        path: None,
+        model: model.map(str::to_owned),
+        cause: cooldown.cause.as_str().to_owned(),
+        source: cooldown.source.as_str().to_owned(),
+        since: unix_secs(cooldown.since),
+        until: unix_secs(cooldown.until),
+        breaker: None,
+    }
 }
 
 /// Nothing for words that another version knew.
@@ -85,10 +116,4 @@ fn cooldown_of(kept: &KeptCooldown) -> Option<Cooldown> {
         at(kept.since)?,
         at(kept.until)?,
     ))
-}
-
-fn unix_secs(at: SystemTime) -> u64 {
-    let since = at.duration_since(SystemTime::UNIX_EPOCH);
-    // Before 1970 the clock is wrong anyway.
-    since.map_or(0, |since| since.as_secs())
 }

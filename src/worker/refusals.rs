@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::pool::breaker::{Breaker, Pace};
+use crate::pool::breaker::{Breaker, Opened, Pace};
 use crate::pool::cooldown::Refused;
 use crate::pool::{Cooldown, Cooldowns, Live, RestCause, RestSource, Told};
 
@@ -16,7 +16,7 @@ pub struct Refusals {
     pace: Pace,
     /// Of the latest report that is in `cooldowns` and perhaps not yet in a published pool.
     heard_at: Option<SystemTime>,
-    /// Whether `cooldowns` are others than those that were last kept for the next run.
+    /// Whether `cooldowns` or the breaker are others than those that were last kept for the next run.
     pub is_changed: bool,
 }
 
@@ -45,7 +45,8 @@ impl Refusals {
 
     /// It failed, which says something only when it does so often.
     pub fn note_failure(&mut self, refused: Refused<'_>) {
-        if let Some(until) = self.breaker.note_failure(refused.began, refused.now) {
+        let opened = self.with_breaker(|breaker| breaker.note_failure(refused.began, refused.now));
+        if let Some(until) = opened {
             let source = RestSource::Guess;
             let told = Some(Told { until, source });
             self.note(None, RestCause::Failing, told, refused);
@@ -54,7 +55,7 @@ impl Refusals {
 
     /// An attempt with this model that began then was answered to its end.
     pub fn note_served(&mut self, model: &str, began: SystemTime, now: SystemTime) {
-        let is_closed = self.breaker.note_success(began);
+        let is_closed = self.with_breaker(|breaker| breaker.note_success(began));
         if self.cooldowns.is_empty() {
             return;
         }
@@ -81,7 +82,7 @@ impl Refusals {
     /// Ends everything by the user's wish.
     pub fn try_now(&mut self, at: SystemTime) {
         self.change(|cooldowns| cooldowns.try_now(at));
-        self.breaker = Breaker::new(self.pace);
+        self.close();
         self.live.clear();
     }
 
@@ -93,8 +94,33 @@ impl Refusals {
     /// All of it was about another account.
     pub fn forget(&mut self) {
         self.change(|cooldowns| *cooldowns = Cooldowns::default());
-        self.breaker = Breaker::new(self.pace);
+        self.close();
         self.live.clear();
+    }
+
+    /// What an earlier run knew of: a pause, and how the breaker was that made it.
+    pub fn restore(&mut self, model: Option<String>, cooldown: Cooldown, opened: Option<Opened>) {
+        self.change(|cooldowns| cooldowns.restore(model, cooldown));
+        if let Some(opened) = opened {
+            self.breaker.restore(opened);
+        }
+    }
+
+    /// How the breaker is, if it is open.
+    pub fn opened(&self) -> Option<Opened> {
+        self.breaker.opened()
+    }
+
+    fn close(&mut self) {
+        let pace = self.pace;
+        self.with_breaker(|breaker| *breaker = Breaker::new(pace));
+    }
+
+    fn with_breaker<T>(&mut self, work: impl FnOnce(&mut Breaker) -> T) -> T {
+        let before = self.breaker.opened();
+        let result = work(&mut self.breaker);
+        self.is_changed |= before != self.breaker.opened();
+        result
     }
 
     pub fn change(&mut self, change: impl FnOnce(&mut Cooldowns)) {

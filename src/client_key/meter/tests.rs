@@ -41,7 +41,7 @@ fn the_request_beyond_the_limit_by_the_minute_waits_for_the_first_to_grow_old() 
     let (meters, start) = (Meters::new(noon()), Instant::now());
     let begin = |secs| {
         meters
-            .begin(Some(&key), start + Duration::from_secs(secs), noon())
+            .begin(Some(&key), 64, start + Duration::from_secs(secs), noon())
             .map(drop)
     };
     assert_eq!((begin(0), begin(10)), (Ok(()), Ok(())));
@@ -70,10 +70,10 @@ fn a_limit_that_was_lowered_holds_for_what_has_begun_already() {
     let (meters, start) = (Meters::new(noon()), Instant::now());
     let later = |secs| start + Duration::from_secs(secs);
     for secs in [0, 10, 20] {
-        meters.begin(Some(&key), later(secs), noon()).unwrap();
+        meters.begin(Some(&key), 64, later(secs), noon()).unwrap();
     }
     key.policy.requests_per_minute = NonZeroU32::new(1);
-    let refused = meters.begin(Some(&key), later(30), noon()).unwrap_err();
+    let refused = meters.begin(Some(&key), 64, later(30), noon()).unwrap_err();
     assert_eq!(
         refused.after(noon()),
         Duration::from_secs(50),
@@ -91,7 +91,7 @@ fn places_are_given_back_when_requests_end_however_they_end() {
         },
     );
     let meters = Meters::new(noon());
-    let begin = || meters.begin(Some(&key), Instant::now(), noon());
+    let begin = || meters.begin(Some(&key), 64, Instant::now(), noon());
     let (one, two) = (begin().unwrap(), begin().unwrap());
     assert_eq!(begin().unwrap_err(), Limit::Concurrency { most: 2 });
     drop(one);
@@ -126,7 +126,7 @@ fn no_more_get_in_at_the_same_time_than_there_are_places() {
             std::thread::spawn(move || {
                 let mut begun = 0;
                 for _ in 0..50 {
-                    if let Ok(permit) = meters.begin(Some(&key), now, noon()) {
+                    if let Ok(permit) = meters.begin(Some(&key), 64, now, noon()) {
                         begun += 1;
                         let shown = meters.shown(Some(&key.id), now, noon());
                         assert!(shown.in_flight as usize <= MOST);
@@ -154,7 +154,7 @@ fn a_budget_is_spent_by_what_has_ended_and_comes_back_at_midnight() {
         ..Policy::default()
     };
     let (key, meters, start) = (key(1, policy), Meters::new(noon()), Instant::now());
-    let begin = |now| meters.begin(Some(&key), start, now);
+    let begin = |now| meters.begin(Some(&key), 64, start, now);
     let (one, two) = (begin(noon()).unwrap(), begin(noon()).unwrap());
     one.settle(tokens(60, 39), noon());
     let three = begin(noon()).unwrap();
@@ -203,10 +203,10 @@ fn of_several_budgets_that_are_used_up_the_one_that_lasts_longest_is_told() {
         ..tokens(1, 1)
     };
     meters
-        .begin(Some(&key), start, noon())
+        .begin(Some(&key), 64, start, noon())
         .unwrap()
         .settle(used, noon());
-    let limit = meters.begin(Some(&key), start, noon()).unwrap_err();
+    let limit = meters.begin(Some(&key), 64, start, noon()).unwrap_err();
     assert_eq!(
         limit.to_string(),
         "this key has used up its $2.50 a month; they are reset at 2026-12-01 00:00 UTC"
@@ -229,7 +229,7 @@ fn what_one_key_spends_is_not_the_others_but_everybodys() {
         (None, Used::default()),
     ] {
         meters
-            .begin(key, start, noon())
+            .begin(key, 64, start, noon())
             .unwrap()
             .settle(used, noon());
     }
@@ -280,13 +280,13 @@ fn what_was_spent_before_the_start_counts_until_its_period_ends() {
         ..Spent::default()
     };
     meters.remember(&key.id, Period::Week, before, noon());
-    assert!(meters.begin(Some(&key), start, noon()).is_err());
+    assert!(meters.begin(Some(&key), 64, start, noon()).is_err());
     let shown = meters.shown(Some(&key.id), start, noon());
     assert_eq!(shown.periods[1], (Period::Week, before));
     assert_eq!(shown.total, Spent::default());
     assert!(
         meters
-            .begin(Some(&key), start, at("2026-11-30T00:00:00Z"))
+            .begin(Some(&key), 64, start, at("2026-11-30T00:00:00Z"))
             .is_ok()
     );
 }
@@ -302,12 +302,12 @@ fn a_clock_that_is_set_back_opens_no_new_budget() {
     };
     let (key, meters, start) = (key(1, policy), Meters::new(noon()), Instant::now());
     meters
-        .begin(Some(&key), start, noon())
+        .begin(Some(&key), 64, start, noon())
         .unwrap()
         .settle(tokens(10, 0), noon());
     let yesterday = at("2026-11-25T12:00:00Z");
-    assert!(meters.begin(Some(&key), start, yesterday).is_err());
-    assert!(meters.begin(Some(&key), start, noon()).is_err());
+    assert!(meters.begin(Some(&key), 64, start, yesterday).is_err());
+    assert!(meters.begin(Some(&key), 64, start, noon()).is_err());
 }
 
 #[test]
@@ -322,7 +322,7 @@ fn a_clock_that_was_far_ahead_leaves_nothing_behind() {
     let (key, meters, start) = (key(1, policy), Meters::new(noon()), Instant::now());
     let in_a_year = at("2027-11-26T12:00:00Z");
     let spend = |now| {
-        let permit = meters.begin(Some(&key), start, now);
+        let permit = meters.begin(Some(&key), 64, start, now);
         permit.map(|permit| permit.settle(tokens(10, 0), now))
     };
     assert_eq!(spend(in_a_year), Ok(()));

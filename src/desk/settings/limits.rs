@@ -13,6 +13,8 @@ pub struct LimitSettings {
     pub requests: usize,
     /// Of these by one account, as long as others can take more.
     pub per_account: usize,
+    /// Of these by one client key that has no limit of its own.
+    pub per_key: usize,
     /// Requests that wait in line.
     pub queue: usize,
     pub queue_wait: Duration,
@@ -33,6 +35,7 @@ impl Default for LimitSettings {
         Self {
             requests: 256,
             per_account: 64,
+            per_key: 64,
             queue: 256,
             queue_wait: Duration::from_secs(10),
             accounts: 3,
@@ -51,6 +54,10 @@ const REQUESTS: Key = Key {
 const PER_ACCOUNT: Key = Key {
     toml: "limits.per_account",
     env: &["CODEX_ROUTER_LIMITS_PER_ACCOUNT"],
+};
+const PER_KEY: Key = Key {
+    toml: "limits.per_key",
+    env: &["CODEX_ROUTER_LIMITS_PER_KEY"],
 };
 const QUEUE: Key = Key {
     toml: "limits.queue",
@@ -85,6 +92,7 @@ impl LimitSettings {
     pub(super) fn take<E: Fn(&str) -> Option<String>>(&mut self, source: &mut Source<E>) {
         source.take(&REQUESTS, &mut self.requests, within(1..=4_096));
         source.take(&PER_ACCOUNT, &mut self.per_account, within(1..=4_096));
+        source.take(&PER_KEY, &mut self.per_key, within(1..=4_096));
         source.take(&QUEUE, &mut self.queue, within(0..=4_096));
         source.take(&QUEUE_SECS, &mut self.queue_wait, secs_within(0..=120));
         source.take(&ACCOUNTS, &mut self.accounts, within(1..=16));
@@ -125,11 +133,12 @@ mod tests {
     #[test]
     fn every_limit_can_be_set() {
         let (limits, bad) = read(
-            "[limits]\nrequests = 9\nper_account = 4\nqueue = 0\nqueue_secs = 0\naccounts = 1\nretries = 0\nfirst_event_secs = 5\nfirst_event_long_secs = 7200\nidle_secs = 30\n",
+            "[limits]\nrequests = 9\nper_account = 4\nper_key = 3\nqueue = 0\nqueue_secs = 0\naccounts = 1\nretries = 0\nfirst_event_secs = 5\nfirst_event_long_secs = 7200\nidle_secs = 30\n",
         );
         let expected = LimitSettings {
             requests: 9,
             per_account: 4,
+            per_key: 3,
             queue: 0,
             queue_wait: Duration::ZERO,
             accounts: 1,

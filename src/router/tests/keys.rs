@@ -781,7 +781,7 @@ async fn the_meters_outlive_the_router() {
     };
     let now = SystemTime::now();
     rig.meters
-        .begin(Some(&id), Instant::now(), now)
+        .begin(Some(&id), 64, Instant::now(), now)
         .unwrap()
         .settle(used, now);
     let reply = rig

@@ -202,6 +202,73 @@ fn a_pause_that_is_lifted_or_another_accounts_does_not_come_back() {
 }
 
 #[test]
+fn a_breaker_goes_on_in_the_next_run_where_this_one_left_it() {
+    let failing = |state: &mut AppState, at| {
+        let cut = attempt_with("work", "m", at, AttemptResult::Cut);
+        state.note(cut, at);
+    };
+    let kept_at_quit = |state: &mut AppState, at| {
+        let effects = state.obey(Command::Quit, at);
+        let kept = effects.into_iter().find_map(|effect| match effect {
+            Effect::KeepPauses(pauses) => Some(pauses),
+            _ => None,
+        });
+        kept.unwrap()
+    };
+    let next = |kept, at| {
+        let mut next = state();
+        next.remember_pauses(kept, at);
+        next
+    };
+    let mut first = state();
+    for _ in 0..5 {
+        failing(&mut first, noon());
+    }
+    // Its pause is over, and nobody has found out yet.
+    let later = noon() + 2 * MINUTE;
+    let kept = kept_at_quit(&mut first, later);
+    let mut second = next(kept, later);
+    let pool = publisher::pool(&second);
+    let work = pool
+        .members
+        .iter()
+        .find(|it| it.name == name("work"))
+        .unwrap();
+    assert_eq!(
+        work.cooldowns.standing("m", later, |_, _| false),
+        Standing::Due,
+        "one goes first"
+    );
+    failing(&mut second, later);
+    let again = pause_of(&second, "work").unwrap();
+    assert_eq!(
+        again.until,
+        later + MINUTE,
+        "one failure is enough, and it lasts twice as long"
+    );
+
+    let answered = attempt_with("work", "m", again.until, AttemptResult::Served);
+    second.note(answered, again.until);
+    let effects = second.note(Event::TimePassed, again.until + MINUTE);
+    let told = |effect: &Effect| match effect {
+        Effect::KeepPauses(kept) => kept.iter().find_map(|kept| kept.breaker),
+        _ => None,
+    };
+    let half_open = effects.iter().find_map(told).unwrap();
+    assert_eq!((half_open.openings, half_open.successes), (2, 1));
+    let kept = kept_at_quit(&mut second, again.until + MINUTE);
+    let mut third = next(kept, again.until + MINUTE);
+    let answered = attempt_with("work", "m", again.until + MINUTE, AttemptResult::Served);
+    third.note(answered, again.until + MINUTE);
+    assert_eq!(pause_of(&third, "work"), None);
+    assert_eq!(
+        kept_at_quit(&mut third, again.until + MINUTE),
+        [],
+        "two successes close it"
+    );
+}
+
+#[test]
 fn a_refused_model_is_remembered_for_hours_and_forgotten_when_it_answers() {
     let refused = |state: &mut AppState, model: &str, at| {
         let result = AttemptResult::ModelNotSupported {
@@ -328,7 +395,7 @@ fn the_users_wish_in_a_side_file_ends_every_pause() {
         noon() + DAY,
     );
     let kept = state.kept.get_mut(&name("work")).unwrap();
-    kept.restore(None, known, noon());
+    kept.restore(None, known, None, noon());
     assert_eq!(
         pause_of(&state, "work"),
         None,
