@@ -154,12 +154,11 @@ fn row(record: &RequestRecord, zone: &TimeZone) -> [String; 9] {
         None => words::latency(record.took),
     };
     let tokens = record.tokens.map(|tokens| {
-        format!(
-            "{} in ({} cached), {} out",
-            short(tokens.input),
-            short(tokens.cached),
-            short(tokens.output)
-        )
+        let (input, output) = (short(tokens.input), short(tokens.output));
+        match record.is_estimate {
+            true => format!("est. {input} in, {output} out"),
+            false => format!("{input} in ({} cached), {output} out", short(tokens.cached)),
+        }
     });
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let filled = |text: &str| match text {
@@ -210,6 +209,7 @@ mod tests {
                 status: 200,
                 is_complete: true,
                 error: None,
+                is_estimate: false,
                 tokens: None,
                 cost: None,
                 took: Duration::ZERO,

@@ -134,7 +134,11 @@ pub(super) fn json_of(record: &RequestRecord, keys: &KeyRing) -> Value {
         "status": record.status,
         "complete": record.is_complete,
         "error": record.error,
-        "tokens": record.tokens.map(tokens_json),
+        "tokens": record.tokens.map(|tokens| {
+            let mut json = tokens_json(tokens);
+            json["estimated"] = record.is_estimate.into();
+            json
+        }),
         "estimated_cost_usd": record.cost.map(|cost| cost.dollars()),
         "took_ms": millis(record.took),
         "first_token_ms": record.first_token.map(millis),

@@ -155,6 +155,12 @@ fn told(groups: &[Group], all: &[Group], by: By, most: usize) -> Vec<String> {
             "{without} of the requests were answered by no account (refused, or tokens counted here); their times are not among the totals."
         ));
     }
+    let estimated: u64 = all.iter().map(|group| group.estimated).sum();
+    if estimated > 0 {
+        lines.push(format!(
+            "{estimated} of the requests did not tell their tokens (cut answers most of all); those are estimated by the length and in no cached share."
+        ));
+    }
     let unpriced: u64 = all.iter().map(|group| group.unpriced).sum();
     if unpriced > 0 {
         lines.push(format!(
@@ -231,6 +237,7 @@ fn json_of(group: &Group) -> Value {
         "cached_share": group.cached_share(),
         "estimated_cost_usd": known_cost(group).map(|cost| cost.dollars()),
         "unpriced_requests": group.unpriced,
+        "estimated_requests": group.estimated,
         "first_token_ms": spans(group.first_token_p50, group.first_token_p95),
         "took_ms": spans(group.took_p50, group.took_p95),
     });
@@ -259,6 +266,8 @@ mod tests {
             },
             cost: MicroDollars(cost),
             unpriced,
+            estimated: 0,
+            told_input: 12_000,
             first_token_p50: Some(Duration::from_millis(400)),
             first_token_p95: Some(Duration::from_millis(1_500)),
             took_p50: None,
@@ -284,12 +293,18 @@ mod tests {
     fn what_is_counted_and_not_timed_is_told_and_days_are_those_of_utc() {
         let groups = [Group {
             without_account: 5,
+            estimated: 2,
             ..group("2026-11-26", 20_000, 0)
         }];
         let lines = told(&groups, &groups, By::Day, 9);
         assert!(lines[0].starts_with("day (UTC)"), "{lines:#?}");
         assert!(lines[3].starts_with("5 of the requests were answered by no account"));
-        assert_eq!(json_of(&groups[0])["without_account"], 5);
+        assert!(lines[4].starts_with("2 of the requests did not tell their tokens"));
+        let json = json_of(&groups[0]);
+        assert_eq!(
+            (&json["without_account"], &json["estimated_requests"]),
+            (&json!(5), &json!(2))
+        );
     }
 
     #[test]

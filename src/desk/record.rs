@@ -44,6 +44,8 @@ pub struct RequestRecord {
     /// The code of the error that the client was told.
     pub error: Option<String>,
     pub tokens: Option<Tokens>,
+    /// Whether these are an estimate by its length: the answer was cut, or did not tell.
+    pub is_estimate: bool,
     /// An estimate by list prices; `None` when tokens or price are unknown.
     pub cost: Option<MicroDollars>,
     pub took: Duration,

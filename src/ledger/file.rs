@@ -10,7 +10,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::{LedgerError, file_name, millis_of};
 
 /// One step for each `user_version`; a step that was released is never changed.
-pub(super) const STEPS: &[&str] = &["
+pub(super) const STEPS: &[&str] = &[
+    "
     CREATE TABLE requests (
         seq INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,
@@ -79,7 +80,11 @@ pub(super) const STEPS: &[&str] = &["
         unpriced INTEGER NOT NULL,
         PRIMARY KEY (day, kind, who)
     ) WITHOUT ROWID;
-"];
+",
+    "
+    ALTER TABLE requests ADD COLUMN is_estimate INTEGER NOT NULL DEFAULT 0;
+",
+];
 
 /// For what another process does with the file.
 const BUSY: Duration = Duration::from_millis(2_000);

@@ -45,7 +45,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 /// The columns that [`request_of`] reads, in its order.
-pub(super) const REQUEST: &str = "seq, id, at, key, dialect, model, asked_model, profile, is_paid, strategy, reason, considered, status, is_complete, error, input, cached, output, reasoning, cost, took, first_token, retries, dropped, session, preview";
+pub(super) const REQUEST: &str = "seq, id, at, key, dialect, model, asked_model, profile, is_paid, strategy, reason, considered, status, is_complete, error, input, cached, output, reasoning, cost, took, first_token, retries, dropped, session, preview, is_estimate";
 
 pub(super) fn put_request(db: &Connection, record: &RequestRecord) -> Result<(), LedgerError> {
     let tokens = record.tokens;
@@ -55,9 +55,9 @@ pub(super) fn put_request(db: &Connection, record: &RequestRecord) -> Result<(),
         .prepare_cached(
             "INSERT OR IGNORE INTO requests (id, at, key, dialect, model, asked_model, profile, is_paid,
                 strategy, reason, considered, status, is_complete, error, input, cached, output,
-                reasoning, cost, took, first_token, retries, dropped, session, preview)
+                reasoning, cost, took, first_token, retries, dropped, session, preview, is_estimate)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25)",
+                ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
         )?
         .execute(params![
             record.id,
@@ -85,6 +85,7 @@ pub(super) fn put_request(db: &Connection, record: &RequestRecord) -> Result<(),
             json(&record.dropped),
             record.session,
             record.preview,
+            record.is_estimate,
         ])?;
     if added == 0 {
         return Ok(());
@@ -190,6 +191,7 @@ pub(super) fn request_of(row: &SqlRow<'_>) -> rusqlite::Result<(i64, RequestReco
         is_complete: row.get("is_complete")?,
         error: row.get("error")?,
         tokens,
+        is_estimate: row.get("is_estimate")?,
         cost: count("cost")?.map(MicroDollars),
         took: span_of(row.get("took")?),
         first_token: row.get::<_, Option<i64>>("first_token")?.map(span_of),

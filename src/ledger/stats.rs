@@ -41,6 +41,10 @@ pub struct Group {
     pub cost: MicroDollars,
     /// Requests with tokens and without a price.
     pub unpriced: u64,
+    /// Requests whose tokens are an estimate.
+    pub estimated: u64,
+    /// The input of the others, of which it is known what came from caches.
+    pub told_input: u64,
     /// Half of the requests that an account answered were faster.
     pub first_token_p50: Option<Duration>,
     pub first_token_p95: Option<Duration>,
@@ -57,6 +61,7 @@ struct One {
     /// None where no account answered.
     account: Option<String>,
     input: Option<u64>,
+    is_estimate: bool,
     tokens: Tokens,
     cost: Option<u64>,
     first_token: Option<u64>,
@@ -74,7 +79,7 @@ struct Collected {
 impl Group {
     /// The part of the input that came from caches, 0 to 1.
     pub fn cached_share(&self) -> Option<f64> {
-        let input = self.tokens.input;
+        let input = self.told_input;
         (input > 0).then(|| self.tokens.cached.min(input) as f64 / input as f64)
     }
 }
@@ -95,7 +100,8 @@ pub(super) fn grouped(
         GroupBy::Nothing => "''",
     };
     let mut statement = db.prepare(&format!(
-        "SELECT {name}, status, is_complete, profile, input, cached, output, reasoning, cost, first_token, took
+        "SELECT {name}, status, is_complete, profile, input, cached, output, reasoning, cost, first_token, took,
+            is_estimate
          FROM requests WHERE {condition}"
     ))?;
     let mut rows = statement.query(params_from_iter(values))?;
@@ -128,6 +134,7 @@ impl One {
             is_complete: row.get(2)?,
             account: row.get(3)?,
             input,
+            is_estimate: row.get(11)?,
             tokens: Tokens {
                 input: input.unwrap_or(0),
                 cached: count(5)?.unwrap_or(0),
@@ -148,6 +155,11 @@ impl Collected {
         group.requests += 1;
         group.errors += u64::from(is_error);
         group.tokens.input += one.tokens.input;
+        if one.is_estimate {
+            group.estimated += 1;
+        } else {
+            group.told_input += one.tokens.input;
+        }
         group.tokens.cached += one.tokens.cached;
         group.tokens.output += one.tokens.output;
         group.tokens.reasoning += one.tokens.reasoning;

@@ -51,6 +51,7 @@ fn request(id: &str, secs: u64) -> RequestRecord {
         status: 200,
         is_complete: true,
         error: None,
+        is_estimate: false,
         tokens: Some(Tokens {
             input: 100,
             cached: 60,
@@ -330,6 +331,38 @@ fn statistics_count_errors_tokens_and_waiting_by_group() {
     assert_eq!(
         [millis(all.took_p50), millis(all.took_p95)],
         [Some(1_000), Some(1_900)]
+    );
+}
+
+#[test]
+fn estimated_tokens_are_kept_as_such_and_say_nothing_about_caches() {
+    let place = Place::new();
+    let ledger = place.open();
+    let cut = RequestRecord {
+        is_estimate: true,
+        tokens: Some(Tokens {
+            input: 900,
+            cached: 0,
+            output: 3,
+            reasoning: 0,
+        }),
+        ..request("02", 1)
+    };
+    ledger.note(row(request("01", 0)));
+    ledger.note(row(cut.clone()));
+    ledger.close();
+    let reader = place.reader();
+    let newest = reader.requests(&Filter::default(), 1).unwrap();
+    assert_eq!(newest[0].1, cut);
+    let all = &reader.stats(&Filter::default(), GroupBy::Nothing).unwrap()[0];
+    assert_eq!(
+        (all.tokens.input, all.estimated, all.cached_share()),
+        (1_000, 1, Some(0.6))
+    );
+    let day = reader.spend_since(at(0)).unwrap();
+    assert!(
+        day.iter().all(|spend| spend.tokens.input == 1_000),
+        "budgets count them"
     );
 }
 

@@ -137,7 +137,10 @@ pub struct RequestDone {
     pub took: Duration,
     /// Until the first byte of the answer's body was ready.
     pub first_token: Option<Duration>,
+    /// As the upstream told.
     pub tokens: Option<TokenUsage>,
+    /// What it took by its length, where an answer in words did not tell.
+    pub estimate: Option<TokenUsage>,
     /// Attempts beyond the first.
     pub retries: u32,
     /// Fields of the request that had no place upstream.
@@ -315,6 +318,7 @@ impl Record {
             took: Duration::ZERO,
             first_token: None,
             tokens: None,
+            estimate: None,
             retries: 0,
             dropped: Vec::new(),
             preview: None,
@@ -372,9 +376,10 @@ impl Record {
             done.status = status;
             done.is_complete = is_complete;
             done.took = self.started.elapsed();
+            let is_told = done.tokens.is_some() || !done.dialect.is_text();
+            done.estimate = self.length.tokens().filter(|_| !is_told);
             if let Some(permit) = self.permit.take() {
-                let estimated = self.length.tokens().filter(|_| done.dialect.is_text());
-                let tokens = done.tokens.or(estimated).unwrap_or_default();
+                let tokens = done.tokens.or(done.estimate).unwrap_or_default();
                 let used = used(&done.asked_model, tokens, &self.house.prices);
                 self.house.keys.end(permit, used);
             }

@@ -14,7 +14,8 @@ const MAX_DROPPED: usize = 64;
 
 /// `is_paid` is about the profile that served: whether it is paid by the request.
 pub fn record_of(done: RequestDone, is_paid: bool, prices: &Prices) -> RequestRecord {
-    let tokens = done.tokens.map(priced);
+    let tokens = done.tokens.or(done.estimate).map(priced);
+    let is_estimate = done.tokens.is_none() && tokens.is_some();
     let model = match done.asked_model.as_str() {
         "" => done.model.as_str(),
         asked => asked,
@@ -60,6 +61,7 @@ pub fn record_of(done: RequestDone, is_paid: bool, prices: &Prices) -> RequestRe
         is_complete: done.is_complete,
         error: done.error.as_deref().map(plain),
         tokens,
+        is_estimate,
         took: done.took,
         first_token: done.first_token,
         retries: done.retries,
@@ -215,6 +217,7 @@ mod tests {
                 reasoning: 3,
                 ..TokenUsage::default()
             }),
+            estimate: None,
             retries: 1,
             dropped: vec!["user".into()],
             session: None,
@@ -243,6 +246,31 @@ mod tests {
             None,
             "unknown, not nothing"
         );
+    }
+
+    #[test]
+    fn what_an_answer_did_not_tell_is_kept_as_an_estimate() {
+        let told = record_of(done(), true, &Prices::default());
+        assert!(told.tokens.is_some() && !told.is_estimate);
+        let estimate = TokenUsage {
+            input: 70,
+            output: 5,
+            total: 75,
+            ..TokenUsage::default()
+        };
+        let cut = RequestDone {
+            tokens: None,
+            estimate: Some(estimate),
+            ..done()
+        };
+        let prices = Prices::parse("[models]\nx = { input = 0.0, output = 2.0 }").unwrap();
+        let asked_model = "x".into();
+        let kept = record_of(RequestDone { asked_model, ..cut }, true, &prices);
+        assert_eq!(
+            (kept.tokens, kept.is_estimate),
+            (Some(priced(estimate)), true)
+        );
+        assert_eq!(kept.cost, Some(MicroDollars(10)));
     }
 
     #[test]

@@ -150,6 +150,12 @@ fn tokens_line(record: &RequestRecord) -> String {
     let Some(tokens) = record.tokens else {
         return "tokens: not told".to_owned();
     };
+    if record.is_estimate {
+        return format!(
+            "tokens: est. {} in, {} out; the answer did not tell",
+            tokens.input, tokens.output
+        );
+    }
     format!(
         "tokens: {} in ({} cached), {} out ({} reasoning)",
         tokens.input, tokens.cached, tokens.output, tokens.reasoning
@@ -288,6 +294,7 @@ mod tests {
             status: 200,
             is_complete: true,
             error: None,
+            is_estimate: false,
             tokens: Some(Tokens {
                 input: 100,
                 cached: 80,
@@ -360,6 +367,16 @@ mod tests {
         };
         let told = explain(&paid, noon(), &TimeZone::UTC);
         assert!(told.contains(&"cost: est. $0.0123".to_owned()));
+    }
+
+    #[test]
+    fn tokens_that_an_answer_did_not_tell_are_called_an_estimate() {
+        let cut = RequestRecord {
+            is_estimate: true,
+            ..record()
+        };
+        let told = explain(&cut, noon(), &TimeZone::UTC);
+        assert!(told.contains(&"tokens: est. 100 in, 20 out; the answer did not tell".to_owned()));
     }
 
     #[test]

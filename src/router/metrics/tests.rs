@@ -106,6 +106,7 @@ fn done(profile: Option<&str>, model: &str, status: u16) -> RequestDone {
             reasoning: 5,
             ..TokenUsage::default()
         }),
+        estimate: None,
         retries: 1,
         dropped: vec![],
         preview: None,

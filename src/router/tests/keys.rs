@@ -551,11 +551,16 @@ async fn an_answer_that_the_client_cuts_counts_by_its_length() {
         (false, None),
         "nobody told"
     );
+    let estimate = done.estimate.unwrap();
     let now = SystemTime::now();
     let spent = rig.meters.shown(Some(&id), Instant::now(), now).total;
     assert_eq!(spent.input, body.to_string().len() as u64 / 4);
     assert!((1..=6).contains(&spent.output), "{}", spent.output);
     assert!(spent.micro_usd > 0);
+    assert_eq!(
+        (estimate.input, estimate.output),
+        (spent.input, spent.output)
+    );
 }
 
 #[tokio::test]

@@ -224,6 +224,7 @@ fn done(id: &str) -> RequestDone {
         took: MINUTE,
         first_token: None,
         tokens: None,
+        estimate: None,
         retries: 0,
         dropped: vec![],
         session: None,
