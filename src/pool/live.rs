@@ -180,6 +180,13 @@ impl Live {
         is_held(self.0.probing_since.load(Ordering::Acquire), now)
     }
 
+    /// Until when the one that finds out keeps the others from it; nothing when none is under way.
+    pub fn probe_lapses_at(&self, now: SystemTime) -> Option<SystemTime> {
+        let since = self.0.probing_since.load(Ordering::Acquire);
+        is_held(since, now)
+            .then(|| SystemTime::UNIX_EPOCH + Duration::from_millis(since) + PROBE_HOLDS)
+    }
+
     /// Takes the permit of the one that finds out.
     pub fn probe(&self, now: SystemTime) -> Option<Probe> {
         let since = &self.0.probing_since;
@@ -399,11 +406,15 @@ mod tests {
     #[test]
     fn one_that_hangs_lets_a_second_one_find_out_after_ten_seconds() {
         let live = Live::default();
+        assert_eq!(live.probe_lapses_at(at(0)), None);
         let hangs = live.probe(at(0)).unwrap();
+        assert_eq!(live.probe_lapses_at(at(9)), Some(at(10)));
         let second = live.probe(at(10)).unwrap();
         drop(hangs);
         assert!(live.probe(at(11)).is_none(), "the second one is under way");
+        assert_eq!(live.probe_lapses_at(at(11)), Some(at(20)));
         drop(second);
+        assert_eq!(live.probe_lapses_at(at(11)), None);
         assert!(live.probe(at(11)).is_some());
     }
 

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use super::cooldown::{Cooldown, Cooldowns, RestCause, Standing};
 use super::live::{Live, Probe};
 use super::{Access, Member, Pool};
+use crate::profile::ProfileName;
 use crate::profile::{Network, Proxy};
 
 /// The way to an upstream, which all profiles behind it share.
@@ -78,18 +79,31 @@ impl Pool {
         member.standing(model, now).or(of_path)
     }
 
+    /// Until when others are kept from finding out about this profile or its path by the one that does; nothing when none is under
+    /// way.
+    pub fn probe_lapses_at(&self, name: &ProfileName, now: SystemTime) -> Option<SystemTime> {
+        let member = self.members.iter().find(|member| member.name == *name)?;
+        let path = self.path_of(member);
+        let of_path = path.and_then(|path| path.live.probe_lapses_at(now));
+        member.live.probe_lapses_at(now).max(of_path)
+    }
+
     /// What a request needs to go to this member now; nothing when another one is finding out, or nobody may.
     pub fn permits(&self, member: &Member, model: &str, now: SystemTime) -> Option<Permits> {
         let path = self.path_of(member);
+        let of_member = member.standing(model, now);
+        // Before anything is taken that somebody else may need.
+        if let Standing::Probing | Standing::Resting { .. } = of_member {
+            return None;
+        }
         let of_path = match path.map(|path| (path, path.standing(model, now))) {
             None | Some((_, Standing::Free)) => None,
             Some((path, Standing::Due)) => Some(path.live.probe(now)?),
             Some((_, Standing::Probing | Standing::Resting { .. })) => return None,
         };
-        let of_member = match member.standing(model, now) {
-            Standing::Free => None,
+        let of_member = match of_member {
             Standing::Due => Some(member.live.probe(now)?),
-            Standing::Probing | Standing::Resting { .. } => return None,
+            Standing::Free | Standing::Probing | Standing::Resting { .. } => None,
         };
         Some(Permits {
             of_member,
@@ -171,7 +185,7 @@ mod tests {
     use super::*;
     use crate::pool::cooldown::{Refused, Told};
     use crate::pool::{RestSource, choose};
-    use crate::profile::{ProfileName, Secret};
+    use crate::profile::Secret;
 
     fn at(secs: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000 + secs)

@@ -261,12 +261,19 @@ impl<'h> Search<'h> {
         let worth_it = full
             .iter()
             .filter(|candidate| waited >= self.patience_with(candidate));
+        // Whether another request was faster to find out about one of them.
+        let mut is_outrun = false;
         let mut permitted = free.iter().chain(worth_it).filter_map(|candidate| {
-            let permits = pool.permits(&candidate.member, asker.model, self.now)?;
-            Some((*candidate, permits))
+            let permits = pool.permits(&candidate.member, asker.model, self.now);
+            is_outrun |= permits.is_none();
+            Some((*candidate, permits?))
         });
         let Some((candidate, permits)) = permitted.next() else {
             drop(permitted);
+            if is_outrun {
+                // What was held for a moment may have kept somebody else back.
+                house.lines.wake();
+            }
             let names: Vec<_> = full
                 .iter()
                 .map(|candidate| candidate.member.name.clone())
@@ -277,6 +284,8 @@ impl<'h> Search<'h> {
             return Chosen::Nobody;
         };
         if !may_afford(house, &self.tried) {
+            drop(permits);
+            house.lines.wake();
             return Chosen::TooMuch;
         }
         record.note(|done| {
@@ -321,6 +330,11 @@ impl<'h> Search<'h> {
             .filter(|out| out.why.ends_by_itself() && !self.barred.contains(&out.name))
             // A login that was refused will be refused again, until the user or a refresh has changed it.
             .filter(|out| out.why != WhyNot::Refused);
+        let after = |until: SystemTime| {
+            let wait = until.duration_since(self.now).unwrap_or_default();
+            // A moment later, so that it is over by then.
+            now.checked_add(wait + Duration::from_millis(2))
+        };
         let looks = hopes.filter_map(|out| match (out.why, out.until) {
             (WhyNot::Busy, _) => {
                 let cold = self.began + COLD_WAIT;
@@ -330,13 +344,13 @@ impl<'h> Search<'h> {
                     deadline
                 })
             }
-            (WhyNot::Probing, _) => Some(deadline),
-            (_, until) => {
-                let wait = until?.duration_since(self.now).unwrap_or_default();
-                // A moment later, so that it is over by then.
-                now.checked_add(wait + Duration::from_millis(2))
-                    .filter(|look| *look < deadline)
+            // Its end is told. One that hangs keeps nobody back for longer than this.
+            (WhyNot::Probing, _) => {
+                let pool = self.house.pool.borrow();
+                let lapses_at = pool.probe_lapses_at(&out.name, self.now);
+                Some(after(lapses_at.unwrap_or(self.now))?.min(deadline))
             }
+            (_, until) => after(until?).filter(|look| *look < deadline),
         });
         looks.min()
     }

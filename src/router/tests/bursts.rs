@@ -4,6 +4,7 @@ use crate::simulator::{Gate, Reply};
 
 use super::*;
 use crate::pool::RestCause;
+use crate::pool::live::PROBE_HOLDS;
 
 /// This many requests at once; how each ended.
 async fn burst(rig: &Rig, requests: usize) -> Vec<u16> {
@@ -94,14 +95,56 @@ async fn an_account_that_is_full_is_left_out_while_another_has_room_and_waited_f
     assert_eq!(rig.asked().len(), 3);
 }
 
-#[tokio::test]
-async fn when_a_pause_is_over_one_request_goes_first_and_the_others_follow_it() {
+/// A rig with one account whose pause is just over.
+async fn after_a_pause() -> (Rig, Live) {
     let rig = Rig::over([]).await;
     let work = member("work", access(&rig.sim.auth_json("work")), 0);
     let now = SystemTime::now();
     let since = now - Duration::from_secs(60);
     let work = work.paused(None, RestCause::UsageLimit, since, now);
+    let live = work.live.clone();
     rig.pool.send_replace(Arc::new(pool_of(vec![work])));
+    (rig, live)
+}
+
+#[tokio::test]
+async fn whoever_waits_behind_one_that_goes_first_hears_at_once_that_it_went_wrong() {
+    let (rig, _) = after_a_pause().await;
+    let gate = Gate::closed();
+    let refused = Reply::usage_limit(Duration::from_secs(900));
+    rig.sim.reply_next("work", [refused.held(&gate)]);
+    let asked: Vec<_> = (0..5)
+        .map(|_| tokio::spawn(rig.post("/v1/chat/completions", &chat_request("hi")).send()))
+        .collect();
+    gate.reached(1).await;
+    while rig.router.waiting() < 4 {
+        tokio::task::yield_now().await;
+    }
+    gate.open();
+    let opened = Instant::now();
+    for asked in asked {
+        assert_eq!(asked.await.unwrap().unwrap().status(), 429);
+    }
+    let waited = opened.elapsed();
+    assert!(waited < Limits::default().queue_wait / 2, "{waited:?}");
+    assert_eq!(rig.asked(), ["work"]);
+}
+
+#[tokio::test]
+async fn one_that_goes_first_and_hangs_keeps_the_others_for_ten_seconds_of_its_own() {
+    let (rig, live) = after_a_pause().await;
+    let nearly = PROBE_HOLDS - Duration::from_millis(300);
+    let hangs = live.probe(SystemTime::now() - nearly).unwrap();
+    let began = Instant::now();
+    assert_eq!(rig.chat(chat_request("hi")).await.status(), 200);
+    let waited = began.elapsed();
+    assert!(waited < Limits::default().queue_wait / 2, "{waited:?}");
+    drop(hangs);
+}
+
+#[tokio::test]
+async fn when_a_pause_is_over_one_request_goes_first_and_the_others_follow_it() {
+    let (rig, _) = after_a_pause().await;
     let gate = Gate::closed();
     rig.sim
         .reply_next("work", [Reply::text("first").held(&gate)]);

@@ -337,7 +337,7 @@ impl Life {
                 return;
             }
             Chosen::Nobody => {
-                match request.way.next_look(&self.ground, now) {
+                match request.way.next_look(&pool, &self.ground, now) {
                     None => {
                         let (way, world) = (&request.way, &self.world);
                         self.oracle.note_end(way, &pool, &self.ground, world, now);

@@ -3,7 +3,7 @@
 //! Said once more, and nothing else is: change it together with that file.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::world::{MODELS, Ms, SECOND, moment};
 use crate::pool::affinity::{SessionKey, Tie, Whereabouts};
@@ -160,7 +160,7 @@ impl Way {
     }
 
     /// When it is worth another look, if waiting helps at all.
-    pub fn next_look(&self, ground: &Ground, now: Ms) -> Option<Ms> {
+    pub fn next_look(&self, pool: &Pool, ground: &Ground, now: Ms) -> Option<Ms> {
         let deadline = self.began + ground.queue_wait();
         if now >= deadline {
             return None;
@@ -171,16 +171,20 @@ impl Way {
             .iter()
             .filter(|out| out.why.ends_by_itself() && !self.barred.contains(&out.name))
             .filter(|out| out.why != WhyNot::Refused);
+        let after = |until: SystemTime| {
+            let wait = until.duration_since(moment(now)).unwrap_or_default();
+            now + u64::try_from(wait.as_micros().div_ceil(1_000)).unwrap() + 2
+        };
         let looks = hopes.filter_map(|out| match (out.why, out.until) {
             (WhyNot::Busy, _) if now < self.began + COLD_WAIT => {
                 Some(deadline.min(self.began + COLD_WAIT))
             }
-            (WhyNot::Busy | WhyNot::Probing, _) => Some(deadline),
-            (_, until) => {
-                let wait = until?.duration_since(moment(now)).unwrap_or_default();
-                let look = now + u64::try_from(wait.as_micros().div_ceil(1_000)).unwrap() + 2;
-                (look < deadline).then_some(look)
+            (WhyNot::Busy, _) => Some(deadline),
+            (WhyNot::Probing, _) => {
+                let lapses_at = pool.probe_lapses_at(&out.name, moment(now));
+                Some(after(lapses_at.unwrap_or(moment(now))).min(deadline))
             }
+            (_, until) => Some(after(until?)).filter(|look| *look < deadline),
         });
         looks.min()
     }
