@@ -30,7 +30,7 @@ use crate::usage::Usage;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Report {
     Attempt(AttemptOutcome),
-    Request(RequestDone),
+    Request(Box<RequestDone>),
     /// A profile offers other models than were known of it.
     Models {
         profile: ProfileName,
@@ -384,7 +384,7 @@ impl Record {
                 self.house.keys.end(permit, used);
             }
             done.attempts = std::mem::take(&mut self.trace).into_notes();
-            self.house.reports.tell(Report::Request(done));
+            self.house.reports.tell(Report::Request(Box::new(done)));
         }
     }
 

@@ -152,10 +152,10 @@ fn text(metrics: &Metrics, pool: &Pool) -> String {
 fn what_has_ended_and_what_is_now_stand_in_a_text_that_a_scraper_reads() {
     let metrics = Metrics::default();
     for report in [
-        Report::Request(done(Some("work"), "gpt-5.5", 200)),
-        Report::Request(done(Some("work"), "gpt-5.5", 200)),
-        Report::Request(done(None, "", 429)),
-        Report::Request(done(Some("work"), "gpt-5.5", 499)),
+        Report::Request(Box::new(done(Some("work"), "gpt-5.5", 200))),
+        Report::Request(Box::new(done(Some("work"), "gpt-5.5", 200))),
+        Report::Request(Box::new(done(None, "", 429))),
+        Report::Request(Box::new(done(Some("work"), "gpt-5.5", 499))),
         Report::Attempt(AttemptOutcome {
             profile: name("work"),
             model: "gpt-5.5".into(),
@@ -253,18 +253,18 @@ fn a_client_that_makes_up_names_makes_no_series() {
     let metrics = Metrics::default();
     // Refused names are never learned, answered ones up to a point.
     for n in 0..1_000 {
-        metrics.note(&Report::Request(done(
+        metrics.note(&Report::Request(Box::new(done(
             Some("work"),
             &format!("made-up-{n}"),
             404,
-        )));
+        ))));
     }
     for n in 0..1_000 {
-        metrics.note(&Report::Request(done(
+        metrics.note(&Report::Request(Box::new(done(
             Some("work"),
             &format!("model-{n}"),
             200,
-        )));
+        ))));
     }
     let samples = samples(&text(&metrics, &Pool::default()));
     let series = |status: &str| {

@@ -282,7 +282,7 @@ impl Rig {
                 Report::Attempt(outcome) => {
                     attempts.push((outcome.profile.to_string(), outcome.result));
                 }
-                Report::Request(request) => done = Some(request),
+                Report::Request(request) => done = Some(*request),
                 Report::Models { .. } | Report::Refused(_) | Report::Bound(_) => {}
             }
         }

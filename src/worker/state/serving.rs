@@ -119,7 +119,7 @@ impl AppState {
                         matches!(access, Some(Access::ApiKey { .. } | Access::Endpoint(_)))
                     });
                 let total = done.tokens.or(done.estimate).map_or(0, |it| it.total);
-                let record = Arc::new(record_of(done, is_paid, &self.prices));
+                let record = Arc::new(record_of(*done, is_paid, &self.prices));
                 self.note_spending(&record, total, now);
                 self.router.last_requests.truncate(MAX_LAST_REQUESTS - 1);
                 self.router.last_requests.push_front(record.clone());

@@ -11,7 +11,7 @@ fn a_request_that_is_over_is_recorded_even_at_the_end_and_the_last_fifty_are_sho
         ids.collect::<Vec<_>>()
     };
     let end = |state: &mut AppState, number: u32| {
-        let report = Report::Request(done(&format!("req_{number}")));
+        let report = Report::Request(Box::new(done(&format!("req_{number}"))));
         state.note(Event::Reported(report), noon())
     };
     for number in 0..60 {
@@ -114,7 +114,7 @@ fn the_share_of_the_prompt_cache_is_counted_by_profile() {
             tokens,
             ..failed_request()
         };
-        state.note(Event::Reported(Report::Request(done)), noon());
+        state.note(Event::Reported(Report::Request(Box::new(done))), noon());
         let snapshot = publisher::snapshot(&state, "~", noon());
         let percent = |text: &str| {
             snapshot

@@ -54,7 +54,10 @@ fn what_a_request_used_counts_for_the_limits_of_who_served_it() {
         ..failed_request()
     };
     for _ in 0..2 {
-        state.note(Event::Reported(Report::Request(done.clone())), noon());
+        state.note(
+            Event::Reported(Report::Request(Box::new(done.clone()))),
+            noon(),
+        );
     }
     let after = read(&mut state, r#"{"weight": 2}"#);
     for member in [before, after] {
