@@ -38,6 +38,10 @@ pub struct Settings {
     /// The CLI's own override, a whole URL; beats `issuer`.
     pub refresh_url: Option<Url>,
     pub client_id: String,
+    /// Who we say we are on the page where people sign in; none: as everywhere.
+    pub login_originator: Option<String>,
+    /// Where the browser comes back to; the second when the first is taken.
+    pub login_ports: [u16; 2],
     /// Who we say we are. Honest by default.
     pub originator: String,
     pub user_agent: String,
@@ -91,6 +95,8 @@ pub enum Listen {
 
 /// The public client id of the Codex CLI (codex-rs/core/src/auth.rs).
 const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
+/// The only two that the issuer knows for that client (codex-rs/login/src/server.rs).
+const LOGIN_PORTS_OF_THE_CLI: [u16; 2] = [1455, 1457];
 pub const DEFAULT_PORT: u16 = 9876;
 /// More often would only cost battery and good will.
 pub const MIN_POLL_INTERVAL: Duration = Duration::from_secs(60);
@@ -166,6 +172,14 @@ const REFRESH_URL: Key = Key {
 const CLIENT: Key = Key {
     toml: "login.client_id",
     env: &["CODEX_ROUTER_CLIENT_ID", "CODEX_ROUTER_LOGIN_CLIENT_ID"],
+};
+const LOGIN_ORIGINATOR: Key = Key {
+    toml: "login.originator",
+    env: &["CODEX_ROUTER_LOGIN_ORIGINATOR"],
+};
+const LOGIN_PORTS: Key = Key {
+    toml: "login.ports",
+    env: &["CODEX_ROUTER_LOGIN_PORTS"],
 };
 const ORIGINATOR: Key = Key {
     toml: "upstream.originator",
@@ -245,6 +259,8 @@ impl Default for Settings {
             issuer: url("https://auth.openai.com"),
             refresh_url: None,
             client_id: CLIENT_ID.into(),
+            login_originator: None,
+            login_ports: LOGIN_PORTS_OF_THE_CLI,
             originator: "codex_router".into(),
             user_agent: format!(
                 "codex-router/{} ({}; {})",
@@ -312,6 +328,10 @@ impl Settings {
             parse_base_url(text).map(Some)
         });
         source.take(&CLIENT, &mut settings.client_id, parse_header_text);
+        source.take(&LOGIN_ORIGINATOR, &mut settings.login_originator, |text| {
+            parse_header_text(text).map(Some)
+        });
+        source.take(&LOGIN_PORTS, &mut settings.login_ports, parse_ports);
         source.take(&ORIGINATOR, &mut settings.originator, parse_header_text);
         source.take(&USER_AGENT, &mut settings.user_agent, parse_header_text);
         source.take(&PROXY, &mut settings.proxy, Proxy::parse);
@@ -355,6 +375,11 @@ impl Settings {
         });
         source.take(&THEME, &mut settings.theme, Theme::parse);
         (settings, source.bad)
+    }
+
+    /// Who we say we are where people sign in.
+    pub fn login_originator(&self) -> &str {
+        self.login_originator.as_deref().unwrap_or(&self.originator)
     }
 
     /// Where a refresh token is redeemed.
@@ -524,6 +549,19 @@ fn parse_hosts(text: &str) -> Result<Vec<String>, String> {
         ),
     };
     names.map(read).collect()
+}
+
+/// `1455, 1457`; 0 lets the system choose.
+fn parse_ports(text: &str) -> Result<[u16; 2], String> {
+    let ports: Option<Vec<u16>> = text
+        .split(',')
+        .map(|port| port.trim().parse().ok())
+        .collect();
+    match ports.as_deref() {
+        Some(&[first, second]) => Ok([first, second]),
+        Some(&[only]) => Ok([only, only]),
+        _ => Err("write two ports with a comma between them: 1455, 1457".to_owned()),
+    }
 }
 
 fn parse_header_text(text: &str) -> Result<String, String> {
@@ -739,6 +777,27 @@ mod tests {
             (settings.usage_poll_interval, bad),
             (MIN_POLL_INTERVAL, vec![])
         );
+    }
+
+    #[test]
+    fn where_people_sign_in_can_be_set() {
+        let (settings, bad) = read("", &[]);
+        assert_eq!((settings.login_ports, bad), ([1455, 1457], vec![]));
+        assert_eq!(settings.login_originator(), "codex_router");
+        let text = "[login]\nissuer = \"https://auth.example.test\"\nclient_id = \"app_x\"\noriginator = \"mine\"\nports = \"0, 0\"";
+        let (settings, bad) = read(text, &[]);
+        assert_eq!(bad, []);
+        assert_eq!(settings.login_originator(), "mine");
+        assert_eq!(settings.originator, "codex_router");
+        assert_eq!(
+            (settings.login_ports, settings.client_id.as_str()),
+            ([0, 0], "app_x")
+        );
+        for ports in ["", "1,2,3", "x", "70000", "1455;1457"] {
+            let (settings, bad) = read("", &[("CODEX_ROUTER_LOGIN_PORTS", ports)]);
+            assert_eq!(settings.login_ports, [1455, 1457], "{ports}");
+            assert_eq!(bad.is_empty(), ports.is_empty(), "{ports}");
+        }
     }
 
     #[test]

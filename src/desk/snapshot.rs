@@ -313,6 +313,10 @@ pub enum Outcome {
         name: ProfileName,
         reason: String,
     },
+    /// To this account again: it has a new login, and is otherwise as it was.
+    SignedIn {
+        name: ProfileName,
+    },
     Exported {
         count: usize,
         to: String,
@@ -394,33 +398,10 @@ impl Snapshot {
 
     /// A profile name that is still free, made from an e-mail or a wish: what a face proposes when it offers to save a login.
     pub fn free_name(&self, wish: &str) -> ProfileName {
-        let stem: String = wish
-            .split('@')
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {
-                    c
-                } else {
-                    '-'
-                }
-            })
-            .take(48)
-            .collect();
-        let stem = stem.trim_matches(['.', '-', '_']);
-        let stem = if stem.is_empty() { "account" } else { stem };
-        let is_free = |name: &ProfileName| {
-            !self
-                .profiles
-                .iter()
-                .any(|profile| profile.name.is_same_directory(name))
-        };
-        std::iter::once(stem.to_owned())
-            .chain((2..).map(|n| format!("{stem}-{n}")))
-            .filter_map(|text| ProfileName::parse(&text).ok())
-            .find(is_free)
-            .unwrap_or_else(|| unreachable!("the numbers do not end before the profiles do"))
+        ProfileName::free(wish, |name| {
+            let mut profiles = self.profiles.iter();
+            profiles.any(|profile| profile.name.is_same_directory(name))
+        })
     }
 }
 

@@ -9,6 +9,7 @@
 //!
 //! Source of addresses, parameters and paths: codex-rs/login/src/{server,pkce,device_code_auth}.rs.
 
+use std::fmt;
 use std::time::Duration;
 
 use url::Url;
@@ -91,6 +92,18 @@ pub enum News {
     },
     /// Somebody signed in; the tokens are being fetched.
     Finishing,
+}
+
+impl fmt::Debug for News {
+    /// Addresses and codes are for the screen: with them somebody else could finish the sign-in.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Browser { .. } => "Browser(…)",
+            Self::PasteRefused(_) => "PasteRefused(…)",
+            Self::Code { .. } => "Code(…)",
+            Self::Finishing => "Finishing",
+        })
+    }
 }
 
 /// Where the browser can come back to.

@@ -72,6 +72,31 @@ impl ProfileName {
         Ok(Self(text.into()))
     }
 
+    /// A name that is not taken, made from an e-mail or a wish: its letters as far as names have them, and a number if need be.
+    pub fn free(wish: &str, is_taken: impl Fn(&Self) -> bool) -> Self {
+        let stem: String = wish
+            .split('@')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {
+                    c
+                } else {
+                    '-'
+                }
+            })
+            .take(48)
+            .collect();
+        let stem = stem.trim_matches(['.', '-', '_']);
+        let stem = if stem.is_empty() { "account" } else { stem };
+        std::iter::once(stem.to_owned())
+            .chain((2..).map(|n| format!("{stem}-{n}")))
+            .filter_map(|text| Self::parse(&text).ok())
+            .find(|name| !is_taken(name))
+            .unwrap_or_else(|| unreachable!("the numbers do not end before the profiles do"))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

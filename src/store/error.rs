@@ -46,6 +46,12 @@ pub enum StoreError {
         name: ProfileName,
         reason: Unreadable,
     },
+    #[error("{0:?} holds another account by now, so nothing was replaced")]
+    OtherAccount(ProfileName),
+    #[error(
+        "another program changed {0:?} right after it was written; check who is signed in there"
+    )]
+    Overwritten(ProfileName),
     #[error("{path:?} is not JSON as it should be; mend it or delete it")]
     BrokenSide { path: PathBuf },
     #[error("Codex is signed out: there is no login to keep")]

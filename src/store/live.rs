@@ -37,6 +37,28 @@ pub fn read_live(home: &Home) -> Live {
 ///
 /// A `config.toml` that cannot be understood counts as saying nothing: the CLI itself will not start with it.
 pub fn credential_store(home: &Home) -> Option<String> {
+    let settings = cli_settings(home)?;
+    let mode = settings.get("cli_auth_credentials_store")?.as_str()?;
+    (mode != "file").then(|| mode.to_owned())
+}
+
+/// The workspaces that Codex may use, if its `config.toml` says so in `forced_chatgpt_workspace_id`: one, or a list. It signs
+/// out whoever belongs to another one (codex-rs/core/src/auth.rs, `enforce_login_restrictions`).
+pub fn forced_workspaces(home: &Home) -> Vec<String> {
+    let settings = cli_settings(home).unwrap_or_default();
+    let texts = match settings.get("forced_chatgpt_workspace_id") {
+        Some(toml::Value::String(one)) => vec![one.as_str()],
+        Some(toml::Value::Array(list)) => list.iter().filter_map(toml::Value::as_str).collect(),
+        _ => Vec::new(),
+    };
+    let named = texts.into_iter().map(str::trim);
+    named
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn cli_settings(home: &Home) -> Option<toml::Table> {
     let text = match safe_file::read_text(&home.cli_config()) {
         Ok(text) => text?,
         Err(err) => {
@@ -44,12 +66,7 @@ pub fn credential_store(home: &Home) -> Option<String> {
             return None;
         }
     };
-    let table = match text.parse::<toml::Table>() {
-        Ok(table) => table,
-        Err(_broken) => return None,
-    };
-    let mode = table.get("cli_auth_credentials_store")?.as_str()?;
-    (mode != "file").then(|| mode.to_owned())
+    text.parse().ok() // a broken one counts as saying nothing
 }
 
 /// Where the live file really lies. It may be one link; the CLI follows it, replaces the target and keeps the link (measured

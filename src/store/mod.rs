@@ -20,6 +20,7 @@ pub mod profiles;
 pub mod refused_cache;
 pub mod rotation;
 pub mod safe_file;
+pub mod signed_in;
 pub mod state;
 pub mod switch;
 pub mod trusted;

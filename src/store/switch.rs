@@ -17,8 +17,9 @@ use super::locks::{AccountLock, CliLocks, SwitchLock, account_lock_name};
 use super::login_file::{AUTH, LoginFile};
 use super::profiles;
 use super::safe_file::Prepared;
+use super::signed_in;
 use super::state;
-use crate::profile::{AuthFile, Credentials, Profile, ProfileName, Unreadable};
+use crate::profile::{AuthFile, Credentials, Origin, Profile, ProfileName, Unreadable};
 
 /// What a switch did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -170,6 +171,7 @@ pub fn save_live(home: &Home, name: &ProfileName, now: SystemTime) -> Result<(),
         });
     }
     profiles::create(home, name, &login)?;
+    signed_in::note_origin(home, name, Origin::Codex, now);
     if let Err(err) = state::remember_selected(home, name) {
         tracing::warn!(profile = %name, error = %err, "saved, but could not write down that it is selected");
     }
@@ -235,7 +237,7 @@ fn locked_live(home: &Home) -> Result<Option<(AuthFile, AccountLock)>, StoreErro
 
 /// Gives the live login to every profile of its account that holds an older one: two profiles of one account share a token
 /// family, so the older copy is spent.
-fn update_holders(
+pub(super) fn update_holders(
     home: &Home,
     profiles: &[Profile],
     live: &AuthFile,

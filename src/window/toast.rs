@@ -37,6 +37,7 @@ impl Toast {
             ),
             Outcome::Routed { to } => (format!("The router now uses {to}"), None),
             Outcome::Added { name } => (format!("Added {name}"), None),
+            Outcome::SignedIn { name } => (format!("Signed in to {name} again"), None),
             Outcome::Exported { count, to } => (
                 format!("Exported {} to {to}", words::accounts(*count)),
                 None,

@@ -16,8 +16,10 @@ use super::history;
 use super::organiser;
 use super::recorder::Recorder;
 use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
+use super::signing_in;
 use super::state::unread_keys;
 use crate::client_key::{KeyRing, Meters};
+use crate::desk::Settings;
 use crate::desk::record::LedgerState;
 use crate::desk::settings::{Listen, ModelMap};
 use crate::pool::affinity::Binding;
@@ -71,6 +73,7 @@ pub struct Hands {
     last_switch: oneshot::Receiver<()>,
     /// The same of what was asked for about accounts.
     last_work: oneshot::Receiver<()>,
+    sign_ins: signing_in::Runner,
 }
 
 type Waiter = oneshot::Sender<Result<Access, NoToken>>;
@@ -131,7 +134,9 @@ impl Hands {
         events: mpsc::Sender<Event>,
         reports: mpsc::Sender<Report>,
     ) -> Self {
+        let sign_ins = signing_in::Runner::new(home.clone(), upstream.clone(), events.clone());
         Self {
+            sign_ins,
             home,
             user_home,
             upstream,
@@ -157,6 +162,14 @@ impl Hands {
             precious: JoinSet::new(),
             last_switch: oneshot::channel().1,
             last_work: oneshot::channel().1,
+        }
+    }
+
+    /// Where people sign in, and who we are there.
+    pub fn with_sign_ins(self, settings: &Settings) -> Self {
+        Self {
+            sign_ins: self.sign_ins.with_settings(settings),
+            ..self
         }
     }
 
@@ -382,6 +395,9 @@ impl Hands {
                     drop(ended);
                     tell(&events, Event::Organised(done)).await;
                 });
+            }
+            Effect::SignIn(work) => {
+                self.sign_ins.run(work, &mut self.tasks, &mut self.precious);
             }
             Effect::KeepModels(offers) => {
                 self.precious.spawn_blocking(move || {

@@ -19,6 +19,7 @@ use crate::usage::Usage;
 
 use super::organiser::{Done, Work};
 use super::refresher::{RefreshFailure, Refreshed};
+use super::signing_in::{self, Came};
 
 /// Something happened.
 #[derive(Debug)]
@@ -63,6 +64,7 @@ pub enum Event {
     CodexFound(Vec<CodexProcess>),
     HistoryRead(Box<History>),
     Organised(Done),
+    SignIn(Came),
     /// A moment that [`super::state::AppState::next_due`] named has come.
     TimePassed,
 }
@@ -129,6 +131,7 @@ pub enum Effect {
     },
     /// One after the other, in the order in which they were asked for.
     Organise(Work),
+    SignIn(signing_in::Work),
     KeepUsage,
     /// Of profiles and paths, for the next start.
     KeepPauses(Vec<KeptCooldown>),

@@ -38,6 +38,7 @@ mod recorder;
 mod refresher;
 mod refusals;
 mod schedule;
+mod signing_in;
 #[cfg(test)]
 mod simulation;
 mod spend;
@@ -164,6 +165,7 @@ async fn run(options: Options, back: DeskBack) {
         event_sender,
         report_sender,
     )
+    .with_sign_ins(&options.settings)
     .with_models(options.settings.models.clone())
     .with_keys(keys_receiver, meters)
     .with_hosts(options.settings.hosts.clone())

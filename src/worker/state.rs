@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::event::{Effect, Event};
 use super::kept::Kept;
 use super::refusals::Refusals;
+use super::signing_in::Work;
 use super::spend;
 use crate::client_key::KeyRing;
 use crate::desk::record::{LedgerState, RequestRecord};
@@ -28,10 +29,12 @@ mod organising;
 mod polling;
 mod refreshing;
 mod serving;
+mod signing_in;
 
 use organising::edit_accounts;
 use polling::start_poll;
 use refreshing::save_token;
+use signing_in::SignIns;
 
 /// Owned by one task; nobody else sees it.
 #[derive(Debug)]
@@ -79,6 +82,7 @@ pub struct AppState {
     pub ledger: LedgerState,
     /// Of the profile that a face looks at.
     pub history: Option<Arc<History>>,
+    pub sign_ins: SignIns,
 }
 
 /// Before the first reading nobody can say who may come in, so nobody does.
@@ -163,6 +167,7 @@ impl AppState {
             prices: Arc::new(Prices::built_in()),
             ledger: LedgerState::default(),
             history: None,
+            sign_ins: SignIns::default(),
         }
     }
 
@@ -196,12 +201,14 @@ impl AppState {
                 self.raises += 1;
                 Vec::new()
             }
-            Command::SignIn(_)
-            | Command::PasteCallback(_)
-            | Command::ConfirmSignIn { .. }
-            | Command::CancelSignIn
-            | Command::CheckLogin(_)
-            | Command::AddLogin { .. } => Vec::new(),
+            Command::SignIn(wish) => self.sign_in(wish, now),
+            Command::PasteCallback(text) => self.paste_callback(text),
+            Command::ConfirmSignIn { name } => self.confirm_sign_in(name),
+            Command::CancelSignIn => self.cancel_sign_in(),
+            Command::CheckLogin(login) => self.check_login(login),
+            Command::AddLogin { name, login } => {
+                vec![Effect::SignIn(Work::Add { name, login })]
+            }
             Command::LookForImport(_)
             | Command::Import(_)
             | Command::CancelImport
@@ -356,6 +363,7 @@ impl AppState {
                 Vec::new()
             }
             Event::Organised(done) => self.note_organised(done, now),
+            Event::SignIn(came) => self.note_sign_in(came, now),
             Event::TimePassed => self.note_time(now),
         }
     }

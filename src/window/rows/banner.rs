@@ -115,6 +115,7 @@ fn failed(outcome: &Outcome) -> Option<(String, String)> {
         | Outcome::Displaced { .. }
         | Outcome::Saved { .. }
         | Outcome::Added { .. }
+        | Outcome::SignedIn { .. }
         | Outcome::Exported { .. }
         | Outcome::Renamed { .. }
         | Outcome::Edited { .. }
@@ -134,7 +135,7 @@ fn makes_up_for(later: &Outcome, failure: &Outcome) -> bool {
     match (later, failure) {
         (Outcome::Switched { .. }, Outcome::SwitchFailed { .. })
         | (Outcome::Saved { .. }, Outcome::SaveFailed { .. })
-        | (Outcome::Added { .. }, Outcome::AddFailed { .. })
+        | (Outcome::Added { .. } | Outcome::SignedIn { .. }, Outcome::AddFailed { .. })
         | (Outcome::Exported { .. }, Outcome::ExportFailed { .. }) => true,
         (
             Outcome::Connected { tool } | Outcome::Disconnected { tool },

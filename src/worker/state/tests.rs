@@ -22,6 +22,7 @@ mod pauses;
 mod polling;
 mod refreshing;
 mod serving;
+mod signing_in;
 mod switching;
 mod terms;
 mod unsaved;
