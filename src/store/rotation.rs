@@ -3,7 +3,6 @@
 //!
 //! The caller holds the account's lock, asks [`find_newer`] first, then [`Rotation::begin`]s, sends, and [`Rotation::finish`]es.
 
-use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -11,88 +10,29 @@ use super::attic;
 use super::error::StoreError;
 use super::folder::Folder;
 use super::home::Home;
-use super::live::{Live, Place, read_live};
+use super::live::Place;
 use super::locks::{AccountLock, CliLocks};
 use super::login_file::{AUTH, LoginFile, REREAD_PAUSE, REREADS, with_keys_of};
 use super::profiles;
 use super::safe_file::{self, Prepared};
 use crate::profile::{AuthFile, Fingerprint, Intent, Profile, ProfileName, SideFile, Unreadable};
 
-/// A login of the same account that somebody else has got in the meantime, in the profile itself, in the live file or in
-/// another profile: to be adopted instead of redeeming a token that is probably spent. The newest, if there are several.
-pub fn find_newer(home: &Home, profile: &Profile) -> Option<AuthFile> {
-    let known = profile.login.as_ref().ok()?; // without a login there is nothing to be newer than
-    let mut newest: Option<AuthFile> = None;
-    let mut consider = |found: AuthFile| {
-        if newest.as_ref().is_none_or(|best| found.is_newer_than(best)) {
-            newest = Some(found);
-        }
-    };
-    let is_another = |found: &AuthFile| found.same_account(known) && !found.same_login(known);
-    let on_disk = match profiles::load_all(home) {
-        Ok(loaded) => loaded.profiles,
-        Err(err) => {
-            tracing::warn!(error = %err, "the profiles cannot be read before a refresh");
-            Vec::new()
-        }
-    };
-    for (name, found) in on_disk
-        .into_iter()
-        .filter_map(|profile| Some((profile.name, profile.login.ok()?)))
-    {
-        // The profile's own file is the truth even where no clock says so, unless it is older than what we know.
-        let is_own = name == profile.name && !known.is_newer_than(&found);
-        if is_another(&found) && (is_own || found.is_newer_than(known)) {
-            consider(found);
-        }
-    }
-    if let Live::Login(found) = read_live(home)
-        && is_another(&found)
-        && found.is_newer_than(known)
-    {
-        consider(found);
-    }
-    newest
-}
+mod successor;
+pub(super) use successor::is_recoverable;
+pub use successor::{find_newer, find_successor};
 
-/// Finishes the save of a refresh that was cut off between writing the new login and putting it in its place; it is then the
-/// only copy. To be called with the account's lock held, when the intent of an earlier refresh is found: nobody else can be
-/// writing then.
-///
-/// # Errors
-/// When the new login is there and cannot be put in its place: the old one must not be sent.
-pub fn recover(
+/// Brings what a refresh did not reach any more up to date: the other profiles that hold the redeemed token, and the live file.
+pub fn catch_up(
     home: &Home,
     name: &ProfileName,
-    old: &AuthFile,
-) -> Result<Option<AuthFile>, StoreError> {
-    let folder = profiles::folder_of(home, name)?;
-    for temporary in safe_file::temporaries_of(&folder, AUTH)? {
-        if let Some(new) = login_in(&folder, &temporary)
-            && new.same_account(old)
-            && new.is_newer_than(old)
-        {
-            folder.rename(&temporary, AUTH.as_ref())?;
-            folder.sync()?;
-            tracing::info!(profile = %name, "a login that was written and not in its place yet was put there");
-            return Ok(Some(new));
-        }
+    redeemed: &Fingerprint,
+    new: &AuthFile,
+    now: SystemTime,
+) {
+    save_in_twins(home, redeemed, new);
+    if let Err(err) = publish(home, redeemed, new, now) {
+        tracing::warn!(profile = %name, error = %err, "the live login is behind its profile");
     }
-    Ok(None)
-}
-
-/// Whether a temporary file holds what [`recover`] would put in its place.
-pub(super) fn is_recoverable(folder: &Folder, temporary: &OsStr) -> bool {
-    let (Some(new), Some(old)) = (login_in(folder, temporary), login_in(folder, AUTH.as_ref()))
-    else {
-        return false;
-    };
-    new.same_account(&old) && new.is_newer_than(&old)
-}
-
-/// What cannot be read or understood was not finished.
-fn login_in(folder: &Folder, name: &OsStr) -> Option<AuthFile> {
-    LoginFile::read_once(folder, name).ok()??.login.ok()
 }
 
 /// A refresh under way: the room for the new login is taken, the intent is written down, the account is locked.
@@ -106,7 +46,7 @@ pub struct Rotation {
     redeemed: Fingerprint,
     /// `None` when the profile has been removed since.
     folder: Option<Folder>,
-    /// Gone after the first attempt to save.
+    /// The new login, from its arrival until it is in its place; before, room for it.
     prepared: Option<Prepared>,
     _account: AccountLock,
 }
@@ -194,14 +134,14 @@ impl Rotation {
     /// When the new login is not saved. Then it exists in memory alone.
     pub fn finish(&mut self, new: &AuthFile, now: SystemTime) -> Result<Finished, StoreError> {
         let displaced = self.save(new, now)?;
-        let also_saved = self.save_elsewhere(new);
+        let twins = save_in_twins(&self.home, &self.redeemed, new);
         let live = match publish(&self.home, &self.redeemed, new, now) {
             Ok(true) => Publication::Written,
             Ok(false) => Publication::NotThisLogin,
             Err(err) => Publication::Failed(err),
         };
-        // The intent is also what tells the next start that the live file still holds the redeemed token.
-        if !matches!(live, Publication::Failed(_)) {
+        // The intent is also what tells the next start that another file still holds the redeemed token.
+        if twins.are_complete && !matches!(live, Publication::Failed(_)) {
             self.edit_side(|side| {
                 side.set_intent(None);
                 side.set_rejected(None);
@@ -209,7 +149,7 @@ impl Rotation {
         }
         Ok(Finished {
             displaced,
-            also_saved,
+            also_saved: twins.saved,
             live,
         })
     }
@@ -226,7 +166,14 @@ impl Rotation {
             side.set_intent(None);
             side.set_rejected(Some(&redeemed));
         });
-        for other in self.holders_of_redeemed() {
+        let others = match holders_of(&self.home, &redeemed) {
+            Ok(others) => others,
+            Err(err) => {
+                tracing::warn!(error = %err, "other profiles of this account cannot be looked for");
+                return;
+            }
+        };
+        for other in others {
             let marked = profiles::edit_side(&self.home, &other.name, |side| {
                 side.set_rejected(Some(&redeemed));
             });
@@ -238,10 +185,12 @@ impl Rotation {
 
     /// Puts the new login into the profile, or aside if the profile holds something else by now that is not older.
     fn save(&mut self, new: &AuthFile, now: SystemTime) -> Result<Option<PathBuf>, StoreError> {
-        let Some(folder) = &self.folder else {
+        let Some(folder) = self.folder.clone() else {
             return self.displace(new, now);
         };
-        let present = match LoginFile::read(&self.home, folder, AUTH) {
+        // Into a file before anything else: from here on a kill cannot take it any more (see `recover`).
+        self.write_down(&folder, new)?;
+        let present = match LoginFile::read(&self.home, &folder, AUTH) {
             Ok(present) => present,
             // The next try may find it readable.
             Err(err @ StoreError::Io { .. }) => return Err(err),
@@ -256,6 +205,9 @@ impl Rotation {
             return self.displace(new, now);
         };
         if old.same_login(new) {
+            // An earlier try may have got no further than the rename.
+            folder.sync()?;
+            self.prepared = None;
             return Ok(None);
         }
         let is_redeemed = old.refresh_fingerprint().as_ref() == Some(&self.redeemed);
@@ -269,53 +221,30 @@ impl Rotation {
         } else {
             return self.displace(new, now);
         }
-        let bytes = with_keys_of(new, &old).to_bytes();
+        let whole = with_keys_of(new, &old).to_bytes();
         match self.prepared.take() {
-            Some(mut prepared) => {
-                prepared.fill(&bytes)?;
-                prepared.publish()?;
-            }
-            None => safe_file::replace_in(folder, AUTH, &bytes)?,
+            Some(prepared) if *whole == *new.to_bytes() => prepared.publish()?,
+            // The one that is written down stays until the other is in its place.
+            _written_down => safe_file::replace_in(&folder, AUTH, &whole)?,
         }
         Ok(None)
     }
 
-    fn displace(&self, new: &AuthFile, now: SystemTime) -> Result<Option<PathBuf>, StoreError> {
-        attic::displace(&self.home, &new.to_bytes(), now).map(Some)
-    }
-
-    /// Other profiles with the redeemed token would be dead without the new one.
-    fn save_elsewhere(&self, new: &AuthFile) -> Vec<ProfileName> {
-        let mut saved = Vec::new();
-        for profile in self.holders_of_redeemed() {
-            let Ok(old) = &profile.login else { continue };
-            let bytes = with_keys_of(new, old).to_bytes();
-            let written = profiles::folder_of(&self.home, &profile.name)
-                .and_then(|folder| safe_file::replace_in(&folder, AUTH, &bytes));
-            match written {
-                Ok(()) => saved.push(profile.name.clone()),
-                Err(err) => {
-                    tracing::warn!(profile = %profile.name, error = %err, "another profile of this account keeps a spent token");
-                }
-            }
-        }
-        saved
-    }
-
-    /// The profiles that hold the redeemed token at this moment.
-    fn holders_of_redeemed(&self) -> Vec<Profile> {
-        let mut profiles = match profiles::load_all(&self.home) {
-            Ok(loaded) => loaded.profiles,
-            Err(err) => {
-                tracing::warn!(error = %err, "other profiles of this account cannot be looked for");
-                return Vec::new();
-            }
+    /// Writes the new login beside the profile's file.
+    fn write_down(&mut self, folder: &Folder, new: &AuthFile) -> Result<(), StoreError> {
+        let mut prepared = match self.prepared.take() {
+            Some(prepared) => prepared,
+            None => Prepared::new(folder, AUTH)?,
         };
-        profiles.retain(|profile| match &profile.login {
-            Ok(login) => login.refresh_fingerprint().as_ref() == Some(&self.redeemed),
-            Err(_unreadable) => false,
-        });
-        profiles
+        prepared.fill(&new.to_bytes())?;
+        self.prepared = Some(prepared);
+        Ok(())
+    }
+
+    fn displace(&mut self, new: &AuthFile, now: SystemTime) -> Result<Option<PathBuf>, StoreError> {
+        let kept = attic::displace(&self.home, &new.to_bytes(), now)?;
+        self.prepared = None;
+        Ok(Some(kept))
     }
 
     fn edit_side(&self, edit: impl FnOnce(&mut SideFile)) {
@@ -324,6 +253,52 @@ impl Rotation {
             tracing::warn!(profile = %self.name, error = %err, "could not note the end of a refresh");
         }
     }
+}
+
+/// Which of the other profiles with the redeemed token got the new login.
+struct Twins {
+    saved: Vec<ProfileName>,
+    are_complete: bool,
+}
+
+/// Other profiles with the redeemed token would be dead without the new one.
+fn save_in_twins(home: &Home, redeemed: &Fingerprint, new: &AuthFile) -> Twins {
+    let mut twins = Twins {
+        saved: Vec::new(),
+        are_complete: true,
+    };
+    let holders = match holders_of(home, redeemed) {
+        Ok(holders) => holders,
+        Err(err) => {
+            tracing::warn!(error = %err, "other profiles of this account cannot be looked for");
+            twins.are_complete = false;
+            return twins;
+        }
+    };
+    for profile in holders {
+        let Ok(old) = &profile.login else { continue };
+        let bytes = with_keys_of(new, old).to_bytes();
+        let written = profiles::folder_of(home, &profile.name)
+            .and_then(|folder| safe_file::replace_in(&folder, AUTH, &bytes));
+        match written {
+            Ok(()) => twins.saved.push(profile.name.clone()),
+            Err(err) => {
+                twins.are_complete = false;
+                tracing::warn!(profile = %profile.name, error = %err, "another profile of this account keeps a spent token");
+            }
+        }
+    }
+    twins
+}
+
+/// The profiles that hold the redeemed token at this moment.
+fn holders_of(home: &Home, redeemed: &Fingerprint) -> Result<Vec<Profile>, StoreError> {
+    let mut profiles = profiles::load_all(home)?.profiles;
+    profiles.retain(|profile| match &profile.login {
+        Ok(login) => login.refresh_fingerprint().as_ref() == Some(redeemed),
+        Err(_unreadable) => false,
+    });
+    Ok(profiles)
 }
 
 /// Replaces the live login if, and only if, it still holds the redeemed token; whether it did.

@@ -141,9 +141,9 @@ impl Prepared {
     pub fn fill(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let mut write = || -> io::Result<()> {
             self.file.rewind()?;
-            // The length first: once the text is written the file is whole, wherever we are killed.
-            self.file.set_len(bytes.len() as u64)?;
+            // The text first: from then on it is in a file, wherever we are killed.
             self.file.write_all(bytes)?;
+            self.file.set_len(bytes.len() as u64)?;
             self.file.sync_all()
         };
         write().map_err(StoreError::io("write", self.shown()))

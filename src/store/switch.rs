@@ -16,6 +16,7 @@ use super::live::Place;
 use super::locks::{AccountLock, CliLocks, SwitchLock, account_lock_name};
 use super::login_file::{AUTH, LoginFile};
 use super::profiles;
+use super::rotation;
 use super::safe_file::Prepared;
 use super::signed_in;
 use super::state;
@@ -115,7 +116,12 @@ fn try_switch(
             ..Switched::default()
         }));
     }
-    sides.refuse_rejected(home, to)?;
+    let target = profiles::load(home, to)?;
+    if let Some(successor) = rotation::find_successor(home, &target)? {
+        profiles::write_login(home, to, &successor, now)?;
+        return Ok(None);
+    }
+    sides.refuse_rejected(&target)?;
 
     if let Some(file) = &sides.live {
         sides.place.refuse_unwritable(&file.contents)?;
@@ -343,10 +349,11 @@ impl Sides {
         }
     }
 
-    fn refuse_rejected(&self, home: &Home, to: &ProfileName) -> Result<(), SwitchError> {
-        let side = profiles::load(home, to)?.side;
+    fn refuse_rejected(&self, profile: &Profile) -> Result<(), SwitchError> {
         match self.target.chatgpt() {
-            Some(login) if side.rejects(login) => Err(SwitchError::SignInAgain(to.clone())),
+            Some(login) if profile.side.rejects(login) => {
+                Err(SwitchError::SignInAgain(profile.name.clone()))
+            }
             Some(_) | None => Ok(()),
         }
     }

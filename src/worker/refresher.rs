@@ -387,21 +387,20 @@ fn open(home: &Home, name: &ProfileName) -> Result<Opening, RefreshFailure> {
     if let Some(reason) = network.trouble() {
         return Err(RefreshFailure::NoWayOut(reason.to_owned()));
     }
-    let mend_live = |redeemed: &Fingerprint, new: &AuthFile| {
-        if let Err(err) = rotation::publish(home, redeemed, new, SystemTime::now()) {
-            warn!(profile = %name, error = %err, "the live login is behind its profile");
-        }
+    let catch_up = |redeemed: &Fingerprint, new: &AuthFile| {
+        rotation::catch_up(home, name, redeemed, new, SystemTime::now());
     };
+    if let Some(successor) = rotation::find_successor(home, &profile).map_err(not_possible)? {
+        profiles::write_login(home, name, &successor, SystemTime::now()).map_err(not_possible)?;
+        catch_up(&token, &successor);
+        return Ok(Opening::Adopted(Box::new(successor)));
+    }
     match profile.side.intent() {
         Some(intent) if intent.token == token => {
-            if let Some(recovered) = rotation::recover(home, name, &old).map_err(not_possible)? {
-                mend_live(&token, &recovered);
-                return Ok(Opening::Adopted(Box::new(recovered)));
-            }
             debug!(profile = %name, since = ?intent.at, "a refresh was cut short; the token may be spent");
         }
-        // Saved, and then cut short: Codex may still hold the token that was redeemed.
-        Some(intent) => mend_live(&intent.token, &old),
+        // Saved, and then cut short: Codex or another profile may still hold the token that was redeemed.
+        Some(intent) => catch_up(&intent.token, &old),
         None => {}
     }
     let rotation =

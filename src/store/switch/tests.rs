@@ -433,3 +433,37 @@ fn an_endpoint_never_becomes_the_login_of_codex() {
     let text = std::fs::read_to_string(file).unwrap();
     assert!(text.contains("codexRouterEndpoint") && !text.contains("OPENAI_API_KEY"));
 }
+
+#[test]
+fn a_login_whose_refresh_was_cut_off_is_switched_to_in_its_newest_form() {
+    let home = two_profiles();
+    home.profile("twin", &login("ana", 10));
+    home.live(&login("bob", 10));
+    let intent = crate::profile::Intent {
+        token: login("ana", 10).refresh_fingerprint().unwrap(),
+        at: noon(),
+    };
+    edit_side(&home, &name("work"), |side| side.set_intent(Some(&intent))).unwrap();
+    let temporary = "work/.auth.json.0123456789abcdef.tmp";
+    let renewed = login("ana", 20).to_bytes();
+    std::fs::write(home.profiles_dir().join(temporary), renewed).unwrap();
+    switch(&home, &name("twin"), noon()).unwrap();
+    assert_eq!(home.live_token(), "rt_FAKE_ana_20");
+    for profile in ["work", "twin"] {
+        assert_eq!(home.token_of(profile), "rt_FAKE_ana_20", "{profile}");
+    }
+    assert_eq!(home.leftovers(), [""; 0]);
+}
+
+#[test]
+fn a_note_without_a_newer_login_keeps_nobody_from_switching() {
+    let home = two_profiles();
+    home.live(&login("bob", 10));
+    let intent = crate::profile::Intent {
+        token: login("ana", 10).refresh_fingerprint().unwrap(),
+        at: noon(),
+    };
+    edit_side(&home, &name("work"), |side| side.set_intent(Some(&intent))).unwrap();
+    switch(&home, &name("work"), noon()).unwrap();
+    assert_eq!(home.live_token(), "rt_FAKE_ana_10");
+}

@@ -358,6 +358,49 @@ async fn a_login_that_was_written_when_the_program_was_killed_is_found_and_nothi
     assert_eq!(rig.simulator.count("/oauth/token"), 0);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_twin_of_a_login_whose_refresh_was_cut_off_sends_no_spent_token() {
+    let rig = Rig::start().await;
+    profiles::create(&rig.home, &name("twin"), &rig.on_disk()).unwrap();
+    let intent = crate::profile::Intent {
+        token: rig.on_disk().refresh_fingerprint().unwrap(),
+        at: SystemTime::now(),
+    };
+    profiles::edit_side(&rig.home, &name("work"), |side| {
+        side.set_intent(Some(&intent));
+    })
+    .unwrap();
+    let rotated = rig.simulator.rotate_as_cli("work");
+    let temporary = "work/.auth.json.0123456789abcdef.tmp";
+    std::fs::write(rig.home.profiles_dir().join(temporary), &rotated).unwrap();
+    let refreshed = rig.refresher.refresh(name("twin")).await.unwrap();
+    assert!(refreshed.auth.same_login(&login(&rotated)));
+    let twin = rig.profile("twin").login.unwrap();
+    assert!(twin.same_login(&refreshed.auth) && rig.on_disk().same_login(&refreshed.auth));
+    assert_eq!(rig.simulator.count("/oauth/token"), 0);
+}
+
+#[tokio::test]
+async fn a_twin_that_a_refresh_did_not_reach_is_reached_by_the_next_one() {
+    let rig = Rig::start().await;
+    profiles::create(&rig.home, &name("twin"), &rig.on_disk()).unwrap();
+    let intent = crate::profile::Intent {
+        token: rig.on_disk().refresh_fingerprint().unwrap(),
+        at: SystemTime::now(),
+    };
+    let rotated = login(&rig.simulator.rotate_as_cli("work"));
+    profiles::write_login(&rig.home, &name("work"), &rotated, SystemTime::now()).unwrap();
+    profiles::edit_side(&rig.home, &name("work"), |side| {
+        side.set_intent(Some(&intent));
+    })
+    .unwrap();
+    let refreshed = rig.refresh().await.unwrap();
+    let twin = rig.profile("twin").login.unwrap();
+    assert!(twin.same_login(&refreshed.auth));
+    assert_eq!(rig.simulator.refused_redeems("work"), 0);
+}
+
 #[tokio::test]
 async fn a_login_in_memory_whose_profile_was_removed_is_kept_aside() {
     let rig = Rig::start().await;

@@ -91,7 +91,7 @@ fn check_order<S: Story>(stage: &Stage, story: &S, expected: &[&str]) {
                     .filter(|earlier| earlier.path == call.path)
                     .map(|earlier| earlier.name)
                     .collect();
-                let right = ["openat", "fchmod", "ftruncate", "write", "fsync"];
+                let right = ["openat", "fchmod", "write", "ftruncate", "fsync"];
                 assert_eq!(before, right, "before {call}");
                 assert!(is_synced_next(&parent(to)), "after {call}: {after:?}");
                 assert_eq!(parent(to), parent(&call.path), "{call}");

@@ -16,6 +16,7 @@ use std::{
 mod call;
 mod durability;
 mod points;
+mod refreshing;
 mod saving;
 mod stage;
 mod switching;
