@@ -142,7 +142,7 @@ impl KeyDocument {
         keys.map(Vec::as_slice).unwrap_or_default()
     }
 
-    fn items_mut(&mut self) -> impl Iterator<Item = &mut Map<String, Value>> {
+    pub(super) fn items_mut(&mut self) -> impl Iterator<Item = &mut Map<String, Value>> {
         let keys = self.json.get_mut("keys").and_then(Value::as_array_mut);
         keys.into_iter().flatten().filter_map(Value::as_object_mut)
     }

@@ -7,6 +7,7 @@
 
 mod budget;
 mod document;
+mod follow;
 mod key;
 mod meter;
 mod policy;

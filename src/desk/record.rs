@@ -180,6 +180,29 @@ impl AttemptClass {
 }
 
 impl RequestRecord {
+    /// An account is called something else by now.
+    pub fn rename(&mut self, from: &ProfileName, to: &ProfileName) {
+        let considered = self.candidates.iter_mut().map(|it| &mut it.profile);
+        let left_out = self.left_out.iter_mut().map(|it| &mut it.profile);
+        let attempts = self.attempts.iter_mut().map(|it| &mut it.profile);
+        let all = considered.chain(left_out).chain(attempts);
+        for name in all.chain(&mut self.profile).filter(|name| *name == from) {
+            name.clone_from(to);
+        }
+    }
+
+    /// Whether it tells of this account.
+    pub fn tells_of(&self, name: &ProfileName) -> bool {
+        let considered = self.candidates.iter().map(|it| &it.profile);
+        let left_out = self.left_out.iter().map(|it| &it.profile);
+        let attempts = self.attempts.iter().map(|it| &it.profile);
+        let mut all = considered
+            .chain(left_out)
+            .chain(attempts)
+            .chain(&self.profile);
+        all.any(|it| it == name)
+    }
+
     /// Whether it went wrong, as the client sees it. A client that left is no error of ours.
     pub fn is_error(&self) -> bool {
         self.status != 499 && (self.status >= 400 || !self.is_complete)

@@ -19,6 +19,7 @@ use crate::profile::ProfileName;
 
 mod file;
 mod reader;
+mod rename;
 mod rows;
 mod spend;
 mod stats;
@@ -26,6 +27,7 @@ mod trim;
 mod writer;
 
 pub use reader::{Filter, Found, Reader, Status};
+pub use rename::{Rename, rename_now};
 pub use spend::{Spend, Spender, day_of};
 pub use stats::{Group, GroupBy};
 use writer::Writer;
@@ -109,6 +111,8 @@ pub struct Ledger {
 enum Message {
     /// In a box: the channel has room for all of them from the start.
     Row(Box<Row>),
+    /// A profile is called something else. Answered when everything before it and this is written, or could not be.
+    Rename(Rename, SyncSender<bool>),
     /// Answered when everything before it is written.
     #[cfg(test)]
     Flush(SyncSender<()>),
@@ -143,6 +147,19 @@ impl Ledger {
                 self.lost.fetch_add(1, Ordering::Relaxed);
             }
         }
+    }
+
+    /// Calls a profile by another name in everything that is noted so far. Never waits; what it gives tells whether it is done, to
+    /// whoever waits.
+    pub fn rename(&self, from: &ProfileName, to: &ProfileName) -> Receiver<bool> {
+        let (sender, receiver) = sync_channel(1);
+        let rename = Rename {
+            from: from.clone(),
+            to: to.clone(),
+        };
+        // Full or gone: then nobody answers, which is an answer, too.
+        let _untold = self.sender.try_send(Message::Rename(rename, sender));
+        receiver
     }
 
     pub fn state(&self) -> LedgerState {
@@ -190,17 +207,15 @@ impl Ledger {
 
 fn write_all(mut writer: Writer, receiver: &Receiver<Message>) {
     while let Ok(first) = receiver.recv() {
-        let (mut batch, mut waiting) = (Vec::new(), None);
+        let (mut batch, mut then) = (Vec::new(), None);
         let end = Instant::now() + BATCH_TIME;
         let mut next = Some(first);
         while let Some(message) = next.take() {
             match message {
                 Message::Row(row) => batch.push(*row),
-                #[cfg(test)]
-                Message::Flush(done) => waiting = Some((done, false)),
-                Message::Close(done) => waiting = Some((done, true)),
+                other => then = Some(other),
             }
-            if batch.len() >= BATCH_ROWS || waiting.is_some() {
+            if batch.len() >= BATCH_ROWS || then.is_some() {
                 break;
             }
             let wait = end.saturating_duration_since(Instant::now());
@@ -208,16 +223,23 @@ fn write_all(mut writer: Writer, receiver: &Receiver<Message>) {
             next = receiver.recv_timeout(wait).ok();
         }
         writer.write(&batch, SystemTime::now());
-        let Some((done, is_last)) = waiting else {
-            continue;
-        };
-        if is_last {
-            drop(writer);
-            // Whoever asked may have given up.
-            let _gone = done.try_send(());
-            return;
+        // Whoever asked may have given up.
+        match then {
+            None | Some(Message::Row(_)) => {}
+            Some(Message::Rename(rename, done)) => {
+                let is_done = writer.rename(&rename, SystemTime::now());
+                let _gone = done.try_send(is_done);
+            }
+            #[cfg(test)]
+            Some(Message::Flush(done)) => {
+                let _gone = done.try_send(());
+            }
+            Some(Message::Close(done)) => {
+                drop(writer);
+                let _gone = done.try_send(());
+                return;
+            }
         }
-        let _gone = done.try_send(());
     }
 }
 

@@ -493,6 +493,60 @@ fn sessions_and_spending_are_there_after_a_restart() {
 }
 
 #[test]
+fn a_profile_that_is_called_something_else_keeps_its_past() {
+    let place = Place::new();
+    let ledger = place.open();
+    let of = |to: ProfileName, id: &str| {
+        let mut record = request(id, 1);
+        record.rename(&name("work"), &to);
+        record
+    };
+    ledger.note(row(request("1", 1)));
+    ledger.note(row(of(name("team"), "2")));
+    ledger.note(Row::Binding(Binding {
+        session: "s".into(),
+        profile: name("work"),
+        used_at: at(1),
+    }));
+    assert_eq!(ledger.rename(&name("work"), &name("team")).recv(), Ok(true));
+    // What was said of the old name later is another account's.
+    ledger.note(row(request("3", 2)));
+    ledger.flush();
+    let reader = place.reader();
+    let profiles = |reader: &Reader| {
+        let spent = reader.spend_since(at(0)).unwrap();
+        let spent: Vec<_> = spent
+            .into_iter()
+            .filter_map(|spend| match spend.who {
+                Spender::Profile(name) => Some((name.to_string(), spend.requests)),
+                Spender::Key(_) => None,
+            })
+            .collect();
+        spent
+    };
+    assert_eq!(
+        profiles(&reader),
+        [("team".to_owned(), 2), ("work".to_owned(), 1)]
+    );
+    assert_eq!(reader.bindings(9).unwrap()[0].profile, name("team"));
+    let found = |id: &str| match reader.find(id).unwrap() {
+        Found::One(record) => record,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(found("req_1").profile, Some(name("team")));
+    assert_eq!(found("req_1").attempts[0].profile, name("team"));
+    assert_eq!(found("req_3").profile, Some(name("work")));
+    ledger.close();
+    let back = Rename {
+        from: name("team"),
+        to: name("work"),
+    };
+    rename_now(&place.path(), &[back]).unwrap();
+    assert_eq!(profiles(&place.reader()), [("work".to_owned(), 3)]);
+    rename_now(&place.dir.path().join("none.db"), &[]).unwrap();
+}
+
+#[test]
 fn usage_is_noted_when_it_changes_and_every_ten_minutes() {
     let place = Place::new();
     let mut writer = place.writer();

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use rusqlite::Connection;
 use tracing::{info, warn};
 
+use super::rename::{self, Rename};
 use super::{Keep, LedgerError, Row, UsageRow, file, rows, spend, trim};
 use crate::desk::record::{LedgerState, LedgerTrouble};
 use crate::profile::ProfileName;
@@ -86,6 +87,14 @@ impl Writer {
             self.lost.fetch_add(wanted.len() as u64, Ordering::Relaxed);
             self.usage.clear();
         }
+    }
+
+    /// Calls a profile by another name; whether that is written.
+    pub(super) fn rename(&mut self, rename: &Rename, now: SystemTime) -> bool {
+        // The next number of it is news.
+        self.usage
+            .retain(|(name, _window), _row| *name != rename.from);
+        !self.path.exists() || self.attempt(now, |_writer, db| rename::write(db, rename))
     }
 
     /// Does something with the open file, once more with a new one if it is damaged. Tells and rests when it fails.

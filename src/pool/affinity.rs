@@ -200,6 +200,22 @@ impl Bindings {
         told
     }
 
+    /// A profile is called something else.
+    pub fn rename(&mut self, from: &ProfileName, to: &ProfileName) {
+        for home in self.homes.values_mut() {
+            let Whereabouts {
+                home,
+                stand_in,
+                last,
+            } = &mut home.at;
+            for name in [home, last].into_iter().chain(stand_in) {
+                if name == from {
+                    name.clone_from(to);
+                }
+            }
+        }
+    }
+
     pub fn find(&self, session: SessionKey) -> Option<&Whereabouts> {
         Some(&self.homes.get(&session)?.at)
     }

@@ -20,6 +20,12 @@ impl Sessions {
         self.with(|all| all.restore(bindings));
     }
 
+    /// An account is called something else: its sessions and the turns under way go on with it.
+    pub fn rename(&self, from: &ProfileName, to: &ProfileName) {
+        self.with(|all| all.rename(from, to));
+        self.with_turns(|turns| turns.rename(from, to));
+    }
+
     pub(crate) fn find(&self, session: SessionKey) -> Option<Whereabouts> {
         self.with(|all| all.find(session).cloned())
     }

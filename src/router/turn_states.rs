@@ -49,6 +49,13 @@ impl TurnStates {
         }
     }
 
+    /// An account is called something else.
+    pub(super) fn rename(&mut self, from: &ProfileName, to: &ProfileName) {
+        for giver in self.givers.values_mut().filter(|giver| *giver == from) {
+            giver.clone_from(to);
+        }
+    }
+
     /// Who gave the state; nothing when it is from before all that is known.
     pub(super) fn giver(&self, session: Option<SessionKey>, state: &str) -> Option<&ProfileName> {
         self.givers.get(&key(session, state))

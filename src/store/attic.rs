@@ -70,11 +70,18 @@ fn copies(folder: &Folder) -> Result<Vec<String>, StoreError> {
 }
 
 /// UTC with milliseconds, without characters that a file system could mind.
-fn moment(at: SystemTime) -> String {
+pub(super) fn moment(at: SystemTime) -> String {
     jiff::Timestamp::try_from(at)
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
         .strftime("%Y%m%dT%H%M%S.%3fZ")
         .to_string()
+}
+
+/// The moment that [`moment`] wrote.
+pub(super) fn moment_of(text: &str) -> Option<SystemTime> {
+    let at = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S%.fZ", text).ok()?;
+    let at = at.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(at.timestamp().into())
 }
 
 #[cfg(test)]
@@ -104,6 +111,21 @@ mod tests {
         assert_eq!(files.len(), 20);
         assert_eq!(home.displaced_dir().join(files.last().unwrap()), again);
         assert!(files[0].starts_with("20261120T120005.000Z-"), "{files:?}");
+    }
+
+    #[test]
+    fn a_moment_is_read_as_it_was_written() {
+        let at = noon() + Duration::from_millis(7_123);
+        assert_eq!(moment(at), "20261120T120007.123Z");
+        assert_eq!(moment_of(&moment(at)), Some(at));
+        for text in [
+            "",
+            "20261120",
+            "20261399T120007.123Z",
+            "20261120T120007.123",
+        ] {
+            assert_eq!(moment_of(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::profile::{ProfileName, Unreadable};
+use crate::profile::{InvalidProfileName, ProfileName, Unreadable};
 
 /// Paths are relative to the home where they lie in it. No message quotes what stands in a file.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,10 @@ pub enum StoreError {
         wanted: ProfileName,
         holder: ProfileName,
     },
+    #[error(transparent)]
+    BadName(#[from] InvalidProfileName),
+    #[error("there is nothing called {0:?} in the trash; `codex-router trash` shows what is")]
+    NotInTrash(String),
     #[error("the login of {name:?} cannot be read ({reason}); repair or remove its auth.json")]
     UnreadableProfile {
         name: ProfileName,

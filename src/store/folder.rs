@@ -158,6 +158,53 @@ impl Folder {
         sys::rename(&self.handle, from, to).map_err(StoreError::io("replace", self.show(to)))
     }
 
+    /// Moves something into a folder, this one or another, where nothing has the name yet; `false` when something has. A name that
+    /// differs from its own old one only in upper and lower case is free.
+    pub fn move_new(
+        &self,
+        from: impl AsRef<OsStr>,
+        into: &Self,
+        to: impl AsRef<OsStr>,
+    ) -> Result<bool, StoreError> {
+        let (from, to) = (from.as_ref(), to.as_ref());
+        let failed = |cause| StoreError::io("move", self.show(from))(cause);
+        // Where case does not matter the old name is in its own way.
+        let is_itself = from != to
+            && from.to_ascii_lowercase() == to.to_ascii_lowercase()
+            && sys::is_same(&self.handle, from, &into.handle, to);
+        let moved = if is_itself {
+            sys::rename(&self.handle, from, to)
+        } else {
+            sys::move_new(&self.handle, from, &into.handle, to)
+        };
+        match moved {
+            Ok(()) => Ok(true),
+            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(err) => Err(failed(err)),
+        }
+    }
+
+    /// Removes an empty folder.
+    pub fn remove_folder(&self, name: &OsStr) -> Result<(), StoreError> {
+        sys::remove_folder(&self.handle, name).map_err(StoreError::io("remove", self.show(name)))
+    }
+
+    /// Removes something with all that is in it. A link is removed, never followed.
+    pub fn remove_all(&self, name: &OsStr) -> Result<(), StoreError> {
+        match self.kind_of(name)? {
+            None => Ok(()),
+            Some(Kind::Folder) => {
+                if let Some(child) = self.child(name)? {
+                    for below in child.names()? {
+                        child.remove_all(&below)?;
+                    }
+                }
+                self.remove_folder(name)
+            }
+            Some(Kind::File | Kind::Link | Kind::Other) => self.remove_file(name),
+        }
+    }
+
     pub fn remove_file(&self, name: &OsStr) -> Result<(), StoreError> {
         sys::remove_file(&self.handle, name).map_err(StoreError::io("remove", self.show(name)))
     }

@@ -197,6 +197,16 @@ impl Home {
         self.router_dir().join(DISPLACED)
     }
 
+    /// Deleted profiles, kept for a while.
+    pub fn trash_dir(&self) -> PathBuf {
+        self.router_dir().join(TRASH)
+    }
+
+    /// Renames of profiles of which not everybody has been told yet.
+    pub(super) fn renames(&self) -> PathBuf {
+        self.router_dir().join(RENAMES)
+    }
+
     pub fn instance_lock(&self) -> PathBuf {
         self.router_dir().join(INSTANCE_LOCK)
     }
@@ -286,6 +296,8 @@ pub(super) const CURRENT_PROFILE: &str = ".current_profile";
 pub(super) const LOCKS: &str = "locks";
 pub(super) const BACKUPS: &str = "backups";
 pub(super) const DISPLACED: &str = "displaced";
+pub(super) const TRASH: &str = "trash";
+pub(super) const RENAMES: &str = "renames.json";
 pub(super) const INSTANCE_LOCK: &str = "instance.lock";
 pub(super) const STATE: &str = "state.json";
 pub(super) const KEYS: &str = "keys.json";

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{StoreError, safe_file};
 
@@ -25,6 +26,30 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Vec<T> {
         }
     }
 }
+
+/// Calls a profile by another name wherever an item says whose it is. What cannot be read stays as it is.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(super) fn rename(path: &Path, from: &str, to: &str) -> Result<(), StoreError> {
+    let mut items: Vec<Value> = read(path);
+    let is_of =
+        |item: &Value, name: &str| item.get(PROFILE).is_some_and(|profile| *profile == *name);
+    if !items.iter().any(|item| is_of(item, from)) {
+        return Ok(());
+    }
+    // What is kept under the new name already is of an account that is gone.
+    items.retain(|item| !is_of(item, to));
+    for profile in items.iter_mut().filter_map(|item| item.get_mut(PROFILE)) {
+        if *profile == *from {
+            *profile = to.into();
+        }
+    }
+    write(path, &items)
+}
+
+/// How the lists call whose an item is.
+const PROFILE: &str = "profile";
 
 /// # Errors
 /// When the file cannot be written.

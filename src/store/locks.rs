@@ -11,13 +11,17 @@ use std::time::Duration;
 use super::error::StoreError;
 use super::home::{Home, INSTANCE_LOCK, LOCKS};
 use super::live::Place;
+use super::login_file::{AUTH, LoginFile};
+use super::profiles;
 use super::safe_file;
-use crate::profile::{AuthFile, Fingerprint};
+use crate::profile::{AuthFile, Fingerprint, ProfileName};
 
 /// How often a held lock is tried again.
 const POLL: Duration = Duration::from_millis(20);
 /// Longer than a slow refresh (30 s), shorter than patience.
 const ACCOUNT_PATIENCE: Duration = Duration::from_secs(45);
+/// How often a login that changes under our hands is looked at anew.
+const ROUNDS: u32 = 5;
 const SWITCH: &str = "switch.lock";
 const CLI_LOCK: &str = "auth.lock";
 const ANOTHER_SWITCH: &str = "another switch";
@@ -38,6 +42,28 @@ impl AccountLock {
     /// [`StoreError::Busy`] when somebody else holds it that long.
     pub fn take(home: &Home, login: &AuthFile) -> Result<Self, StoreError> {
         Self::named(home, &account_lock_name(login))
+    }
+
+    /// Of a profile, whose login may change until the lock is held. `None` when its login does not say whose it is to be locked:
+    /// there is none, or it cannot be read.
+    pub(super) fn of_profile(home: &Home, name: &ProfileName) -> Result<Option<Self>, StoreError> {
+        let lock_name = || -> Result<Option<String>, StoreError> {
+            let folder = profiles::folder_of(home, name)?;
+            let file = LoginFile::read(home, &folder, AUTH);
+            // What cannot be read is never redeemed, so nobody else is at it.
+            let login = file.ok().flatten().and_then(|file| file.login.ok());
+            Ok(login.as_ref().map(account_lock_name))
+        };
+        for _ in 0..ROUNDS {
+            let Some(wanted) = lock_name()? else {
+                return Ok(None);
+            };
+            let lock = Self::named(home, &wanted)?;
+            if lock_name()?.as_ref() == Some(&wanted) {
+                return Ok(Some(lock));
+            }
+        }
+        Err(StoreError::Busy("this account"))
     }
 
     /// Takes several in the order that everybody takes them in; a name given twice is taken once.

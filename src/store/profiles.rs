@@ -165,23 +165,34 @@ pub fn write_login(
 pub fn create(home: &Home, name: &ProfileName, login: &AuthFile) -> Result<(), StoreError> {
     let _only_one_at_a_time = EditLock::take(home)?;
     let profiles = home.folder()?.make(PROFILES)?;
-    for entry in profiles.names()? {
-        let Some(holder) = entry
-            .to_str()
-            .and_then(|entry| ProfileName::existing(entry).ok())
-        // another kind of name cannot be the same
-        else {
-            continue;
-        };
-        if holder.is_same_directory(name) && !is_empty_folder(&profiles, &entry)? {
-            return Err(StoreError::NameTaken {
-                wanted: name.clone(),
-                holder,
-            });
-        }
+    if let Some(holder) = holder_of_name(&profiles, name, None)? {
+        let wanted = name.clone();
+        return Err(StoreError::NameTaken { wanted, holder });
     }
     let folder = profiles.make(name.as_str())?;
     safe_file::replace_in(&folder, AUTH, &login.to_bytes())
+}
+
+/// Who has this name already, in whatever case, but for one. To be asked with the edit lock held.
+pub(super) fn holder_of_name(
+    profiles: &Folder,
+    name: &ProfileName,
+    but_for: Option<&ProfileName>,
+) -> Result<Option<ProfileName>, StoreError> {
+    for entry in profiles.names()? {
+        let holder = entry
+            .to_str()
+            .and_then(|entry| ProfileName::existing(entry).ok());
+        // Another kind of name cannot be the same.
+        if let Some(holder) = holder
+            && holder.is_same_directory(name)
+            && Some(&holder) != but_for
+            && !is_empty_folder(profiles, &entry)?
+        {
+            return Ok(Some(holder));
+        }
+    }
+    Ok(None)
 }
 
 /// Replaces our own words about a profile. To change one of them use [`edit_side`].

@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 
 use super::event::{Effect, Event, Reading};
 use super::history;
-use super::organiser;
+use super::organiser::{self, Work};
 use super::recorder::Recorder;
 use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
 use super::signing_in;
@@ -33,8 +33,9 @@ use crate::router::{
 use crate::store::cooldown_cache;
 use crate::store::models_cache::{self, KeptModel};
 use crate::store::refused_cache::{self, KeptRefusal};
+use crate::store::rename::{self, Renamed};
 use crate::store::state::{State, current_profile};
-use crate::store::{home::Home, keys_file, live, profiles, switch, usage_cache};
+use crate::store::{home::Home, keys_file, live, profiles, switch, trash, usage_cache};
 use crate::system;
 use crate::translate::models::Model;
 use crate::translate::{Parameter, UpstreamKind};
@@ -95,6 +96,8 @@ pub struct Wanted {
 const WANTED: usize = 1_024;
 /// How long the streams of the router may take to end.
 const DRAIN: Duration = Duration::from_secs(30);
+/// Longer than the ledger takes for a batch and for another program that holds the file.
+const LEDGER_PATIENCE: Duration = Duration::from_secs(10);
 
 impl TokenDesk {
     pub fn new() -> (Self, mpsc::Receiver<Wanted>) {
@@ -385,17 +388,8 @@ impl Hands {
                 let history = history::read(&home, name, costs, SystemTime::now());
                 Event::HistoryRead(Box::new(history))
             }),
-            Effect::Organise(work) => {
-                let (ended, end) = oneshot::channel();
-                let before = std::mem::replace(&mut self.last_work, end);
-                self.keep(async move {
-                    // However that one ended.
-                    let _ended = before.await;
-                    let done = organiser::run(home, work).await;
-                    drop(ended);
-                    tell(&events, Event::Organised(done)).await;
-                });
-            }
+            Effect::Organise(work) => self.organise(work),
+            Effect::FollowRename(renamed) => self.follow_rename(renamed),
             Effect::SignIn(work) => {
                 self.sign_ins.run(work, &mut self.tasks, &mut self.precious);
             }
@@ -430,6 +424,37 @@ impl Hands {
                 });
             }
         }
+    }
+
+    fn organise(&mut self, work: Work) {
+        let (home, events) = (self.home.clone(), self.events.clone());
+        let (ended, end) = oneshot::channel();
+        let before = std::mem::replace(&mut self.last_work, end);
+        self.keep(async move {
+            // However that one ended.
+            let _ended = before.await;
+            let done = organiser::run(home, work).await;
+            drop(ended);
+            tell(&events, Event::Organised(done)).await;
+        });
+    }
+
+    fn follow_rename(&mut self, renamed: Renamed) {
+        let Renamed { from, to } = &renamed;
+        self.sessions.rename(from, to);
+        if let Some(waiters) = self.waiters.remove(from) {
+            self.waiters.entry(to.clone()).or_default().extend(waiters);
+        }
+        if let Some(written) = self.recorder.rename(from, to) {
+            let (home, renamed) = (self.home.clone(), renamed.clone());
+            self.precious.spawn_blocking(move || {
+                // Where it is not written it stays on the list for the next start.
+                if written.recv_timeout(LEDGER_PATIENCE) == Ok(true) {
+                    rename::forget(&home, &[renamed]);
+                }
+            });
+        }
+        self.organise(Work::Follow(renamed));
     }
 
     /// Lets nothing begin any more.
@@ -572,6 +597,7 @@ pub fn read_disk(home: &Home, number: u64) -> Event {
             number,
             profiles: loaded.profiles,
             skipped: loaded.skipped,
+            trash: trash::list(home),
             live: live::read_live(home),
             credential_store: live::credential_store(home),
             current: current_profile(home),

@@ -13,7 +13,9 @@ use crate::router::{KnownOffers, NoToken, RefusedParameter, Report, StartError};
 use crate::store::cooldown_cache::KeptCooldown;
 use crate::store::live::Live;
 use crate::store::profiles::Skipped;
+use crate::store::rename::Renamed;
 use crate::store::switch::Switched;
+use crate::store::trash::Trashed;
 use crate::upstream::{Bearer, UsageError};
 use crate::usage::Usage;
 
@@ -76,6 +78,7 @@ pub struct Reading {
     pub number: u64,
     pub profiles: Vec<Profile>,
     pub skipped: Vec<Skipped>,
+    pub trash: Vec<Trashed>,
     pub live: Live,
     /// `cli_auth_credentials_store`, when it is not `file`.
     pub credential_store: Option<String>,
@@ -132,6 +135,8 @@ pub enum Effect {
     /// One after the other, in the order in which they were asked for.
     Organise(Work),
     SignIn(signing_in::Work),
+    /// Whatever goes by a profile's name goes by its new one.
+    FollowRename(Renamed),
     KeepUsage,
     /// Of profiles and paths, for the next start.
     KeepPauses(Vec<KeptCooldown>),

@@ -137,6 +137,9 @@ async fn run(options: Options, back: DeskBack) {
     let (pool_sender, pool_receiver) = watch::channel(Arc::new(Pool::default()));
     let (keys_sender, keys_receiver) = watch::channel(Arc::new(state::unread_keys()));
     let prices = Arc::new(recorder::prices(&home));
+    if options.polls == Polls::ByThemselves {
+        organiser::settle(&home, SystemTime::now());
+    }
     let recorder = match options.polls {
         Polls::ByThemselves => Recorder::start(&home, &options.settings, SystemTime::now()),
         // A verb that ends at once leaves the file to the program that stays.
@@ -302,8 +305,9 @@ impl Loop {
                     Changed::Raise => self.step(Event::RaiseAsked).await,
                 },
                 Some(wish) = inbox.wanted.recv() => {
-                    self.hands.wait_for_token(wish.name.clone(), wish.waiter);
-                    self.step(Event::TokenWanted { name: wish.name, stale: wish.stale }).await;
+                    let name = self.state.present_name(wish.name);
+                    self.hands.wait_for_token(name.clone(), wish.waiter);
+                    self.step(Event::TokenWanted { name, stale: wish.stale }).await;
                 }
                 () = due => self.step(Event::TimePassed).await,
                 () = publish => {

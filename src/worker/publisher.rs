@@ -9,11 +9,12 @@ use crate::client_key::{ClientKey, KeyRing};
 use crate::desk::words::key_limits;
 use crate::desk::{
     KeyView, KeysView, Live as LiveView, LoginKind, Notice, PathView, ProfileView, RouterView,
-    Snapshot, TokenHealth,
+    Snapshot, TokenHealth, TrashView,
 };
 use crate::pool::{Path, Pool};
-use crate::profile::{AuthFile, Claims, Credentials, Profile};
+use crate::profile::{About, AuthFile, Claims, Credentials, Profile};
 use crate::store::live::Live;
+use crate::store::trash::{KEPT_FOR, Trashed};
 
 /// Everything that a face may see, and nothing secret.
 pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
@@ -50,7 +51,7 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
         login_check: state.sign_ins.check().cloned(),
         import: None,
         older_store: None,
-        trash: Vec::new(),
+        trash: state.trash.iter().map(trash_view).collect(),
         tools: Vec::new(),
         is_codex_on_router: false,
         history: state.history.clone(),
@@ -151,6 +152,23 @@ fn token_health(kept: &Kept) -> TokenHealth {
         next_refresh_at: kept.refresh.next_at,
         last_error: kept.refresh.last_error.clone(),
         came_by: side.came_by(),
+    }
+}
+
+fn trash_view(trashed: &Trashed) -> TrashView {
+    let login = trashed.login.as_ref();
+    let claims = login.ok().and_then(AuthFile::chatgpt);
+    TrashView {
+        id: trashed.id.clone(),
+        name: trashed.name.clone(),
+        label: About::read(&trashed.side).label,
+        email: claims.and_then(|login| login.claims.email.clone()),
+        deleted_at: trashed.deleted_at,
+        purged_at: trashed
+            .deleted_at
+            .checked_add(KEPT_FOR)
+            .unwrap_or(trashed.deleted_at),
+        trouble: login.err().map(ToString::to_string),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::SystemTime;
 
 use tracing::warn;
@@ -67,6 +68,14 @@ impl Recorder {
             }
             self.usage.insert(name, usage);
         }
+    }
+
+    /// A profile is called something else. What it gives tells whether that is written; nothing without a ledger.
+    pub fn rename(&mut self, from: &ProfileName, to: &ProfileName) -> Option<Receiver<bool>> {
+        if let Some(usage) = self.usage.remove(from) {
+            self.usage.insert(to.clone(), usage);
+        }
+        Some(self.ledger.as_ref()?.rename(from, to))
     }
 
     pub fn state(&self) -> LedgerState {

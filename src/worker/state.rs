@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::event::{Effect, Event};
 use super::kept::Kept;
+use super::organiser::Work;
 use super::refusals::Refusals;
 use super::signing_in::Work;
 use super::spend;
@@ -22,6 +23,7 @@ use crate::profile::{Credentials, Fingerprint, ProfileName};
 use crate::router::{KnownOffers, RefusedParameter};
 use crate::store::live::Live;
 use crate::store::profiles::Skipped;
+use crate::store::trash::Trashed;
 use crate::usage::Usage;
 
 mod logins;
@@ -44,6 +46,10 @@ pub struct AppState {
     /// By the names of `Access::path`; one for each that a profile goes.
     pub paths: BTreeMap<String, Refusals>,
     pub skipped: Vec<Skipped>,
+    /// The newest first.
+    pub trash: Vec<Trashed>,
+    /// What profiles were called in this run: whatever was under way goes by it.
+    renamed: BTreeMap<ProfileName, ProfileName>,
     pub live: Live,
     /// Decides between several profiles of the live account.
     current: Option<ProfileName>,
@@ -132,6 +138,8 @@ impl AppState {
             kept: BTreeMap::new(),
             paths: BTreeMap::new(),
             skipped: Vec::new(),
+            trash: Vec::new(),
+            renamed: BTreeMap::new(),
             live: Live::Missing,
             current: None,
             credential_store: None,
@@ -216,10 +224,10 @@ impl AppState {
             Command::Edit { names, edit } => edit_accounts(names, edit),
             Command::Order(names) => self.put_in_order(names),
             Command::HideEmails(hides_emails) => self.hide_emails(hides_emails),
-            Command::Rename { .. }
-            | Command::Delete(_)
-            | Command::Undelete(_)
-            | Command::Purge(_) => Vec::new(),
+            Command::Rename { from, to } => self.rename_account(from, to, now),
+            Command::Delete(names) => self.delete_accounts(names),
+            Command::Undelete(ids) => vec![Effect::Organise(Work::Undelete(ids))],
+            Command::Purge(ids) => vec![Effect::Organise(Work::Purge(ids))],
             Command::RouteTo(_)
             | Command::LookAtTools
             | Command::Connect(_)
@@ -246,6 +254,10 @@ impl AppState {
 
     /// What the world did.
     pub fn note(&mut self, event: Event, now: SystemTime) -> Vec<Effect> {
+        if let Some(effect) = self.begin_again(&event).filter(|_| !self.is_ending) {
+            return vec![effect];
+        }
+        let event = self.by_present_names(event);
         let mut effects = self.follow(event, now);
         if self.take_changes() {
             self.keep_pauses_at.get_or_insert(now + KEEP_PAUSES_AFTER);

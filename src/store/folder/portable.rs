@@ -51,6 +51,26 @@ pub fn rename(folder: &Handle, from: &OsStr, to: &OsStr) -> io::Result<()> {
     std::fs::rename(folder.join(from), folder.join(to))
 }
 
+pub fn move_new(from_folder: &Handle, from: &OsStr, into: &Handle, to: &OsStr) -> io::Result<()> {
+    if std::fs::symlink_metadata(into.join(to)).is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    std::fs::rename(from_folder.join(from), into.join(to))
+}
+
+/// Whether two names are one thing.
+pub fn is_same(folder: &Handle, name: &OsStr, other: &Handle, other_name: &OsStr) -> bool {
+    let real = |folder: &Handle, name| std::fs::canonicalize(folder.join(name));
+    match (real(folder, name), real(other, other_name)) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
+}
+
+pub fn remove_folder(folder: &Handle, name: &OsStr) -> io::Result<()> {
+    std::fs::remove_dir(folder.join(name))
+}
+
 pub fn remove_file(folder: &Handle, name: &OsStr) -> io::Result<()> {
     std::fs::remove_file(folder.join(name))
 }

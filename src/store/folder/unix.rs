@@ -80,6 +80,40 @@ pub fn rename(folder: &Handle, from: &OsStr, to: &OsStr) -> io::Result<()> {
     Ok(rustix::fs::renameat(folder, from, folder, to)?)
 }
 
+/// As [`rename`], into any folder, but never over something that is there.
+pub fn move_new(from_folder: &Handle, from: &OsStr, into: &Handle, to: &OsStr) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+    match rustix::fs::renameat_with(
+        from_folder,
+        from,
+        into,
+        to,
+        rustix::fs::RenameFlags::NOREPLACE,
+    ) {
+        // A file system that cannot do it in one step. Our own writers are kept out by a lock.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+        done => return Ok(done?),
+    }
+    match rustix::fs::statat(into, to, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(Errno::NOENT) => Ok(rustix::fs::renameat(from_folder, from, into, to)?),
+        Err(err) => Err(err.into()),
+    }
+}
+
+/// Whether two names are one thing.
+pub fn is_same(folder: &Handle, name: &OsStr, other: &Handle, other_name: &OsStr) -> bool {
+    let stat = |folder, name| rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+    match (stat(folder, name), stat(other, other_name)) {
+        (Ok(a), Ok(b)) => (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino),
+        _ => false,
+    }
+}
+
+pub fn remove_folder(folder: &Handle, name: &OsStr) -> io::Result<()> {
+    Ok(rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR)?)
+}
+
 pub fn remove_file(folder: &Handle, name: &OsStr) -> io::Result<()> {
     Ok(rustix::fs::unlinkat(folder, name, AtFlags::empty())?)
 }

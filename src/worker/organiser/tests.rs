@@ -52,6 +52,7 @@ fn a_bulk_edit_is_tried_on_every_account_and_a_broken_file_stays() {
             names: names(["a", "b", "gone", "c"]),
             edit: Edit::Label(Some("Büro 東京".into())),
         },
+        SystemTime::now(),
     );
     let Done::Edited {
         names: changed,
@@ -81,7 +82,7 @@ fn what_cannot_be_said_changes_nothing() {
     let place = Place::with(&["a"]);
     let edit = Edit::Label(Some("evil\u{202e}".into()));
     let names = names(["a"]);
-    let done = do_it(&place.home, Work::Edit { names, edit });
+    let done = do_it(&place.home, Work::Edit { names, edit }, SystemTime::now());
     let Done::Edited { names, failures } = done else {
         panic!("{done:?}");
     };
@@ -97,7 +98,7 @@ fn what_cannot_be_said_changes_nothing() {
 #[test]
 fn an_order_is_written_where_it_is_another_one() {
     let place = Place::with(&["a", "b", "c"]);
-    let order = |texts| do_it(&place.home, Work::Order(names(texts)));
+    let order = |texts| do_it(&place.home, Work::Order(names(texts)), SystemTime::now());
     assert_eq!(order(["a", "b", "c"]), Done::Ordered(Failures::new(3)));
     let path = place.home.profiles_dir().join("a/router.json");
     let written = std::fs::metadata(&path).unwrap().modified().unwrap();
@@ -113,8 +114,91 @@ fn an_order_is_written_where_it_is_another_one() {
 fn privacy_is_kept_for_the_next_start() {
     let place = Place::with(&[]);
     assert_eq!(
-        do_it(&place.home, Work::HideEmails(true)),
+        do_it(&place.home, Work::HideEmails(true), SystemTime::now()),
         Done::HidesEmails(Ok(()))
     );
     assert!(State::read(&place.home).hides_emails());
+}
+
+#[test]
+fn a_key_that_reaches_nobody_after_a_deletion_is_told_and_an_undo_takes_it_back() {
+    let place = Place::with(&["a", "b"]);
+    keys_file::edit::<(), crate::store::KeysError>(&place.home, |document| {
+        for (number, (label, accounts)) in (0_u8..).zip([("ci", "a"), ("both", "a,b"), ("any", "")])
+        {
+            let policy = crate::client_key::Policy {
+                accounts: crate::pattern::Pattern::list(accounts),
+                ..Default::default()
+            };
+            let made = ClientKey::make(label.into(), policy, [number; 32], SystemTime::now());
+            document.add(&made.0);
+        }
+        Ok(())
+    })
+    .unwrap();
+    let work = |work| do_it(&place.home, work, SystemTime::now());
+    let done = work(Work::Delete {
+        names: names(["a", "gone"]),
+        refused: vec![],
+    });
+    let Done::Deleted {
+        names: deleted,
+        notes,
+        failures,
+    } = done
+    else {
+        panic!("{done:?}");
+    };
+    assert_eq!(notes, ["the client key \"ci\" reaches no account any more"]);
+    assert!(
+        failures
+            .in_words("deleted")
+            .unwrap()
+            .starts_with("1 of 2 accounts was not deleted: gone")
+    );
+    let id = deleted[0].1.clone();
+    let Done::Undeleted { names: back, .. } = work(Work::Undelete(vec![id.clone(), id])) else {
+        panic!("not back");
+    };
+    assert_eq!(back, names(["a"]));
+    assert_eq!(
+        work(Work::Purge(vec![])),
+        Done::Purged {
+            count: 0,
+            failures: Failures::new(0)
+        }
+    );
+}
+
+#[test]
+fn a_rename_without_a_running_program_reaches_the_ledger() {
+    let place = Place::with(&["a"]);
+    let session = ledger::Binding {
+        session: "s".into(),
+        profile: name("a"),
+        used_at: SystemTime::now(),
+    };
+    let file = ledger::Ledger::open(
+        place.home.ledger(),
+        ledger::Keep::default(),
+        SystemTime::now(),
+    )
+    .unwrap();
+    file.note(ledger::Row::Binding(session));
+    file.close();
+    let renamed = Renamed {
+        from: name("a"),
+        to: name("z"),
+    };
+    let done = do_it(&place.home, Work::Rename(renamed), SystemTime::now());
+    assert!(
+        matches!(done, Done::Renamed { result: Ok(_), .. }),
+        "{done:?}"
+    );
+    let kept = ledger::Reader::open(&place.home.ledger())
+        .unwrap()
+        .bindings(9)
+        .unwrap();
+    assert_eq!(kept[0].profile, name("z"));
+    assert_eq!(rename::settle(&place.home), []);
 }

@@ -158,6 +158,7 @@ impl Life {
             number: u64::MAX,
             profiles,
             skipped: Vec::new(),
+            trash: Vec::new(),
             live: Live::Login(logins()[0][0].clone()),
             credential_store: None,
             current: None,

@@ -54,6 +54,7 @@ impl AppState {
             .iter()
             .map(|profile| profile.name.clone())
             .collect();
+        let mut effects = self.notice_renames(&reading.profiles);
         // Where a directory has gone, a token that is not written yet must not go with it.
         self.kept.retain(|name, kept| {
             known.contains(name) || kept.refresh.is_running || kept.refresh.unsaved.is_some()
@@ -81,6 +82,7 @@ impl AppState {
         }
         self.know_paths();
         self.skipped = reading.skipped;
+        self.trash = reading.trash;
         self.live = reading.live;
         self.current = reading.current;
         self.credential_store = reading.credential_store;
@@ -90,11 +92,8 @@ impl AppState {
         }
         self.home_trouble = None;
         self.is_loaded = true;
-        let mut effects: Vec<_> = self
-            .take_home()
-            .into_iter()
-            .chain(self.mend_live())
-            .collect();
+        effects.extend(self.take_home());
+        effects.extend(self.mend_live());
         effects.extend(self.note_time(now));
         effects
     }

@@ -81,6 +81,7 @@ fn numbered_reading(number: u64, profiles: Vec<Profile>, live: Live) -> Event {
         number,
         profiles,
         skipped: vec![],
+        trash: vec![],
         live,
         credential_store: None,
         current: None,

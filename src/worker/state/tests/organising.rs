@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::desk::{Edit, Origin, Rotator, Term};
+use crate::store::rename::Renamed;
 use crate::worker::organiser::{Done, Failures, Work};
 
 fn said(text: &str, side: &str) -> Profile {
@@ -121,4 +122,165 @@ fn a_bulk_edit_says_who_was_changed_and_who_was_not() {
             Outcome::EditFailed { reason }
         ]
     );
+}
+
+fn find<T>(effects: &[Effect], look: impl Fn(&Effect) -> Option<T>) -> Vec<T> {
+    effects.iter().filter_map(look).collect()
+}
+
+fn followed(effects: &[Effect]) -> Vec<(String, String)> {
+    find(effects, |effect| match effect {
+        Effect::FollowRename(renamed) => Some((renamed.from.to_string(), renamed.to.to_string())),
+        _ => None,
+    })
+}
+
+fn done_renamed(from: &str, to: &str) -> Event {
+    Event::Organised(Done::Renamed {
+        renamed: Renamed {
+            from: name(from),
+            to: name(to),
+        },
+        result: Ok(vec![]),
+    })
+}
+
+#[test]
+fn a_renamed_account_is_the_same_one_and_what_is_under_way_finds_it() {
+    let mut state = state();
+    state.note(
+        Event::UsageArrived {
+            name: name("work"),
+            result: Ok(usage(34.0, noon())),
+        },
+        noon(),
+    );
+    state.obey(Command::RefreshToken(name("work")), noon());
+    let effects = state.note(done_renamed("work", "team"), noon());
+    assert_eq!(followed(&effects), [("work".into(), "team".into())]);
+    assert_eq!(state.active(), Some(&name("team")));
+    let kept = &state.kept[&name("team")];
+    assert!(kept.refresh.is_running && kept.usage.is_some());
+    assert!(matches!(last_outcome(&state), Outcome::Renamed { .. }));
+    // It shows what the state knows already.
+    let profiles = vec![
+        profile("spare", fresh("bob")),
+        profile("team", fresh("ana")),
+    ];
+    let effects = state.note(reading(profiles, Live::Login(fresh("ana"))), noon());
+    assert_eq!(followed(&effects), []);
+
+    // A request and a refresh that began before.
+    let mut done = done("req_1");
+    done.profile = Some(name("work"));
+    let effects = state.note(Event::Reported(Report::Request(done)), noon());
+    assert!(matches!(&effects[..], [Effect::Record(_)]));
+    assert_eq!(state.router.last_requests[0].profile, Some(name("team")));
+    let new = login("ana", noon(), noon() + 10 * DAY);
+    let effects = renewed(&mut state, &new, noon() + MINUTE);
+    assert!(!state.kept[&name("team")].refresh.is_running);
+    assert_eq!(answers(&effects), [("team".into(), true)]);
+    let wanted = Event::TokenWanted {
+        name: name("work"),
+        stale: fingerprint(&fresh("ana")),
+    };
+    let effects = state.note(wanted, noon() + MINUTE);
+    assert_eq!(answers(&effects), [("team".into(), true)]);
+}
+
+#[test]
+fn a_refresh_that_found_the_old_name_gone_begins_again_under_the_new_one() {
+    let mut state = state();
+    state.obey(Command::RefreshToken(name("work")), noon());
+    state.note(done_renamed("work", "team"), noon());
+    let gone = Event::TokenRefreshed {
+        name: name("work"),
+        result: Err(RefreshFailure::NotPossible("there is no account".into())),
+    };
+    let effects = state.note(gone, noon());
+    assert_eq!(refreshes(&effects), ["team"]);
+    assert!(matches!(last_outcome(&state), Outcome::Renamed { .. }));
+}
+
+#[test]
+fn a_directory_that_another_program_renamed_is_followed() {
+    let mut state = state();
+    let profiles = vec![profile("spare", fresh("bob")), profile("a", fresh("ana"))];
+    let effects = state.note(reading(profiles, Live::Login(fresh("ana"))), noon());
+    assert_eq!(followed(&effects), [("work".into(), "a".into())]);
+    // The same again, and a new account of a name that was one.
+    let profiles = vec![
+        profile("spare", fresh("bob")),
+        profile("b", fresh("ana")),
+        profile("work", fresh("cyd")),
+    ];
+    let effects = state.note(reading(profiles, Live::Missing), noon());
+    assert_eq!(followed(&effects), [("a".into(), "b".into())]);
+    assert_eq!(state.present_name(name("a")), name("b"));
+    assert_eq!(state.present_name(name("work")), name("work"));
+}
+
+#[test]
+fn a_copy_is_no_rename_and_neither_is_another_account() {
+    let mut state = state();
+    let profiles = vec![
+        profile("copy", fresh("ana")),
+        profile("other", fresh("cyd")),
+        profile("work", fresh("ana")),
+    ];
+    let effects = state.note(reading(profiles, Live::Missing), noon());
+    assert_eq!(followed(&effects), []);
+    assert!(!state.kept.contains_key(&name("spare")));
+}
+
+#[test]
+fn an_account_whose_new_login_is_only_in_memory_is_neither_renamed_nor_deleted() {
+    let mut state = state();
+    let new = login("ana", noon(), noon() + 10 * DAY);
+    let refreshed = Refreshed {
+        auth: new,
+        unsaved: Some((
+            fresh("ana").refresh_fingerprint().unwrap(),
+            "no room".into(),
+        )),
+    };
+    let event = Event::TokenRefreshed {
+        name: name("work"),
+        result: Ok(refreshed),
+    };
+    state.note(event, noon());
+    let rename = Command::Rename {
+        from: name("work"),
+        to: name("team"),
+    };
+    assert!(state.obey(rename, noon()).is_empty());
+    let Outcome::EditFailed { reason } = last_outcome(&state) else {
+        panic!("{:?}", last_outcome(&state));
+    };
+    assert!(reason.contains("only in memory"), "{reason}");
+    let delete = Command::Delete(["spare", "work"].map(name).to_vec());
+    let Work::Delete { names, refused } = work(state.obey(delete, noon())) else {
+        panic!("nothing to delete");
+    };
+    assert_eq!(names, [name("spare")]);
+    assert_eq!(refused[0].0, name("work"));
+}
+
+#[test]
+fn what_was_deleted_is_gone_at_once_and_its_place_in_the_trash_is_told() {
+    let mut state = state();
+    let done = Done::Deleted {
+        names: vec![(name("work"), "work-1".into())],
+        notes: vec!["Codex keeps it".into()],
+        failures: Failures::default(),
+    };
+    let effects = state.note(Event::Organised(done), noon());
+    assert!(matches!(&effects[..], [Effect::ReadDisk { .. }]));
+    assert!(!state.kept.contains_key(&name("work")));
+    let expected = Outcome::Deleted {
+        names: vec![name("work")],
+        ids: vec!["work-1".into()],
+        notes: vec!["Codex keeps it".into()],
+    };
+    assert_eq!(*last_outcome(&state), expected);
 }
