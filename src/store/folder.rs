@@ -170,7 +170,7 @@ impl Folder {
         let failed = |cause| StoreError::io("move", self.show(from))(cause);
         // Where case does not matter the old name is in its own way.
         let is_itself = from != to
-            && from.to_ascii_lowercase() == to.to_ascii_lowercase()
+            && from.eq_ignore_ascii_case(to)
             && sys::is_same(&self.handle, from, &into.handle, to);
         let moved = if is_itself {
             sys::rename(&self.handle, from, to)

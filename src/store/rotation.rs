@@ -15,7 +15,9 @@ use super::locks::{AccountLock, CliLocks};
 use super::login_file::{AUTH, LoginFile, REREAD_PAUSE, REREADS, with_keys_of};
 use super::profiles;
 use super::safe_file::{self, Prepared};
-use crate::profile::{AuthFile, Fingerprint, Intent, Profile, ProfileName, SideFile, Unreadable};
+use crate::profile::{
+    AuthFile, Fingerprint, Intent, Profile, ProfileName, Rotator, SideFile, Unreadable,
+};
 
 mod successor;
 pub(super) use successor::is_recoverable;
@@ -145,6 +147,7 @@ impl Rotation {
             self.edit_side(|side| {
                 side.set_intent(None);
                 side.set_rejected(None);
+                side.set_rotated(Rotator::Us, now);
             });
         }
         Ok(Finished {

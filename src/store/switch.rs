@@ -20,7 +20,9 @@ use super::rotation;
 use super::safe_file::Prepared;
 use super::signed_in;
 use super::state;
-use crate::profile::{AuthFile, Credentials, Origin, Profile, ProfileName, Unreadable};
+use crate::profile::{
+    AuthFile, Credentials, Origin, Profile, ProfileName, Rotator, Unreadable,
+};
 
 /// What a switch did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -253,10 +255,19 @@ pub(super) fn update_holders(
     for holder in profiles::holders(profiles, live) {
         if matches!(&holder.login, Ok(held) if live.is_newer_than(held)) {
             profiles::write_login(home, &holder.name, live, now)?;
+            note_rotation(home, &holder.name, now);
             updated.push(holder.name.clone());
         }
     }
     Ok(updated)
+}
+
+/// Writes down that Codex has got the newer login. Only a note: the login itself is safe.
+pub fn note_rotation(home: &Home, name: &ProfileName, now: SystemTime) {
+    let noted = profiles::edit_side(home, name, |side| side.set_rotated(Rotator::Codex, now));
+    if let Err(err) = noted {
+        tracing::debug!(profile = %name, error = %err, "who renewed a login was not noted");
+    }
 }
 
 /// Makes sure that what stands in the live file is kept somewhere else, durably.

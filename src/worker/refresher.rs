@@ -11,9 +11,10 @@ use tracing::{debug, warn};
 
 use crate::profile::{AuthFile, Fingerprint, Network, Profile, ProfileName};
 use crate::store::home::Home;
+use crate::store::live::{Live, read_live};
 use crate::store::locks::AccountLock;
 use crate::store::rotation::{self, Publication, Rotation, find_newer};
-use crate::store::{StoreError, profiles};
+use crate::store::{StoreError, profiles, switch};
 use crate::upstream::{RefreshError, Upstream};
 
 /// A login that is newer than the one before, on disk unless `unsaved` says otherwise.
@@ -419,7 +420,11 @@ fn adopt(home: &Home, profile: &Profile) -> Result<Option<AuthFile>, RefreshFail
     let Some(newer) = find_newer(home, profile) else {
         return Ok(None);
     };
-    profiles::write_login(home, &profile.name, &newer, SystemTime::now()).map_err(not_possible)?;
+    let now = SystemTime::now();
+    profiles::write_login(home, &profile.name, &newer, now).map_err(not_possible)?;
+    if matches!(read_live(home), Live::Login(live) if live.same_login(&newer)) {
+        switch::note_rotation(home, &profile.name, now);
+    }
     Ok(Some(newer))
 }
 
