@@ -20,9 +20,7 @@ use super::rotation;
 use super::safe_file::Prepared;
 use super::signed_in;
 use super::state;
-use crate::profile::{
-    AuthFile, Credentials, Origin, Profile, ProfileName, Rotator, Unreadable,
-};
+use crate::profile::{AuthFile, Credentials, Origin, Profile, ProfileName, Rotator, Unreadable};
 
 /// What a switch did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

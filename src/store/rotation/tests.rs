@@ -245,10 +245,9 @@ fn a_refused_token_is_marked_until_there_is_another() {
     assert_eq!(profile.health(), crate::profile::Health::SignInAgain);
     assert_eq!(profile.side.intent(), None);
     begin(&home).finish(&login("ana", 20), noon()).unwrap();
-    assert_eq!(
-        home.read_profile("work").health(),
-        crate::profile::Health::Fine
-    );
+    let renewed = home.read_profile("work");
+    assert_eq!(renewed.health(), crate::profile::Health::Fine);
+    assert_eq!(renewed.side.rotated(), Some((Rotator::Us, noon())));
 }
 
 #[test]

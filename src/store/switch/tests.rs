@@ -407,6 +407,8 @@ fn only_a_newer_live_login_is_taken_home() {
     home.live(&login("ana", 50));
     assert_eq!(take_home(&home, noon()).unwrap(), Some(name("work")));
     assert_eq!(home.token_of("work"), "rt_FAKE_ana_50");
+    let by_codex = Some((Rotator::Codex, noon()));
+    assert_eq!(home.read_profile("work").side.rotated(), by_codex);
     assert_eq!(take_home(&home, noon()).unwrap(), None);
     std::fs::write(home.live_auth(), "").unwrap();
     assert_eq!(take_home(&home, noon()).unwrap(), None);

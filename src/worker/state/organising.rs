@@ -258,7 +258,7 @@ impl AppState {
                 Report::Bound(binding)
             }
             Report::Request(mut done) => {
-                done.profile = done.profile.map(present);
+                done.profile = done.profile.take().map(present);
                 for attempt in &mut done.attempts {
                     attempt.profile = self.present_name(attempt.profile.clone());
                 }

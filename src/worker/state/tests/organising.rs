@@ -173,7 +173,7 @@ fn a_renamed_account_is_the_same_one_and_what_is_under_way_finds_it() {
     // A request and a refresh that began before.
     let mut done = done("req_1");
     done.profile = Some(name("work"));
-    let effects = state.note(Event::Reported(Report::Request(done)), noon());
+    let effects = state.note(Event::Reported(Report::Request(Box::new(done))), noon());
     assert!(matches!(&effects[..], [Effect::Record(_)]));
     assert_eq!(state.router.last_requests[0].profile, Some(name("team")));
     let new = login("ana", noon(), noon() + 10 * DAY);
