@@ -4,6 +4,7 @@
 //!
 //! Floor 0, values (no I/O, no async, no clock of their own):
 //! - [`profile`]: what a profile is: its name, identity, credentials or endpoint, health; `auth.json` as text
+//! - [`import_text`]: logins in the texts of other programs and of people
 //! - [`client_key`]: the keys that clients show: what each may do and has done
 //! - [`usage`]: usage windows classified by their length; pace and forecast
 //! - [`pattern`]: a name in which `*` stands for any letters
@@ -34,6 +35,7 @@
 
 pub mod client_key;
 pub mod desk;
+pub mod import_text;
 pub mod ledger;
 pub mod login;
 pub mod pattern;

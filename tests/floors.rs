@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 const ROOMS: &[Room] = &[
     // Floor 0: values.
     Room { name: "profile", floor: 0, may: &[] },
+    Room { name: "import_text", floor: 0, may: &["profile"] },
     Room { name: "usage", floor: 0, may: &[] },
     Room { name: "pattern", floor: 0, may: &[] },
     Room { name: "period", floor: 0, may: &[] },
@@ -23,7 +24,7 @@ const ROOMS: &[Room] = &[
     // Floor 1: the language between the worker and its faces.
     Room { name: "desk", floor: 1, may: &["profile", "usage", "translate", "price", "client_key", "pool", "pattern", "period"] },
     // Floor 2: hands.
-    Room { name: "store", floor: 2, may: &["profile", "usage", "client_key", "desk::settings", "desk::Settings"] },
+    Room { name: "store", floor: 2, may: &["profile", "import_text", "usage", "client_key", "desk::settings", "desk::Settings"] },
     Room { name: "ledger", floor: 2, may: &["client_key", "usage", "price", "profile", "redact", "desk::record"] },
     Room { name: "upstream", floor: 2, may: &["profile", "usage", "translate", "system::system_proxy"] },
     Room { name: "login", floor: 2, may: &["profile", "upstream::oauth", "upstream::Outlet", "system::port_holder"] },
@@ -35,7 +36,7 @@ const ROOMS: &[Room] = &[
         "system::port_holder",
     ] },
     Room { name: "worker", floor: 3, may: &[
-        "profile", "usage", "pattern", "period", "translate", "price", "client_key", "pool", "redact", "desk",
+        "profile", "import_text", "usage", "pattern", "period", "translate", "price", "client_key", "pool", "redact", "desk",
         "store", "ledger", "upstream", "login", "system", "router",
     ] },
     // Floor 4: faces. Of the pool they get only the plain words that stand in a snapshot. The CLI opens the other two.

@@ -162,7 +162,11 @@ impl AuthFile {
         Self::of_json(json)
     }
 
-    fn of_json(json: Map<String, Value>) -> Result<Self, AuthFileError> {
+    /// Of JSON that was read already, each key of it once.
+    ///
+    /// # Errors
+    /// As of [`AuthFile::parse`].
+    pub fn of_json(json: Map<String, Value>) -> Result<Self, AuthFileError> {
         let credentials = credentials_of(&json)?;
         let identity = identity_of(&credentials);
         Ok(Self {
@@ -494,7 +498,7 @@ fn position_of(err: &serde_json::Error) -> String {
 }
 
 /// A JSON value in which no object has a key twice; the CLI refuses such files, so we must not accept one and then write it.
-struct Distinct(Value);
+pub struct Distinct(pub Value);
 
 impl<'de> Deserialize<'de> for Distinct {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {

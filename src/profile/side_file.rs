@@ -31,6 +31,14 @@ impl SideFile {
         }
     }
 
+    /// Of JSON that was read already.
+    pub fn of(json: Map<String, Value>) -> Self {
+        Self {
+            json,
+            is_broken: false,
+        }
+    }
+
     pub fn is_broken(&self) -> bool {
         self.is_broken
     }
@@ -89,10 +97,12 @@ impl SideFile {
     }
 
     pub fn set_intent(&mut self, intent: Option<&Intent>) {
-        self.set("refresh_intent", intent.map(|intent| {
-            let unix_ms = intent.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-            json!({"token": intent.token.as_str(), "unix_ms": u64::try_from(unix_ms).unwrap_or(u64::MAX)})
-        }));
+        self.set(
+            "refresh_intent",
+            intent.map(
+                |intent| json!({"token": intent.token.as_str(), "unix_ms": unix_ms(intent.at)}),
+            ),
+        );
     }
 
     /// Whether the issuer has refused this login's refresh token for good. A new token has another fingerprint, so the mark
@@ -109,6 +119,19 @@ impl SideFile {
         self.set("rejected_token", token.map(|token| json!(token.as_str())));
     }
 
+    /// Without what is true of one copy only: a refresh under way, a wish to try at once.
+    pub fn for_another_place(&self) -> Self {
+        let mut side = self.clone();
+        side.set_intent(None);
+        side.set("try_now_at", None);
+        side
+    }
+
+    /// How it came here, and when.
+    pub fn set_came_by(&mut self, way: &str, at: SystemTime) {
+        self.set("came_by", Some(json!({"way": way, "unix_ms": unix_ms(at)})));
+    }
+
     /// When the user last wanted it tried at once, whatever the router had been refused by then.
     pub fn tried_now_at(&self) -> Option<SystemTime> {
         let unix_ms = self.json.get("try_now_at")?.as_u64()?;
@@ -116,12 +139,13 @@ impl SideFile {
     }
 
     pub fn set_tried_now(&mut self, at: SystemTime) {
-        let since = at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let unix_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        self.set("try_now_at", Some(json!(unix_ms)));
+        self.set("try_now_at", Some(json!(unix_ms(at))));
     }
+}
+
+fn unix_ms(at: SystemTime) -> u64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Debug for SideFile {
