@@ -56,6 +56,20 @@ pub enum StoreError {
         "another program changed {0:?} right after it was written; check who is signed in there"
     )]
     Overwritten(ProfileName),
+    #[error("the account {0:?} holds a login that is as new or newer; it was kept")]
+    NewerHeld(ProfileName),
+    #[error(
+        "Codex itself uses a login of this account that is as new or newer; save that one instead"
+    )]
+    NewerLive,
+    #[error(
+        "{name:?} has the new login, but Codex still uses an older one of this account ({reason}); choose {name:?} for Codex again"
+    )]
+    OnlySaved { name: ProfileName, reason: String },
+    #[error("it was not written: {0}")]
+    NotWritten(String),
+    #[error("{path:?} is there already and holds something else; choose another place")]
+    AlreadyThere { path: PathBuf },
     #[error("{path:?} is not JSON as it should be; mend it or delete it")]
     BrokenSide { path: PathBuf },
     #[error("Codex is signed out: there is no login to keep")]

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::error::StoreError;
 
@@ -92,6 +93,15 @@ impl Folder {
         })?;
         child.close_to_others()?;
         Ok(child)
+    }
+
+    /// Makes a directory that nobody had before. Its name survives a loss of power only after [`Self::sync`].
+    pub fn make_new(&self, name: impl AsRef<OsStr>) -> Result<Self, StoreError> {
+        let name = name.as_ref();
+        sys::make_child(&self.handle, name).map_err(StoreError::io("create", self.show(name)))?;
+        self.child(name)?.ok_or_else(|| {
+            StoreError::io("create", self.show(name))(io::ErrorKind::NotFound.into())
+        })
     }
 
     /// Takes the rights of everybody else away from a directory of ours.
@@ -207,6 +217,16 @@ impl Folder {
 
     pub fn remove_file(&self, name: &OsStr) -> Result<(), StoreError> {
         sys::remove_file(&self.handle, name).map_err(StoreError::io("remove", self.show(name)))
+    }
+
+    /// Removes an empty directory.
+    pub fn remove_folder(&self, name: &OsStr) -> Result<(), StoreError> {
+        sys::remove_folder(&self.handle, name).map_err(StoreError::io("remove", self.show(name)))
+    }
+
+    /// When it was changed last, links not followed.
+    pub fn modified_at(&self, name: &OsStr) -> Result<SystemTime, StoreError> {
+        sys::modified_at(&self.handle, name).map_err(StoreError::io("look at", self.show(name)))
     }
 
     /// Makes renames in this directory survive a loss of power.

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use super::error::{StoreError, in_words};
 use super::folder::{self, Folder};
-use super::{live, rotation, safe_file};
+use super::{import, live, rotation, safe_file};
 
 /// The directory of the Codex CLI and of us. Cheap to clone.
 #[derive(Clone)]
@@ -338,7 +338,7 @@ pub fn prepare(home: &Home, now: SystemTime) -> Result<(), StoreError> {
     for folder in &folders {
         safe_file::remove_leftovers(folder, now, |_, _| false)?;
     }
-    Ok(())
+    import::remove_leftovers_below(home, now)
 }
 
 /// The directories in a directory. Links and files between them are not ours to touch.

@@ -8,9 +8,12 @@
 //!
 //! Never enters: the network, decisions about *when* to switch or refresh, and the clock (`now` is an argument).
 
+pub mod backup;
 pub mod config;
 pub mod cooldown_cache;
+pub mod export;
 pub mod home;
+pub mod import;
 pub mod keys_file;
 pub mod live;
 pub mod locks;

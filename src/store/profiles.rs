@@ -1,6 +1,6 @@
 //! The profile directories: `profiles/<name>/auth.json`, and `router.json` beside it with our own words.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::time::SystemTime;
 
 use super::attic;
@@ -325,7 +325,7 @@ fn open_entry(profiles: &Folder, entry: &OsString) -> Result<Option<Opened>, Str
 }
 
 /// What an interrupted [`create`] leaves behind: it may be used.
-fn is_empty_folder(profiles: &Folder, entry: &OsString) -> Result<bool, StoreError> {
+pub(super) fn is_empty_folder(profiles: &Folder, entry: &OsStr) -> Result<bool, StoreError> {
     if profiles.kind_of(entry)? != Some(Kind::Folder) {
         return Ok(false);
     }

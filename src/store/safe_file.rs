@@ -233,7 +233,7 @@ pub(super) fn temporaries_of(folder: &Folder, name: &str) -> Result<Vec<OsString
 }
 
 /// Whether a name has the form `.<name>.<16 hexadecimal digits>.tmp`.
-fn is_temporary(name: &OsStr) -> bool {
+pub(super) fn is_temporary(name: &OsStr) -> bool {
     let Some(stem) = name
         .to_str()
         .and_then(|name| name.strip_prefix('.'))

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::{Facts, Kind};
 
@@ -73,6 +74,14 @@ pub fn remove_folder(folder: &Handle, name: &OsStr) -> io::Result<()> {
 
 pub fn remove_file(folder: &Handle, name: &OsStr) -> io::Result<()> {
     std::fs::remove_file(folder.join(name))
+}
+
+pub fn remove_folder(folder: &Handle, name: &OsStr) -> io::Result<()> {
+    std::fs::remove_dir(folder.join(name))
+}
+
+pub fn modified_at(folder: &Handle, name: &OsStr) -> io::Result<SystemTime> {
+    std::fs::symlink_metadata(folder.join(name))?.modified()
 }
 
 /// There is no way to sync a directory.

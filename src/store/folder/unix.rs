@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{Access, AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -116,6 +117,17 @@ pub fn remove_folder(folder: &Handle, name: &OsStr) -> io::Result<()> {
 
 pub fn remove_file(folder: &Handle, name: &OsStr) -> io::Result<()> {
     Ok(rustix::fs::unlinkat(folder, name, AtFlags::empty())?)
+}
+
+pub fn remove_folder(folder: &Handle, name: &OsStr) -> io::Result<()> {
+    Ok(rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR)?)
+}
+
+pub fn modified_at(folder: &Handle, name: &OsStr) -> io::Result<SystemTime> {
+    let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    // Before 1970 the clock was wrong.
+    let secs = u64::try_from(stat.st_mtime).unwrap_or_default();
+    Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(secs))
 }
 
 pub fn sync(folder: &Handle) -> io::Result<()> {
