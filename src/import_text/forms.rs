@@ -204,11 +204,8 @@ impl Reader {
         }
         let before = (self.found.len(), self.others);
         for name in WRAPPERS {
-            match object.get(*name) {
-                Some(inner @ (Value::Object(_) | Value::String(_))) => {
-                    self.walk(inner, hint.clone(), depth + 1);
-                }
-                Some(_) | None => {}
+            if let Some(inner @ (Value::Object(_) | Value::String(_))) = object.get(*name) {
+                self.walk(inner, hint.clone(), depth + 1);
             }
             if (self.found.len(), self.others) != before {
                 return;

@@ -208,6 +208,16 @@ impl AuthFile {
             .map(Secret::fingerprint)
     }
 
+    /// By what another login of this account is known as such: whoever shares one of them is looked at by
+    /// [`AuthFile::same_account`] and [`AuthFile::same_login`].
+    pub fn account_keys(&self) -> impl Iterator<Item = Fingerprint> {
+        let identity = self.identity.as_ref().map(Identity::fingerprint);
+        let token = self.refresh_fingerprint();
+        let is_nobodys = identity.is_none() && token.is_none();
+        let whole = is_nobodys.then(|| Fingerprint::of(&self.to_bytes()));
+        [identity, token, whole].into_iter().flatten()
+    }
+
     /// Whether both files hold the same secrets, whatever else is in them.
     pub fn same_login(&self, other: &Self) -> bool {
         match (&self.credentials, &other.credentials) {

@@ -127,11 +127,6 @@ impl SideFile {
         side
     }
 
-    /// How it came here, and when.
-    pub fn set_came_by(&mut self, way: &str, at: SystemTime) {
-        self.set("came_by", Some(json!({"way": way, "unix_ms": unix_ms(at)})));
-    }
-
     /// When the user last wanted it tried at once, whatever the router had been refused by then.
     pub fn tried_now_at(&self) -> Option<SystemTime> {
         let unix_ms = self.json.get("try_now_at")?.as_u64()?;

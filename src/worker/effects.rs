@@ -12,7 +12,9 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{debug, warn};
 
 use super::event::{Effect, Event, Reading};
+use super::exporting;
 use super::history;
+use super::importing::{self, ImportEnd};
 use super::organiser::{self, Work};
 use super::recorder::Recorder;
 use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
@@ -415,6 +417,44 @@ impl Hands {
                 });
             }
             Effect::Record(row) => self.recorder.note(row),
+            Effect::LookForImport {
+                number,
+                source,
+                cancel,
+            } => {
+                let user_home = self.user_home.clone();
+                self.look(move || {
+                    let (user_home, told) = (user_home.as_deref(), &events);
+                    let result = importing::look(&home, user_home, &source, number, &cancel, told);
+                    Event::ImportLooked { number, result }
+                });
+            }
+            Effect::Import {
+                number,
+                incoming,
+                cancel,
+            } => {
+                self.keep(async move {
+                    let told = events.clone();
+                    let work = spawn_blocking(move || {
+                        importing::write(&home, &incoming, number, &cancel, &told)
+                    });
+                    let end = work.await.unwrap_or_else(|err| {
+                        warn!(error = %err, "an import broke off");
+                        ImportEnd::broken_off()
+                    });
+                    tell(&events, Event::ImportEnded { number, end }).await;
+                });
+            }
+            Effect::Export { names, to } => {
+                let user_home = self.user_home.clone();
+                self.keep(async move {
+                    let result = blocking(move || {
+                        exporting::export(&home, user_home.as_deref(), &names, &to)
+                    });
+                    tell(&events, Event::Exported(result.await)).await;
+                });
+            }
             Effect::KeepUsage => {
                 let numbers = numbers();
                 self.precious.spawn_blocking(move || {

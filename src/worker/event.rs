@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use crate::client_key::KeyRing;
 use crate::desk::settings::Listen;
-use crate::desk::{CodexProcess, History};
+use crate::desk::{CodexProcess, ExportTo, History, ImportSource};
 use crate::ledger::Row;
 use crate::pool::Access;
 use crate::profile::{AuthFile, Fingerprint, Network, Profile, ProfileName};
 use crate::router::{KnownOffers, NoToken, RefusedParameter, Report, StartError};
 use crate::store::cooldown_cache::KeptCooldown;
+use crate::store::import::Incoming;
 use crate::store::live::Live;
 use crate::store::profiles::Skipped;
 use crate::store::rename::Renamed;
@@ -19,6 +20,7 @@ use crate::store::trash::Trashed;
 use crate::upstream::{Bearer, UsageError};
 use crate::usage::Usage;
 
+use super::importing::{Cancel, ImportEnd, NoPreview, Preview};
 use super::organiser::{Done, Work};
 use super::refresher::{RefreshFailure, Refreshed};
 use super::signing_in::{self, Came};
@@ -64,6 +66,26 @@ pub enum Event {
     RouterStopped,
     Reported(Report),
     CodexFound(Vec<CodexProcess>),
+    /// So many files were looked at for an import.
+    ImportLooking {
+        number: u64,
+        files: usize,
+    },
+    ImportLooked {
+        number: u64,
+        result: Result<Preview, NoPreview>,
+    },
+    /// So many accounts of an import are on disk, or could not be written.
+    ImportWriting {
+        number: u64,
+        done: usize,
+    },
+    ImportEnded {
+        number: u64,
+        end: ImportEnd,
+    },
+    /// How many accounts, and where they are.
+    Exported(Result<(usize, String), String>),
     HistoryRead(Box<History>),
     Organised(Done),
     SignIn(Came),
@@ -144,4 +166,18 @@ pub enum Effect {
     KeepRefused(Vec<RefusedParameter>),
     /// Into the ledger.
     Record(Row),
+    LookForImport {
+        number: u64,
+        source: ImportSource,
+        cancel: Cancel,
+    },
+    Import {
+        number: u64,
+        incoming: Vec<(u32, Incoming)>,
+        cancel: Cancel,
+    },
+    Export {
+        names: Vec<ProfileName>,
+        to: ExportTo,
+    },
 }

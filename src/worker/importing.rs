@@ -1,6 +1,6 @@
 //! An import: what was found, compared with what is here, as a face sees it; and what of it is written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -49,6 +49,16 @@ pub struct ImportEnd {
     pub is_cancelled: bool,
 }
 
+impl ImportEnd {
+    /// Nobody knows how far it got; what has its name is whole.
+    pub fn broken_off() -> Self {
+        Self {
+            is_cancelled: true,
+            ..Self::default()
+        }
+    }
+}
+
 /// Faces are told of progress at most this often.
 const TOLD_EVERY: Duration = Duration::from_millis(100);
 const MAY_BE_STALE: &str = "Tokens change when they are renewed, so a restored login works only if nothing has renewed it since.";
@@ -92,8 +102,9 @@ pub fn look(
             looked
         }
         ImportSource::Text(text) => {
-            let found = import_text::read(text.expose().as_bytes(), now)
-                .map_err(|err| NoPreview::Failed(format!("the pasted text cannot be used: {err}")))?;
+            let found = import_text::read(text.expose().as_bytes(), now).map_err(|err| {
+                NoPreview::Failed(format!("the pasted text cannot be used: {err}"))
+            })?;
             let found = found.into_iter().map(|candidate| Found {
                 source: "pasted".into(),
                 wish: candidate.label.clone(),
@@ -108,7 +119,10 @@ pub fn look(
         ImportSource::Backup { file, passphrase } => {
             let opened = backup::open_file(file, passphrase, now);
             let opened = opened.map_err(|err| no_backup(file, &err))?;
-            let source = match opened.made_at.and_then(|at| jiff::Timestamp::try_from(at).ok()) {
+            let source = match opened
+                .made_at
+                .and_then(|at| jiff::Timestamp::try_from(at).ok())
+            {
                 Some(at) => format!("backup of {}", at.strftime("%-d %b %Y")),
                 None => "backup".into(),
             };
@@ -157,7 +171,10 @@ pub fn write(
     events: &mpsc::Sender<Event>,
 ) -> ImportEnd {
     let mut end = ImportEnd::default();
-    let accounts: Vec<_> = incoming.iter().map(|(_, account)| account.clone()).collect();
+    let accounts: Vec<_> = incoming
+        .iter()
+        .map(|(_, account)| account.clone())
+        .collect();
     let mut told_at: Option<Instant> = None;
     let mut done = 0;
     let written = import::write(home, &accounts, SystemTime::now(), |place, result| {
@@ -182,7 +199,8 @@ pub fn write(
     });
     if let Err(err) = written {
         let rest = incoming.get(done..).unwrap_or_default();
-        end.failed.extend(rest.iter().map(|(id, _)| (*id, err.to_string())));
+        end.failed
+            .extend(rest.iter().map(|(id, _)| (*id, err.to_string())));
         done = incoming.len();
     }
     end.is_cancelled = done < incoming.len();
@@ -199,11 +217,15 @@ pub fn compared(
 ) -> Preview {
     let mut preview = Preview::default();
     let best = best_of_each(&found);
-    let mut taken: Vec<String> = here
+    let mut taken: HashSet<String> = here
         .profiles
         .iter()
         .map(|profile| profile.name.as_str().to_lowercase())
-        .chain(here.skipped.iter().map(|skipped| skipped.name.to_lowercase()))
+        .chain(
+            here.skipped
+                .iter()
+                .map(|skipped| skipped.name.to_lowercase()),
+        )
         .collect();
     let holders = Holders::of(&here.profiles);
     for (place, one) in found.into_iter().enumerate() {
@@ -249,7 +271,7 @@ pub fn compared(
                     let name = ProfileName::free(&wish, |name| {
                         taken.contains(&name.as_str().to_lowercase())
                     });
-                    taken.push(name.as_str().to_lowercase());
+                    taken.insert(name.as_str().to_lowercase());
                     name
                 }
             };
@@ -276,12 +298,16 @@ enum Standing {
 fn best_of_each(found: &[Found]) -> Vec<Standing> {
     let mut standings = vec![Standing::Best; found.len()];
     let mut best: HashMap<Fingerprint, usize> = HashMap::new();
-    let login_at = |place: usize| found.get(place).and_then(|one| one.candidate.login.as_ref().ok());
+    let login_at = |place: usize| {
+        found
+            .get(place)
+            .and_then(|one| one.candidate.login.as_ref().ok())
+    };
     for (place, one) in found.iter().enumerate() {
         let Ok(login) = &one.candidate.login else {
             continue;
         };
-        let keys: Vec<_> = keys(login).collect();
+        let mut keys: Vec<_> = login.account_keys().collect();
         let rival = keys.iter().find_map(|key| best.get(key)).copied();
         let mut winner = place;
         if let Some((rival, other)) = rival.and_then(|rival| Some((rival, login_at(rival)?))) {
@@ -297,20 +323,13 @@ fn best_of_each(found: &[Found]) -> Vec<Standing> {
             if let Some(of_loser) = standings.get_mut(loser) {
                 *of_loser = standing;
             }
+            keys.extend(other.account_keys());
         }
         for key in keys {
             best.insert(key, winner);
         }
     }
     standings
-}
-
-/// By what two logins of one account are known as such.
-fn keys(login: &AuthFile) -> impl Iterator<Item = Fingerprint> {
-    let identity = login.identity().map(|identity| identity.fingerprint());
-    let token = login.refresh_fingerprint();
-    let whole = (identity.is_none() && token.is_none()).then(|| Fingerprint::of(&login.to_bytes()));
-    [identity, token, whole].into_iter().flatten()
 }
 
 /// The profiles by what their accounts are known by.
@@ -321,7 +340,7 @@ impl<'a> Holders<'a> {
         let mut by_key: HashMap<Fingerprint, &Profile> = HashMap::new();
         for profile in profiles {
             let Ok(login) = &profile.login else { continue };
-            for key in keys(login) {
+            for key in login.account_keys() {
                 let held = by_key.entry(key).or_insert(profile);
                 // Of several profiles of one account the one with the newest login speaks.
                 if let Ok(other) = &held.login
@@ -335,7 +354,10 @@ impl<'a> Holders<'a> {
     }
 
     fn holder(&self, login: &AuthFile) -> Option<&'a Profile> {
-        keys(login).find_map(|key| self.0.get(&key)).copied()
+        login
+            .account_keys()
+            .find_map(|key| self.0.get(&key))
+            .copied()
     }
 }
 
@@ -346,7 +368,9 @@ fn verdict(
     now: SystemTime,
 ) -> Verdict {
     let is_refused = |profile: &Profile| {
-        login.chatgpt().is_some_and(|chatgpt| profile.side.rejects(chatgpt))
+        login
+            .chatgpt()
+            .is_some_and(|chatgpt| profile.side.rejects(chatgpt))
     };
     // Codex may have renewed it, and nobody has taken that home yet.
     let live_is_newer = live.is_some_and(|live| {
@@ -383,8 +407,7 @@ fn verdict(
 /// What it is to be called: as it was called there, else by its e-mail, else by its file.
 fn wish_of(found: &Found, email: Option<&str>) -> String {
     let is_usable = |wish: &&String| {
-        wish.chars().filter(char::is_ascii_alphanumeric).count() >= 2
-            && wish.chars().all(|c| c.is_ascii())
+        wish.chars().filter(char::is_ascii_alphanumeric).count() >= 2 && wish.is_ascii()
     };
     found
         .wish
@@ -406,19 +429,14 @@ fn side_of(found: &Found, name: &ProfileName) -> SideFile {
     };
     if side.get("label").is_none()
         && let Some(wish) = &found.wish
-        && wish != name.as_str()
         && !wish.contains('@')
+        && wish != name.as_str()
         && ProfileName::parse(wish).is_err()
-        && !wish.chars().any(char::is_control)
     {
-        let label: String = wish.trim().chars().take(MAX_LABEL_CHARS).collect();
-        side.set("label", Some(label.into()));
+        side.set_label(Some(wish)).ok(); // too long or odd for a label: its name will do
     }
     side
 }
-
-/// Of a label that somebody else made.
-const MAX_LABEL_CHARS: usize = 64;
 
 fn kind_of(credentials: &Credentials) -> LoginKind {
     match credentials {

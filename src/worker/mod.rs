@@ -15,20 +15,22 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::client_key::{KeyRing, Meters};
-use crate::desk::{Command, Desk, DeskBack, Settings, Snapshot, desk};
+use crate::desk::{Command, Desk, DeskBack, OlderStore, Settings, Snapshot, desk};
 use crate::pool::Pool;
 pub use crate::router::REFUSAL_LASTS;
 use crate::router::{Limits, Report};
 use crate::store::home::Home;
 use crate::store::state::State;
 use crate::store::watch::{Changed, Watcher};
-use crate::store::{cooldown_cache, trusted, usage_cache};
+use crate::store::{cooldown_cache, import, trusted, usage_cache};
 use crate::upstream::{Endpoints, Upstream};
 
 mod bindings;
 mod effects;
 mod event;
+mod exporting;
 mod history;
+mod importing;
 mod kept;
 mod organiser;
 mod pauses;
@@ -197,6 +199,9 @@ async fn run(options: Options, back: DeskBack) {
     let mut signals = Signals::new();
     // The files first: a client that asks right after the start must find the accounts.
     worker.step(effects::read_disk(&home, 0)).await;
+    let older = import::older_store(&home, options.user_home.as_deref());
+    worker.state.importing.older_store =
+        older.map(|(folder, accounts)| OlderStore { folder, accounts });
     worker.state.remember_usage(usage_cache::read(&home));
     worker.state.remember_offers(effects::read_offers(&home));
     worker.state.remember_refused(effects::read_refused(&home));

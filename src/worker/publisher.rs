@@ -49,8 +49,12 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
         ledger: state.ledger.clone(),
         sign_in: state.sign_ins.view().cloned(),
         login_check: state.sign_ins.check().cloned(),
-        import: None,
-        older_store: None,
+        import: state.importing.view(),
+        older_store: state
+            .importing
+            .older_store
+            .clone()
+            .filter(|_| state.kept.is_empty()),
         trash: state.trash.iter().map(trash_view).collect(),
         tools: Vec::new(),
         is_codex_on_router: false,

@@ -26,6 +26,7 @@ use crate::store::profiles::Skipped;
 use crate::store::trash::Trashed;
 use crate::usage::Usage;
 
+mod importing;
 mod logins;
 mod organising;
 mod polling;
@@ -33,6 +34,7 @@ mod refreshing;
 mod serving;
 mod signing_in;
 
+use importing::Importing;
 use organising::edit_accounts;
 use polling::start_poll;
 use refreshing::save_token;
@@ -86,6 +88,7 @@ pub struct AppState {
     pub keys: Arc<KeyRing>,
     prices: Arc<Prices>,
     pub ledger: LedgerState,
+    pub importing: Importing,
     /// Of the profile that a face looks at.
     pub history: Option<Arc<History>>,
     pub sign_ins: SignIns,
@@ -174,6 +177,7 @@ impl AppState {
             keys: Arc::new(unread_keys()),
             prices: Arc::new(Prices::built_in()),
             ledger: LedgerState::default(),
+            importing: Importing::default(),
             history: None,
             sign_ins: SignIns::default(),
         }
@@ -217,10 +221,13 @@ impl AppState {
             Command::AddLogin { name, login } => {
                 vec![Effect::SignIn(Work::Add { name, login })]
             }
-            Command::LookForImport(_)
-            | Command::Import(_)
-            | Command::CancelImport
-            | Command::Export { .. } => Vec::new(),
+            Command::LookForImport(source) => self.look_for_import(source),
+            Command::Import(chosen) => self.import(chosen, now),
+            Command::CancelImport => {
+                self.cancel_import();
+                Vec::new()
+            }
+            Command::Export { names, to } => self.export(names, to, now),
             Command::Edit { names, edit } => edit_accounts(names, edit),
             Command::Order(names) => self.put_in_order(names),
             Command::HideEmails(hides_emails) => self.hide_emails(hides_emails),
@@ -235,6 +242,7 @@ impl AppState {
             | Command::OpenTerminal(_) => Vec::new(),
             Command::Quit => {
                 self.is_ending = true;
+                self.cancel_import();
                 self.router.is_wanted = false;
                 let unsaved = self.kept.iter().filter_map(|(name, kept)| {
                     Some(save_token(name, kept.refresh.unsaved.as_ref()?))
@@ -298,6 +306,7 @@ impl AppState {
                 self.home_trouble = Some(reason);
                 Vec::new()
             }
+            Event::DiskChanged if self.importing.defers_reading(now) => Vec::new(),
             Event::DiskChanged => vec![self.read_disk()],
             Event::RaiseAsked => {
                 self.raises += 1;
@@ -376,6 +385,23 @@ impl AppState {
             }
             Event::Organised(done) => self.note_organised(done, now),
             Event::SignIn(came) => self.note_sign_in(came, now),
+            Event::ImportLooking { number, files } => {
+                self.note_looking(number, files);
+                Vec::new()
+            }
+            Event::ImportLooked { number, result } => {
+                self.note_looked(number, result);
+                Vec::new()
+            }
+            Event::ImportWriting { number, done } => {
+                self.note_writing(number, done);
+                Vec::new()
+            }
+            Event::ImportEnded { number, end } => self.note_import_ended(number, end),
+            Event::Exported(result) => {
+                self.note_exported(result, now);
+                Vec::new()
+            }
             Event::TimePassed => self.note_time(now),
         }
     }

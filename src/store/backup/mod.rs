@@ -79,6 +79,21 @@ pub struct Written {
     pub left_out: Vec<(ProfileName, String)>,
 }
 
+impl Written {
+    /// Who is not in it, of so many; nothing if nobody is missing.
+    pub fn left_out_in_words(&self, asked: usize) -> Option<String> {
+        let (name, reason) = self.left_out.first()?;
+        let rest = match self.left_out.len() {
+            1 => String::new(),
+            n => format!(", and {} more", n - 1),
+        };
+        let count = self.count;
+        Some(format!(
+            "{count} of {asked} accounts were written; {name} was left out: {reason}{rest}"
+        ))
+    }
+}
+
 /// Writes the accounts into one file, mode 0600, and reads it back.
 ///
 /// # Errors

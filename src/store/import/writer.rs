@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
-use crate::profile::{AuthFile, Fingerprint, ProfileName, SideFile};
+use crate::profile::{AuthFile, Fingerprint, Origin, ProfileName, SideFile};
 use crate::store::attic;
 use crate::store::error::StoreError;
 use crate::store::folder::{Folder, Kind};
@@ -108,13 +108,14 @@ impl Held {
     }
 
     fn add(&mut self, name: &ProfileName, login: &AuthFile) {
-        for key in keys(login) {
+        for key in login.account_keys() {
             self.by_key.entry(key).or_default().push(name.clone());
         }
     }
 
     fn holders(&self, login: &AuthFile) -> Vec<ProfileName> {
-        let mut holders: Vec<_> = keys(login)
+        let mut holders: Vec<_> = login
+            .account_keys()
             .filter_map(|key| self.by_key.get(&key))
             .flatten()
             .cloned()
@@ -129,7 +130,7 @@ impl Held {
         let mut accounts = HashSet::new();
         let is_next = |account: &&Incoming| {
             self.holders(&account.login).is_empty()
-                && keys(&account.login).all(|key| accounts.insert(key))
+                && account.login.account_keys().all(|key| accounts.insert(key))
         };
         let new = incoming.iter().take(BATCH).take_while(is_next).count();
         match (new, incoming.first()) {
@@ -137,14 +138,6 @@ impl Held {
             _ => Batch::New(incoming.get(..new).unwrap_or_default()),
         }
     }
-}
-
-/// By what two logins of one account are known as such.
-fn keys(login: &AuthFile) -> impl Iterator<Item = Fingerprint> {
-    let identity = login.identity().map(|identity| identity.fingerprint());
-    let token = login.refresh_fingerprint();
-    let whole = (identity.is_none() && token.is_none()).then(|| Fingerprint::of(&login.to_bytes()));
-    [identity, token, whole].into_iter().flatten()
 }
 
 /// Makes a profile of each.
@@ -258,7 +251,7 @@ impl Building {
             is_published: false,
         };
         let mut side = account.side.clone();
-        side.set_came_by("import", now);
+        side.set_came_by(Origin::Import, now);
         safe_file::replace_in(&folder, SIDE, &side.to_bytes())?;
         safe_file::replace_in(&folder, AUTH, &account.login.to_bytes())?;
         Ok(building)
@@ -356,7 +349,7 @@ fn update(
     }
     for (name, _) in &outdated {
         profiles::write_login(home, name, login, now)?;
-        let noted = profiles::edit_side(home, name, |side| side.set_came_by("import", now));
+        let noted = profiles::edit_side(home, name, |side| side.set_came_by(Origin::Import, now));
         if let Err(err) = noted {
             tracing::warn!(profile = %name, error = %err, "could not note where a login came from");
         }

@@ -206,7 +206,11 @@ impl AppState {
         }
     }
 
-    pub(super) fn note_exported(&mut self, result: Result<(usize, String), String>, now: SystemTime) {
+    pub(super) fn note_exported(
+        &mut self,
+        result: Result<(usize, String), String>,
+        now: SystemTime,
+    ) {
         match result {
             Ok((count, to)) => self.happen(Outcome::Exported { count, to }, now),
             Err(reason) => self.happen(Outcome::ExportFailed { reason }, now),
