@@ -14,7 +14,8 @@ use crate::store::log_file;
 use crate::store::refused_cache::{self, KeptRefusal};
 use crate::store::watch::Watcher;
 use crate::store::{
-    Environment, Home, HomeError, InstanceLock, Loaded, keys_file, locks, profiles, settings,
+    Environment, Home, HomeError, InstanceLock, Loaded, import, keys_file, locks, profiles,
+    settings,
 };
 use crate::system::system_proxy;
 use crate::worker::REFUSAL_LASTS;
@@ -70,6 +71,7 @@ fn looked_at(environment: &Environment) -> Result<Vec<Row>, HomeError> {
             Ok(format!("{path} is not there yet: the first start makes it")),
         )]
     };
+    rows.extend(older_store(&home, environment));
     rows.push(row("settings", spoken(&bad)));
     rows.push(row("port", port(&home, &settings)));
     rows.push(row("client keys", keys(&home)));
@@ -77,6 +79,14 @@ fn looked_at(environment: &Environment) -> Result<Vec<Row>, HomeError> {
     rows.push(row("certificates", network::certificates(&settings)));
     rows.push(row("websocket", Ok(websocket(&settings))));
     Ok(rows)
+}
+
+/// Accounts of the program that this one descends from, where none is here yet.
+fn older_store(home: &Home, environment: &Environment) -> Option<Row> {
+    let (folder, count) = import::older_store(home, environment.user_home())?;
+    let folder = folder.display();
+    let told = format!("{count} in {folder}: `codex-router import {folder}` brings them in");
+    Some(row("older accounts", Err(told)))
 }
 
 /// What there is to look at in a home that is there.

@@ -100,6 +100,12 @@ fn print(snapshot: &Snapshot, as_json: bool) {
     let now = SystemTime::now();
     if snapshot.profiles.is_empty() {
         say(&format!("No accounts in {} yet.", snapshot.home));
+        if let Some(older) = &snapshot.older_store {
+            let (folder, count) = (older.folder.display(), older.accounts);
+            say(&format!(
+                "An older program keeps {count} in {folder}: bring them in with `codex-router import {folder}`."
+            ));
+        }
     }
     let rows: Vec<_> = snapshot
         .profiles

@@ -16,11 +16,14 @@ mod demo;
 mod desktop;
 mod doctor;
 mod explain;
+mod export;
+mod import;
 mod keys;
 mod list;
 mod logging;
 mod logs;
 mod oneshot;
+mod passphrase;
 mod requests;
 mod retry;
 mod serve;
@@ -55,6 +58,18 @@ enum Verb {
     ///
     /// Its key is read from standard input, never from the command line.
     Add(Box<add::Wish>),
+    /// Bring logins in: from files, folders, a backup, standard input or other programs
+    ///
+    /// Shows what was found before anything is written. Of one account the newest login is taken; an older one never replaces yours.
+    Import(Box<import::ImportWish>),
+    /// Take accounts out as folders that Codex reads; not encrypted
+    Export(Box<export::ExportWish>),
+    /// Put accounts into one encrypted file
+    Backup(Box<export::BackupWish>),
+    /// Bring accounts back from an encrypted file
+    ///
+    /// Tokens change when they are renewed: a restored login works only if nothing has renewed it since.
+    Restore(Box<import::RestoreWish>),
     /// Say how the router may use an account; `default` takes a word back
     Set(Box<set::Wish>),
     /// Get new tokens: of one account, or of all
@@ -125,6 +140,10 @@ fn obey(verb: Option<Verb>, environment: &Environment) -> Result<(), CliError> {
         Some(Verb::Use { name }) => oneshot::use_profile(environment, parse(&name)?),
         Some(Verb::Save { name }) => oneshot::save(environment, created(&name)?),
         Some(Verb::Add(wish)) => add::add(environment, &wish),
+        Some(Verb::Import(wish)) => import::import(environment, &wish),
+        Some(Verb::Export(wish)) => export::export(environment, &wish),
+        Some(Verb::Backup(wish)) => export::back_up(environment, &wish),
+        Some(Verb::Restore(wish)) => import::restore(environment, &wish),
         Some(Verb::Set(wish)) => set::set(environment, &wish),
         Some(Verb::Refresh { name }) => {
             oneshot::refresh(environment, name.as_deref().map(parse).transpose()?)
