@@ -96,12 +96,9 @@ impl Folder {
     }
 
     /// Makes a directory that nobody had before. Its name survives a loss of power only after [`Self::sync`].
-    pub fn make_new(&self, name: impl AsRef<OsStr>) -> Result<Self, StoreError> {
+    pub fn make_new(&self, name: impl AsRef<OsStr>) -> Result<(), StoreError> {
         let name = name.as_ref();
-        sys::make_child(&self.handle, name).map_err(StoreError::io("create", self.show(name)))?;
-        self.child(name)?.ok_or_else(|| {
-            StoreError::io("create", self.show(name))(io::ErrorKind::NotFound.into())
-        })
+        sys::make_child(&self.handle, name).map_err(StoreError::io("create", self.show(name)))
     }
 
     /// Takes the rights of everybody else away from a directory of ours.

@@ -334,11 +334,13 @@ pub fn prepare(home: &Home, now: SystemTime) -> Result<(), StoreError> {
     if let Some(path) = live::linked_dir(home) {
         folders.push(Folder::open(&path, &path)?);
     }
+    // First: a directory that something is removed from looks young.
+    import::remove_leftovers_below(home, now)?;
     folders.extend([root, router]);
     for folder in &folders {
         safe_file::remove_leftovers(folder, now, |_, _| false)?;
     }
-    import::remove_leftovers_below(home, now)
+    Ok(())
 }
 
 /// The directories in a directory. Links and files between them are not ours to touch.

@@ -382,9 +382,13 @@ fn verdict(
     let held = holder.and_then(|holder| Some((holder, holder.login.as_ref().ok()?)));
     if let Some((holder, held)) = held {
         if held.same_login(login) {
-            return match is_refused(holder) {
-                true => Verdict::Expired,
-                false => Verdict::Same,
+            // An import that was cut off may have left Codex behind.
+            let live_is_older =
+                live.is_some_and(|live| live.same_account(login) && login.is_newer_than(live));
+            return match (is_refused(holder), live_is_older) {
+                (true, _) => Verdict::Expired,
+                (false, true) => Verdict::Newer,
+                (false, false) => Verdict::Same,
             };
         }
         if !login.is_newer_than(held) {

@@ -18,6 +18,7 @@ mod adding;
 mod bad_input;
 mod clients;
 mod headless;
+mod importing;
 mod keys;
 mod refreshing;
 mod requests;

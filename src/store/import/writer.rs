@@ -156,11 +156,20 @@ fn create_all(
     let mut in_order: Vec<_> = accounts.iter().enumerate().collect();
     in_order.sort_by_key(|(_, account)| account_lock_name(&account.login));
     let mut locks = Vec::new();
-    let mut fit = Vec::new();
+    let mut locked = Vec::new();
     for (place, account) in in_order {
-        let checked = AccountLock::take(home, &account.login)
-            .map(|lock| locks.push(lock))
-            .and_then(|()| refuse_older_than_live(home, &account.login))
+        match AccountLock::take(home, &account.login) {
+            Ok(lock) => {
+                locks.push(lock);
+                locked.push((place, account));
+            }
+            Err(err) => refuse(place, err),
+        }
+    }
+    let live = super::live_login(home);
+    let mut fit = Vec::new();
+    for (place, account) in locked {
+        let checked = refuse_older_than(live.as_ref(), &account.login)
             .and_then(|()| refuse_unsafe_name(&account.name));
         match checked {
             Ok(()) => fit.push((place, account)),
@@ -243,13 +252,17 @@ impl Building {
             account.name,
             rand::random::<u64>()
         ));
-        let folder = profiles.make_new(&hidden)?;
+        profiles.make_new(&hidden)?;
+        // From here on it is removed, whatever fails.
         let building = Self {
             profiles: profiles.clone(),
             name: account.name.clone(),
             hidden,
             is_published: false,
         };
+        let folder = profiles.child(&building.hidden)?.ok_or_else(|| {
+            StoreError::NotWritten("somebody removed the unfinished account".into())
+        })?;
         let mut side = account.side.clone();
         side.set_came_by(Origin::Import, now);
         safe_file::replace_in(&folder, SIDE, &side.to_bytes())?;
@@ -325,7 +338,7 @@ fn update(
         }
     }
     let _locks = AccountLock::take_all(home, &locks)?;
-    refuse_older_than_live(home, login)?;
+    refuse_older_than(super::live_login(home).as_ref(), login)?;
     let mut outdated = Vec::new();
     let mut is_same = false;
     for name in holders {
@@ -354,17 +367,17 @@ fn update(
             tracing::warn!(profile = %name, error = %err, "could not note where a login came from");
         }
     }
-    match outdated.first() {
-        Some((name, held)) => {
-            give_to_codex(home, held, login, now).map_err(|err| StoreError::OnlySaved {
-                name: (*name).clone(),
-                reason: err.to_string(),
-            })?;
-            Ok(Taken::Updated)
-        }
-        None if is_same => Ok(Taken::Same),
-        None => Err(StoreError::Busy("this account")),
-    }
+    let (kept, taken) = match outdated.first() {
+        Some((_, held)) => (held, Taken::Updated),
+        // An import that was cut off may have left Codex behind.
+        None if is_same => (login, Taken::Same),
+        None => return Err(StoreError::Busy("this account")),
+    };
+    give_to_codex(home, kept, login, now).map_err(|err| StoreError::OnlySaved {
+        name: holders.first().unwrap_or(&account.name).clone(),
+        reason: err.to_string(),
+    })?;
+    Ok(taken)
 }
 
 /// If Codex holds an older login of this account, it gets the new one, as after a refresh.
@@ -396,12 +409,12 @@ fn give_to_codex(
 }
 
 /// A login that Codex has renewed since is spent.
-fn refuse_older_than_live(home: &Home, login: &AuthFile) -> Result<(), StoreError> {
-    match super::live_login(home) {
+fn refuse_older_than(live: Option<&AuthFile>, login: &AuthFile) -> Result<(), StoreError> {
+    match live {
         Some(live)
             if live.same_account(login)
                 && !live.same_login(login)
-                && !login.is_newer_than(&live) =>
+                && !login.is_newer_than(live) =>
         {
             Err(StoreError::NewerLive)
         }

@@ -179,6 +179,14 @@ fn what_codex_has_renewed_since_is_older() {
     );
     let preview = compared(vec![found(live.clone())], &known, Some(&live), now());
     assert_eq!(verdicts(&preview), [Verdict::Newer]);
+    // An import that was cut off has written the profile alone.
+    let preview = compared(
+        vec![found(login("ana", 950))],
+        &known,
+        Some(&login("ana", 940)),
+        now(),
+    );
+    assert_eq!(verdicts(&preview), [Verdict::Newer]);
 }
 
 #[test]

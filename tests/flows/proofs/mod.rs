@@ -1,5 +1,5 @@
 //! Proofs that no login is lost: the program is killed before every system call on its home, and every such call is made to
-//! fail in every way, while it switches, refreshes, saves.
+//! fail in every way, while it switches, refreshes, saves, imports.
 //!
 //! In `make test` a sample of the points is taken; `make proofs` (`CODEX_ROUTER_TEST_PROOFS=1`) takes all and tells how many.
 
@@ -15,6 +15,7 @@ use std::{
 
 mod call;
 mod durability;
+mod importing;
 mod points;
 mod refreshing;
 mod saving;
