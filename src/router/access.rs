@@ -34,6 +34,8 @@ pub(super) struct Form {
     pub(super) name: String,
     /// How much the model can be told to think there; empty while nobody has told.
     pub(super) efforts: Vec<String>,
+    /// Whether the model reads no pictures: those of tools are told, not shown.
+    pub(super) is_blind: bool,
 }
 
 impl Form {
@@ -43,6 +45,7 @@ impl Form {
             wire,
             name: name_for(access, model).to_owned(),
             efforts: Vec::new(),
+            is_blind: false,
         }
     }
 }

@@ -224,6 +224,8 @@ impl Attempt {
         let kind = kind_of(&access);
         let mut wire = self.house.wires.of(&access);
         let mut is_second_wire = false;
+        let mut is_blind = self.house.blind.has(&access, &ask.model, Instant::now());
+        let mut is_found_blind = false;
         loop {
             let session = ask.session.name();
             let mut headers = ask
@@ -237,6 +239,7 @@ impl Attempt {
                 Call::Failed(setback) => Err(setback),
                 Call::ByPost => {
                     let mut form = Form::of(&access, wire, &ask.model);
+                    form.is_blind = is_blind;
                     if !ask.is_responses() {
                         form.efforts = models::efforts_of(&self.house, self.member(), &form);
                     }
@@ -258,6 +261,10 @@ impl Attempt {
                 && let Access::Endpoint(endpoint) = &access
             {
                 self.house.wires.note_chat(endpoint);
+            }
+            if is_found_blind && opened.is_ok() {
+                let blind = &self.house.blind;
+                blind.note(&access, &ask.model, Instant::now());
             }
             match opened {
                 // It has no such path. Whether it answers in the other dialect shows at once.
@@ -285,6 +292,17 @@ impl Attempt {
                     if says_reasoning_is_foreign(&said) && ask.forget_reasoning() =>
                 {
                     record.mend("reasoning that it cannot read was left out");
+                }
+                // Else the conversation would have come to its end here.
+                Err(Setback::ClientFault(said))
+                    if wire == Wire::Chat
+                        && !is_blind
+                        && said.refuses_pictures()
+                        && ask.shows_tool_pictures() =>
+                {
+                    is_blind = true;
+                    is_found_blind = true;
+                    record.mend("pictures from tools, which it cannot read, were left out");
                 }
                 Err(Setback::ClientFault(said)) if self.can_do_without(&said, ask, kind) => {
                     record.mend("a parameter that it refused was left out");

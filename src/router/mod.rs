@@ -31,6 +31,7 @@ mod arrival;
 mod ask;
 mod attempt;
 mod azure;
+mod blind;
 mod body;
 mod chat;
 mod codes;
@@ -160,6 +161,7 @@ struct House {
     /// Counts requests, for strategies that take turns.
     turns: AtomicU64,
     wires: wires::Wires,
+    blind: blind::Blind,
     catalogue: models::Catalogue,
     offers: offers::Offers,
     refused: refused::Refused,
@@ -223,6 +225,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         retries: retries::Retries::new(Instant::now()),
         turns: AtomicU64::new(0),
         wires: wires::Wires::default(),
+        blind: blind::Blind::default(),
         catalogue: models::Catalogue::default(),
         offers: offers::Offers::new(deps.offers),
         refused: refused::Refused::new(deps.refused),

@@ -9,7 +9,9 @@ use serde_json::{Map, Value};
 use super::{Ask, Shape};
 use crate::router::House;
 use crate::router::access::{Form, Wire};
-use crate::translate::chat_upstream::{ChatAsked, chat_from_responses};
+use crate::translate::chat_upstream::{
+    ChatAsked, TOOL_PICTURE, chat_from_responses, tell_tool_pictures,
+};
 use crate::translate::dropped::{OwnNames, once_each};
 use crate::translate::effort::fit_effort;
 use crate::translate::models::with_model;
@@ -174,26 +176,25 @@ impl Ask {
         })
     }
 
+    /// Whether a chat made of it shows a picture that came from a tool.
+    pub(in crate::router) fn shows_tool_pictures(&self) -> bool {
+        own_body(&self.shape).is_ok_and(|mut body| tell_tool_pictures(&mut body))
+    }
+
     fn in_chat(&self, form: &Form) -> Result<Prepared, RequestError> {
         let mut lost = None;
-        let map = match &self.shape {
-            Shape::Own(body) => {
-                serde_json::from_slice(body).map_err(|error| not_an_object(&error))?
-            }
-            Shape::Compaction(body) => serde_json::from_slice(&with_compaction_trigger(body)?)
-                .map_err(|error| not_an_object(&error))?,
-            Shape::Message { create, before } => {
-                serde_json::from_slice(&whole_body(create, before.as_deref()))
-                    .map_err(|error| not_an_object(&error))?
-            }
+        let mut map = match &self.shape {
             Shape::Translated(map) => {
                 let mut map = self.with_cache_key(form.kind, map);
                 lost = fit_effort(&mut map, self.effort, &form.efforts);
                 map
             }
+            shape => own_body(shape)?,
         };
+        let told = (form.is_blind && tell_tool_pictures(&mut map)).then_some(TOOL_PICTURE);
         let mut chat = chat_from_responses(form.kind, &form.name, map, &self.chat_only)?;
-        chat.dropped.extend(lost.map(str::to_owned));
+        chat.dropped
+            .extend(lost.into_iter().chain(told).map(str::to_owned));
         // What no Responses body had a place for may have one here.
         let is_lost = |field: &&String| !self.chat_only.contains_key(*field);
         let dropped = self.dropped.iter().filter(is_lost).cloned();
@@ -241,4 +242,15 @@ impl Prepared {
 /// The message as the body of a POST with all that was before it. One whose past is not known never goes that way.
 fn whole_body(create: &Create, before: Option<&[Bytes]>) -> Bytes {
     create.body(before.unwrap_or_default())
+}
+
+/// The body of a request in the upstreams' own dialect, as an object.
+fn own_body(shape: &Shape) -> Result<Map<String, Value>, RequestError> {
+    let object = |body: &[u8]| serde_json::from_slice(body).map_err(|error| not_an_object(&error));
+    match shape {
+        Shape::Translated(map) => Ok(map.clone()),
+        Shape::Own(body) => object(body),
+        Shape::Compaction(body) => object(&with_compaction_trigger(body)?),
+        Shape::Message { create, before } => object(&whole_body(create, before.as_deref())),
+    }
 }

@@ -412,6 +412,76 @@ async fn an_endpoint_may_name_four_parameters_one_by_one_that_it_does_not_know()
     assert_eq!(paths(&rig).len(), 5, "the fifth is the client's to hear of");
 }
 
+/// A turn after a tool has answered with a picture.
+fn turn_with_tool_picture() -> Value {
+    let picture = json!({"type": "input_image", "image_url": "data:image/png;base64,AAAA"});
+    let seen = json!({"type": "input_text", "text": "a window"});
+    json!({"model": MODEL, "stream": false, "input": [
+        {"role": "user", "content": "look"},
+        {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": [seen, picture]},
+    ]})
+}
+
+#[tokio::test]
+async fn a_model_that_reads_no_pictures_is_told_of_those_of_tools_and_asked_on() {
+    let in_chats = || over(Account::compatible("own"), |own| own.api = Api::Chat);
+    for (status, words) in [
+        (500, "image input is not supported by this server"),
+        (400, "qwen is not a multimodal model"),
+        (
+            422,
+            "messages[3]: unknown variant `image_url`, expected `text`",
+        ),
+    ] {
+        let mut rig = in_chats().await;
+        let refusal = HttpReply::json(status, &json!({"error": {"message": words}}));
+        rig.sim.reply_next("own", [Reply::http(refusal)]);
+        let reply = rig.responses(turn_with_tool_picture()).await;
+        assert_eq!(reply.status(), 200, "{words}");
+        let dropped = header(&reply, "x-codex-router-dropped").unwrap();
+        assert!(dropped.contains("input[].output.input_image"), "{dropped}");
+        text(reply).await;
+        let asked = rig.sim.asked();
+        let sent: Vec<_> = asked.iter().map(|asked| asked.json().to_string()).collect();
+        assert_eq!(sent.len(), 2, "{words}");
+        assert!(sent[0].contains("image_url") && !sent[1].contains("image_url"));
+        assert!(sent[1].contains("a window") && sent[1].contains("an image is not passed on"));
+        let (_, done) = rig.told().await;
+        assert_eq!(done.attempts.len(), 1);
+        assert_eq!(
+            done.attempts[0].mended,
+            ["pictures from tools, which it cannot read, were left out"]
+        );
+
+        rig.sim.clear_record();
+        text(rig.responses(turn_with_tool_picture()).await).await;
+        let again = rig.sim.asked();
+        assert_eq!(again.len(), 1, "it is remembered");
+        assert!(!again[0].json().to_string().contains("image_url"));
+    }
+
+    // It refuses without them as well: nothing is learned, and the client hears it.
+    let rig = in_chats().await;
+    let refusal = || {
+        let error = json!({"error": {"message": "it is not a multimodal model"}});
+        Reply::http(HttpReply::json(400, &error))
+    };
+    rig.sim.reply_next("own", [refusal(), refusal()]);
+    assert_eq!(rig.responses(turn_with_tool_picture()).await.status(), 400);
+    assert_eq!(paths(&rig).len(), 2);
+    // A picture of the user is what the request is about.
+    rig.sim.clear_record();
+    rig.sim.reply_next("own", [refusal()]);
+    let picture = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}});
+    let request = json!({"model": MODEL, "messages": [{"role": "user", "content": [picture]}]});
+    assert_eq!(rig.chat(request).await.status(), 400);
+    assert_eq!(paths(&rig).len(), 1);
+    rig.sim.clear_record();
+    text(rig.responses(turn_with_tool_picture()).await).await;
+    assert!(rig.sim.asked()[0].json().to_string().contains("image_url"));
+}
+
 #[tokio::test]
 async fn a_status_inside_a_chat_counts_as_one_by_itself() {
     for (code, status, result) in [

@@ -13,4 +13,5 @@ mod request;
 mod tools;
 
 pub use answer::EventsFromChunks;
+pub use parts::{TOOL_PICTURE, tell_tool_pictures};
 pub use request::{ChatAsked, ChatBody, chat_from_responses};

@@ -71,6 +71,37 @@ pub(super) fn output_from(output: Option<&Value>, place: &str, dropped: &mut Vec
     }
 }
 
+/// How a picture in the result of a tool is named where it is left out.
+pub const TOOL_PICTURE: &str = "input[].output.input_image";
+
+/// Puts a sentence in the place of each picture in the results of tools, for a model that reads none. Whether there was one.
+pub fn tell_tool_pictures(body: &mut Map<String, Value>) -> bool {
+    let Some(Value::Array(items)) = body.get_mut("input") else {
+        return false;
+    };
+    let mut had_any = false;
+    for item in items {
+        if !matches!(
+            kind_of(item),
+            "function_call_output" | "custom_tool_call_output"
+        ) {
+            continue;
+        }
+        let parts = item.get_mut("output").and_then(Value::as_array_mut);
+        for part in parts.into_iter().flatten() {
+            if kind_of(part) == "input_image" {
+                *part = json!({"type": "input_text", "text": not_passed_on("an image")});
+                had_any = true;
+            }
+        }
+    }
+    had_any
+}
+
+fn not_passed_on(what: &str) -> String {
+    format!("[{what} is not passed on: this upstream cannot read it]")
+}
+
 fn told_from(parts: &[Value], place: &str, dropped: &mut Vec<String>) -> Told {
     let mut texts = Vec::with_capacity(parts.len());
     let mut shown = Vec::new();
@@ -96,8 +127,7 @@ fn told_from(parts: &[Value], place: &str, dropped: &mut Vec<String>) -> Told {
             }
             Ok(None) | Err(_) => {
                 dropped.push(format!("{place}.output.{kind}"));
-                let told = format!("[{what} is not passed on: this upstream cannot read it]");
-                texts.push(Cow::Owned(told));
+                texts.push(Cow::Owned(not_passed_on(what)));
             }
         }
     }
@@ -216,6 +246,24 @@ mod tests {
             let refused = made(json!([part])).unwrap_err();
             assert_eq!(refused.param, Some(format!("input[0].content[0].{field}")));
         }
+    }
+
+    #[test]
+    fn only_pictures_of_tools_become_a_sentence() {
+        let picture = json!({"type": "input_image", "image_url": "data:,"});
+        let result = |output: Value| json!({"type": "function_call_output", "call_id": "c", "output": output});
+        let user = json!({"role": "user", "content": [picture]});
+        let mut body = Map::new();
+        body.insert("input".to_owned(), json!([user, result(json!("text"))]));
+        let before = body.clone();
+        assert!(!tell_tool_pictures(&mut body));
+        assert_eq!(body, before);
+        body.insert("input".to_owned(), json!([user, result(json!([picture]))]));
+        assert!(tell_tool_pictures(&mut body));
+        let told = "[an image is not passed on: this upstream cannot read it]";
+        let sentence = json!({"type": "input_text", "text": told});
+        assert_eq!(body["input"], json!([user, result(json!([sentence]))]));
+        assert!(!tell_tool_pictures(&mut body), "there is none left");
     }
 
     #[test]
