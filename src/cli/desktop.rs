@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use anyhow::anyhow;
@@ -36,7 +37,7 @@ pub(super) fn show(
     home: Home,
     settings: Settings,
     if_taken: IfTaken,
-    ready: impl FnOnce(&str),
+    ready: impl FnOnce(&str) + Send + 'static,
 ) -> Result<(), CliError> {
     let started_at = Instant::now();
     if let Err(reason) = window::display_available(display(environment)) {
@@ -51,26 +52,34 @@ pub(super) fn show(
         (theme(&settings), settings.no_window, settings.router_on);
     let worker = serve::start(environment, home.clone(), settings, is_router_on)?;
     let desk = worker.desk();
-    if is_router_on {
+    let has_host = Arc::new(AtomicBool::new(false));
+    // The window is not kept waiting for the port and for the desktop's bus.
+    let mut beside = Some(beside(&desk, has_host.clone(), move |desk| {
+        if !is_router_on {
+            return;
+        }
         // A taken port is no reason to stay away: the window shows it, with a way out.
-        match serve::announce(&desk, if_taken) {
+        match serve::announce(desk, if_taken) {
             Ok(url) => ready(&url),
             Err(err) => warn(&format!("The router is not on: {err}")),
         }
-    }
+    })?);
     let (sender, signals) = channel();
-    let tray = start_tray(&desk);
     follow(desk.clone(), sender)?;
-    if is_hidden && !tray.as_ref().is_some_and(Tray::host_present) {
-        say("No tray shows on this desktop. Start codex-router again to open the window.");
+    let mut tray = None;
+    if is_hidden {
+        tray = beside.take().and_then(joined);
+        if !tray.as_ref().is_some_and(Tray::host_present) {
+            say("No tray shows on this desktop. Start codex-router again to open the window.");
+        }
     }
     let look = Look {
         theme,
         started_at,
-        on_close: on_close(tray.as_ref()),
+        on_close: on_close(has_host),
     };
     let ended = windows(&home, &desk, look, !is_hidden, &signals);
-    drop(tray);
+    drop(tray.or_else(|| beside.and_then(joined)));
     drop(desk);
     worker.stop();
     drop(log);
@@ -85,14 +94,30 @@ struct Look {
     on_close: AskOnClose,
 }
 
-/// Closing hides while a panel shows our tray; without one nothing would be left of the program.
-fn on_close(tray: Option<&Tray>) -> AskOnClose {
-    let Some(tray) = tray else {
-        return Arc::new(|| OnClose::Quit);
+/// Says where the router is, then starts the tray; `has_host` follows whether a panel shows it.
+fn beside(
+    desk: &Desk,
+    has_host: Arc<AtomicBool>,
+    announce: impl FnOnce(&Desk) + Send + 'static,
+) -> Result<JoinHandle<Option<Tray>>, CliError> {
+    let desk = desk.clone();
+    let begin = move || {
+        announce(&desk);
+        let tray = start_tray(&desk)?;
+        has_host.store(tray.host_present(), Ordering::Relaxed);
+        tray.on_host_change(move |is_present| has_host.store(is_present, Ordering::Relaxed));
+        Some(tray)
     };
-    let has_host = Arc::new(AtomicBool::new(tray.host_present()));
-    let told = has_host.clone();
-    tray.on_host_change(move |is_present| told.store(is_present, Ordering::Relaxed));
+    let begun = std::thread::Builder::new().name("beside".into());
+    Ok(begun.spawn(begin).map_err(anyhow::Error::from)?)
+}
+
+fn joined(beside: JoinHandle<Option<Tray>>) -> Option<Tray> {
+    beside.join().ok()? // it panicked, which was told
+}
+
+/// Closing hides while a panel shows our tray; without one nothing would be left of the program.
+fn on_close(has_host: Arc<AtomicBool>) -> AskOnClose {
     Arc::new(move || {
         if has_host.load(Ordering::Relaxed) {
             OnClose::Hide
