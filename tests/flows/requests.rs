@@ -62,6 +62,16 @@ fn a_request_is_explained_counted_and_listed_while_the_program_runs_and_after_it
         (&stats[0]["name"], &stats[0]["requests"]),
         (&"chat".into(), &2.into())
     );
+    let sessions = json(&rig, &["stats", "--json", "--by", "session"]);
+    let asked: u64 = sessions
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|session| session["accounts"].as_array().unwrap())
+        .filter_map(|account| account["requests"].as_u64())
+        .sum();
+    assert_eq!(asked, 2, "{sessions}");
+    assert_eq!(logs[0]["tokens"]["estimated"], false);
     let told = rig.run(&["explain", "last"]);
     assert!(told.stdout.contains("covered by the plan"), "{told:?}");
     assert!(rig.run(&["stats"]).stdout.contains("est. cost"));
