@@ -161,6 +161,20 @@ pub fn accounts(count: usize) -> String {
     }
 }
 
+/// A count as it is read best: `312`, `1,000`.
+pub fn number(count: usize) -> String {
+    let digits = count.to_string();
+    let first = digits.len() % 3;
+    let mut told = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && index % 3 == first {
+            told.push(',');
+        }
+        told.push(digit);
+    }
+    told
+}
+
 /// What an endpoint is, where a plan would stand.
 pub fn endpoint_label(kind: EndpointKind) -> &'static str {
     match kind {

@@ -6,6 +6,7 @@ use egui::{
 };
 
 use super::ask::Ask;
+use super::dialogs::AddTab;
 use super::fonts::icon;
 use super::list::{self, ListState};
 use super::rows::{Banner, Page, Sort};
@@ -147,7 +148,7 @@ fn header_ui(
         "N",
     );
     if add.clicked() {
-        asks.push(Ask::OpenSave);
+        asks.push(Ask::OpenAdd(AddTab::Browser));
     }
 }
 

@@ -1,5 +1,6 @@
 //! One frame after the other: look at the desk, word the page, draw it, carry out what the user did.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant, SystemTime};
@@ -9,7 +10,10 @@ use jiff::tz::TimeZone;
 
 use super::accounts::{self, Wishes};
 use super::ask::Ask;
-use super::dialogs::{self, Dialog, SaveDialog, Scene, SwitchDialog};
+use super::dialogs::{
+    self, AddDialog, AddTab, Dialog, ExportDialog, SaveDialog, Scene, SwitchDialog,
+};
+use super::errands::{Doors, Errands};
 use super::list::ListState;
 use super::memory::{Geometry, Memory};
 use super::rows::{Banner, BannerIcon, BannerTone, Page, Wish};
@@ -34,6 +38,9 @@ pub struct App {
     list: ListState,
     dialog: Option<Dialog>,
     is_dialog_new: bool,
+    errands: Errands,
+    /// Sign-ins and imports up to these numbers have had their dialog.
+    followed: (u64, u64),
     toast: Option<Toast>,
     /// The desk did not take the last command.
     complaint: Option<Banner>,
@@ -60,6 +67,7 @@ pub struct Parts {
     pub theme: ThemeChoice,
     pub outside: Arc<Outside>,
     pub clock: Clock,
+    pub doors: Doors,
     pub farewell: Sender<(Memory, Closed)>,
 }
 
@@ -96,6 +104,8 @@ impl App {
             list: ListState::default(),
             dialog: None,
             is_dialog_new: false,
+            errands: Errands::new(parts.doors),
+            followed: (0, 0),
             toast: None,
             complaint: None,
             seen,
@@ -121,6 +131,40 @@ impl App {
             self.raises = snapshot.raises;
             ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
             ctx.send_viewport_cmd(ViewportCommand::Focus);
+        }
+    }
+
+    /// A sign-in that the tray began, or one that went on while the window was closed, gets its dialog; so do files that are
+    /// dropped on the window, and errands that came back.
+    fn follow(&mut self, ctx: &Context, snapshot: &Snapshot, asks: &mut Vec<Ask>) {
+        for told in self.errands.returned() {
+            if let Some(dialog) = &mut self.dialog {
+                dialog.returned(told);
+            }
+        }
+        let sign_in = snapshot.sign_in.as_ref();
+        let import = snapshot.import.as_deref();
+        if self.dialog.is_none() {
+            if let Some(view) = sign_in.filter(|view| view.number > self.followed.0) {
+                self.add(AddDialog::following_sign_in(view));
+            } else if let Some(view) = import.filter(|view| view.number > self.followed.1) {
+                self.add(AddDialog::following_import(view));
+            }
+        }
+        let last = |number: Option<u64>, before: u64| number.map_or(before, |now| now.max(before));
+        if matches!(self.dialog, Some(Dialog::Add(_))) {
+            self.followed.0 = last(sign_in.map(|view| view.number), self.followed.0);
+            self.followed.1 = last(import.map(|view| view.number), self.followed.1);
+        }
+        let dropped: Vec<PathBuf> = ctx.input(|input| {
+            let files = input.raw.dropped_files.iter();
+            files.map(|file| file.path().to_owned()).collect()
+        });
+        match &mut self.dialog {
+            _ if dropped.is_empty() => {}
+            None => self.add(AddDialog::import(dropped)),
+            Some(Dialog::Add(dialog)) => dialog.dropped(dropped, snapshot, asks),
+            Some(_other) => {}
         }
     }
 
@@ -166,6 +210,8 @@ impl App {
                 look,
                 snapshot,
                 now: (self.clock.now)(),
+                complaint: self.complaint.as_ref(),
+                doors: self.errands.doors(),
                 is_new: std::mem::take(&mut self.is_dialog_new),
             };
             dialogs::dialog_ui(ui, scene, dialog, asks);
@@ -177,8 +223,24 @@ impl App {
             Ask::Command(command) => self.send(command),
             Ask::Switch(to) if snapshot.codex.is_empty() => self.send(Command::Use(to)),
             Ask::Switch(to) => self.open(Dialog::Switch(SwitchDialog { to })),
-            Ask::OpenSave => self.open(SaveDialog::open(snapshot, snapshot.hides_emails)),
+            Ask::OpenSave => self.open(match SaveDialog::open(snapshot, snapshot.hides_emails) {
+                Some(dialog) => Dialog::Save(dialog),
+                None => Dialog::Add(Box::new(AddDialog::open(AddTab::Browser))),
+            }),
+            Ask::OpenAdd(tab) => self.add(AddDialog::open(tab)),
+            Ask::OpenImport(paths) => self.add(AddDialog::import(paths)),
+            Ask::SignIn(name) => self.add(AddDialog::sign_in_again(name)),
+            Ask::OpenExport(names) => {
+                self.open(Dialog::Export(Box::new(ExportDialog::open(names))))
+            }
             Ask::CloseDialog => self.dialog = None,
+            Ask::OpenLink(url) => self.errands.open_link(ctx, url),
+            Ask::Pick(pick) => self.errands.pick(ctx, pick),
+            Ask::Select(name) => self.list.select(name),
+            Ask::Say(text) => {
+                let egui_now = ctx.input(|input| input.time);
+                self.toast = Some(Toast::saying(text, egui_now));
+            }
             Ask::CopyBaseUrl(url) => {
                 let egui_now = ctx.input(|input| input.time);
                 self.toast = Some(Toast::saying(format!("Copied {url}"), egui_now));
@@ -201,9 +263,13 @@ impl App {
         }
     }
 
-    fn open(&mut self, dialog: Dialog) {
+    pub(super) fn open(&mut self, dialog: Dialog) {
         self.dialog = Some(dialog);
         self.is_dialog_new = true;
+    }
+
+    fn add(&mut self, dialog: AddDialog) {
+        self.open(Dialog::Add(Box::new(dialog)));
     }
 
     fn send(&mut self, command: Command) {
@@ -278,6 +344,7 @@ impl eframe::App for App {
 
         let page = self.page(&snapshot, (self.clock.now)());
         let mut asks = Vec::new();
+        self.follow(&ctx, &snapshot, &mut asks);
         if self.dialog.is_none() {
             keys::obey(ui, &page, &mut self.list, &mut asks);
         }

@@ -1,8 +1,12 @@
 //! What the user did in a frame, for [`super::App`] to carry out when the frame is drawn.
 
+use std::path::PathBuf;
+
 use super::Closed;
+use super::dialogs::AddTab;
+use super::errands::Pick;
 use super::rows::Sort;
-use crate::desk::Command;
+use crate::desk::{Command, OnScreen};
 use crate::profile::ProfileName;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +17,24 @@ pub enum Ask {
     Switch(ProfileName),
     /// The dialog that keeps the login of Codex under a name.
     OpenSave,
+    /// The dialog that adds an account, at this tab.
+    OpenAdd(AddTab),
+    /// The same, with what is to be imported from there.
+    OpenImport(Vec<PathBuf>),
+    /// The dialog that signs in to this account again.
+    SignIn(ProfileName),
+    /// The dialog that takes these accounts out.
+    #[allow(dead_code, reason = "the menu that asks for it is on its way")]
+    OpenExport(Vec<ProfileName>),
     CloseDialog,
+    /// Hand this to the browser.
+    OpenLink(OnScreen),
+    /// The system's own file dialog.
+    Pick(Pick),
+    /// Bring this account into view.
+    Select(ProfileName),
+    /// A toast.
+    Say(String),
     CopyBaseUrl(String),
     ToggleEmails,
     Sort(Sort),

@@ -17,7 +17,7 @@ const MAX_LINES: usize = 4;
 
 pub fn banner_ui(ui: &mut Ui, look: Look, banner: &Banner, asks: &mut Vec<Ask>) {
     let width = ui.available_width();
-    let label = banner.act.map(BannerAct::label);
+    let label = banner.act.as_ref().map(BannerAct::label);
     let button_width = label.map_or(0.0, |label| {
         widgets::button_width(ui.painter(), label) + 20.0
     });
@@ -78,7 +78,7 @@ pub fn banner_ui(ui: &mut Ui, look: Look, banner: &Banner, asks: &mut Vec<Ask>) 
     text::place(painter, title, at, Align2::LEFT_TOP);
     let at = pos2(left, rect.top() + 24.5 + title_extra);
     text::place(painter, words, at, Align2::LEFT_TOP);
-    if let (Some(act), Some(label)) = (banner.act, label) {
+    if let (Some(act), Some(label)) = (&banner.act, label) {
         let width = widgets::button_width(painter, label);
         let button = Rect::from_min_size(
             pos2(rect.right() - 10.0 - width, rect.top() + 10.0),
@@ -88,11 +88,16 @@ pub fn banner_ui(ui: &mut Ui, look: Look, banner: &Banner, asks: &mut Vec<Ask>) 
         if widgets::button_ui(ui, look, button, id, Label::plain(label), ButtonKind::Plain)
             .clicked()
         {
-            asks.push(match act {
-                BannerAct::Dismiss(seq) => Ask::Dismiss(seq),
+            let ask = match act {
+                BannerAct::SignIn(name, seq) => {
+                    asks.push(Ask::Dismiss(*seq));
+                    Ask::SignIn(name.clone())
+                }
+                BannerAct::Dismiss(seq) => Ask::Dismiss(*seq),
                 BannerAct::SaveLogin => Ask::OpenSave,
                 BannerAct::TryAgain => Ask::Command(Command::RefreshAll),
-            });
+            };
+            asks.push(ask);
         }
     }
 }

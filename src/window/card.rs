@@ -381,21 +381,20 @@ fn trouble_ui(
     let mut left = at.x;
     for act in acts {
         let label = act.label();
+        let (words, kind) = match act {
+            CardAct::SignIn(_) => (Label::with_icon(icon::LOG_IN, &label), ButtonKind::Primary),
+            CardAct::SwitchTo(_) | CardAct::Refresh(_) => (Label::plain(&label), ButtonKind::Plain),
+        };
         let button = Rect::from_min_size(
             pos2(left, rect.bottom() - CARD_PADDING - BUTTON_HEIGHT),
-            vec2(widgets::button_width(ui.painter(), &label), BUTTON_HEIGHT),
+            vec2(widgets::label_width(ui.painter(), words), BUTTON_HEIGHT),
         );
         left = button.right() + 8.0;
-        let response = widgets::button_ui(
-            ui,
-            look,
-            button,
-            Id::unique(("card", &label)),
-            Label::plain(&label),
-            ButtonKind::Plain,
-        );
+        let response =
+            widgets::button_ui(ui, look, button, Id::unique(("card", &label)), words, kind);
         if response.clicked() {
             asks.push(match act {
+                CardAct::SignIn(name) => Ask::SignIn(name.clone()),
                 CardAct::SwitchTo(name) => Ask::Switch(name.clone()),
                 CardAct::Refresh(name) => Ask::Command(Command::RefreshUsage(name.clone())),
             });

@@ -61,7 +61,6 @@ fn definitions() -> FontDefinitions {
 }
 
 /// Icons of Lucide by their place in the icon font.
-#[allow(dead_code, reason = "the dialogs that are on their way use them")]
 pub mod icon {
     pub const ALERT: &str = "\u{e193}";
     pub const ALERT_CIRCLE: &str = "\u{e077}";
@@ -87,7 +86,6 @@ pub mod icon {
     pub const KEY: &str = "\u{e0fd}";
     pub const LOCK: &str = "\u{e10b}";
     pub const LOG_IN: &str = "\u{e10d}";
-    pub const MONITOR: &str = "\u{e11d}";
     pub const OFFLINE: &str = "\u{e1af}";
     pub const PLUS: &str = "\u{e13d}";
     pub const REFRESH: &str = "\u{e145}";

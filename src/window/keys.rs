@@ -4,6 +4,7 @@ use egui::{Context, Event, FocusDirection, Key, KeyboardShortcut, Modifiers, Pop
 
 use super::Closed;
 use super::ask::Ask;
+use super::dialogs::AddTab;
 use super::list::{self, ListState};
 use super::rows::Page;
 use super::strip;
@@ -50,7 +51,7 @@ pub fn obey(ui: &Ui, page: &Page, state: &mut ListState, asks: &mut Vec<Ask>) {
         asks.push(Ask::Command(Command::RefreshAll));
     }
     if pressed(&ADD) {
-        asks.push(Ask::OpenSave);
+        asks.push(Ask::OpenAdd(AddTab::Browser));
     }
     if pressed(&CLOSE) {
         asks.push(Ask::Leave(Closed::Hidden));
@@ -94,6 +95,9 @@ fn letters(ui: &Ui, page: &Page, asks: &mut Vec<Ask>) {
         if let Some(name) = target {
             asks.push(Ask::Command(Command::RefreshUsage(name.clone())));
         }
+    }
+    if ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::N)) {
+        asks.push(Ask::OpenAdd(AddTab::Browser));
     }
     if page.is_dense && ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Slash)) {
         // The stroke itself is no search.

@@ -30,6 +30,13 @@ pub struct ListState {
 }
 
 impl ListState {
+    /// Brings an account into view.
+    pub fn select(&mut self, name: ProfileName) {
+        self.search.clear();
+        self.cursor = Some(name);
+        self.has_moved = true;
+    }
+
     /// Moves the cursor down (or up) one row; from nowhere to the first (or last).
     pub fn step(&mut self, page: &Page, down: bool) {
         let names: Vec<_> = page.rows().map(|row| &row.name).collect();

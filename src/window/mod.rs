@@ -13,6 +13,7 @@ mod banner;
 mod card;
 mod dialogs;
 mod display;
+mod errands;
 mod first_run;
 mod fonts;
 mod keys;
@@ -33,6 +34,7 @@ mod widgets;
 
 pub use app::{App, Clock, Parts};
 pub use display::{DisplayEnv, display_available};
+pub use errands::{Doors, Pick, Picked};
 pub use memory::{Geometry, Memory};
 pub use wake::Outside;
 
@@ -109,6 +111,7 @@ pub fn run(desk: Desk, options: Options, memory: &mut Memory) -> Result<Closed, 
             now: std::time::SystemTime::now,
             zone: options.zone,
         },
+        doors: Doors::of_this_system(),
         farewell,
     };
     let ended = eframe::run_native(

@@ -56,6 +56,11 @@ pub fn row_ui(
         pos2(rect.right() - CARD_PADDING - RIGHT_COLUMN, middle - 14.0),
         vec2(72.0, 28.0),
     );
+    let sign_in_label = Label::with_icon(icon::LOG_IN, "Sign in");
+    let sign_in_rect = Rect::from_min_size(
+        pos2(rect.right() - CARD_PADDING - RIGHT_COLUMN, middle - 14.0),
+        vec2(widgets::label_width(ui.painter(), sign_in_label), 28.0),
+    );
     let more_rect = Rect::from_center_size(
         pos2(rect.right() - 26.0, middle),
         egui::Vec2::splat(ICON_BUTTON),
@@ -74,17 +79,30 @@ pub fn row_ui(
             format!("More for {}", row.name),
         )
     });
+    let sign_in = (row.right == Right::SignIn).then(|| {
+        let button = ui.interact(sign_in_rect, id.with("sign in"), sense);
+        let spoken = format!("Sign in again to {}", row.name);
+        button.widget_info(|| WidgetInfo::labeled(accesskit::Role::Button, true, &spoken));
+        button
+    });
     let menu_id = Popup::default_response_id(&more);
     let is_open = Popup::is_id_open(ui.ctx(), menu_id);
     let is_switch_focused = switch.as_ref().is_some_and(Response::has_focus);
     let is_hovered = response.contains_pointer();
     let shows_buttons =
         is_hovered || is_open || response.has_focus() || is_switch_focused || more.has_focus();
+    if sign_in.as_ref().is_some_and(Response::clicked) {
+        asks.push(Ask::SignIn(row.name.clone()));
+    }
 
     if response.has_focus() {
         keep_arrows(ui, id);
-        if ui.input(|input| input.key_pressed(Key::Enter)) && row.can_switch {
-            asks.push(Ask::Switch(row.name.clone()));
+        if ui.input(|input| input.key_pressed(Key::Enter)) {
+            if row.can_switch {
+                asks.push(Ask::Switch(row.name.clone()));
+            } else if row.right == Right::SignIn {
+                asks.push(Ask::SignIn(row.name.clone()));
+            }
         }
         let wants_menu =
             |input: &egui::InputState| input.modifiers.shift_only() && input.key_pressed(Key::F10);
@@ -114,6 +132,17 @@ pub fn row_ui(
         shows_buttons && row.can_switch,
         shows_buttons,
     );
+    if let Some(sign_in) = &sign_in {
+        let kind = ButtonKind::Plain;
+        widgets::paint_button(
+            ui.painter(),
+            look,
+            sign_in_rect,
+            sign_in,
+            sign_in_label,
+            kind,
+        );
+    }
     if shows_buttons {
         if let Some(switch) = &switch {
             widgets::paint_button(
@@ -236,6 +265,7 @@ fn paint_row(ui: &Ui, look: Look, row: &Row, rect: Rect, hides_right: bool, hide
         right
     };
     match &row.right {
+        Right::SignIn => {}
         Right::Skeleton => {
             for (y, width) in [(-9.0, 44.0), (9.0, 70.0)] {
                 let pill =
@@ -330,5 +360,5 @@ fn row_menu_ui(look: Look, row: &Row, more: &Response, asks: &mut Vec<Ask>) {
 /// Whether the row itself or one of its buttons is this widget.
 pub fn holds(row: &Row, widget: Id) -> bool {
     let id = row_id(&row.name);
-    [id, id.with("switch"), id.with("more")].contains(&widget)
+    [id, id.with("switch"), id.with("sign in"), id.with("more")].contains(&widget)
 }

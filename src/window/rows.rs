@@ -3,6 +3,7 @@
 //! Views draw these values by number and format nothing. Every text that changes with time goes through `telling::Teller`,
 //! which remembers when the first of them reads differently, so that the window can sleep until then.
 
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
@@ -13,9 +14,11 @@ use crate::profile::ProfileName;
 
 mod banner;
 mod card;
+mod found;
 mod row;
 mod spoken;
 mod standing;
+mod strength;
 mod strip;
 mod telling;
 #[cfg(test)]
@@ -23,8 +26,10 @@ mod tests;
 
 pub use banner::{Banner, BannerAct, BannerIcon, BannerTone};
 pub use card::{ActiveCard, Badge, CardAct, CardBody, Footer, WindowBlock};
+pub use found::{FoundRow, Tone, import_ended};
 pub use row::{Right, Row, sentence};
 pub use standing::{Fill, Level, Mark};
+pub use strength::Strength;
 pub use strip::{LastIcon, Strip, StripFace};
 use telling::Teller;
 
@@ -61,8 +66,15 @@ pub struct Group {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FirstRun {
     pub found: Option<Found>,
-    /// Where a login can be copied to by hand.
-    pub profiles_dir: String,
+    /// Accounts of the program that this one descends from.
+    pub older: Option<Older>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Older {
+    pub title: String,
+    pub source: String,
+    pub folder: PathBuf,
 }
 
 /// The login that Codex uses and that no account holds yet.
@@ -132,10 +144,12 @@ impl FirstRun {
             | crate::desk::Live::Saved(_)
             | crate::desk::Live::Unreadable(_) => None,
         };
-        Self {
-            found,
-            profiles_dir: format!("{}/profiles", snapshot.home),
-        }
+        let older = snapshot.older_store.as_ref().map(|store| Older {
+            title: words::accounts(store.accounts),
+            source: "of the older codex_router".to_owned(),
+            folder: store.folder.clone(),
+        });
+        Self { found, older }
     }
 }
 

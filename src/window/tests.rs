@@ -1,6 +1,6 @@
 //! Clicks and keys, by the names that are spoken; no screen.
 
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, SystemTime};
 
 use egui::{Key, Modifiers, ViewportCommand, ViewportEvent, ViewportId};
@@ -14,6 +14,12 @@ use crate::desk::{
 };
 use crate::profile::{EndpointKind, Health, ProfileName};
 use crate::usage::{Usage, Window};
+
+mod adding;
+mod exporting;
+mod importing;
+mod keying;
+mod signing_in;
 
 fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000)
@@ -40,7 +46,7 @@ fn profile(text: &str, left: f64) -> ProfileView {
         token: crate::desk::TokenHealth::default(),
         is_active: text == "work",
         is_in_pool: true,
-        terms: std::sync::Arc::default(),
+        terms: Arc::default(),
         bad_terms: vec![],
         rest: None,
         model_rests: vec![],
@@ -90,15 +96,67 @@ fn unsaved() -> Live {
     }
 }
 
+/// Much longer than anything here takes; only a failing test waits so long.
+const SOON: Duration = Duration::from_secs(20);
+
+#[derive(Debug)]
+struct Dropped(std::path::PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("the window reads no file".into())
+    }
+}
+
 struct Rig {
     harness: Harness<'static, App>,
+    outside: Outdoors,
     back: DeskBack,
     farewells: mpsc::Receiver<(Memory, Closed)>,
+}
+
+/// What reached the world outside of the window.
+struct Outdoors {
+    links: mpsc::Receiver<String>,
+    picks: mpsc::Receiver<Pick>,
+    /// What the next file dialog brings.
+    picked: Arc<Mutex<Picked>>,
+}
+
+/// Links are taken unless they are of `bad.test`.
+fn outdoors() -> (Doors, Outdoors) {
+    let (link_sender, links) = mpsc::channel();
+    let (pick_sender, picks) = mpsc::channel();
+    let (link_sender, pick_sender) = (Mutex::new(link_sender), Mutex::new(pick_sender));
+    let picked = Arc::new(Mutex::new(Picked::Nothing));
+    let brought = picked.clone();
+    let doors = Doors {
+        open_link: Arc::new(move |url| {
+            link_sender.lock().unwrap().send(url.to_owned()).unwrap();
+            !url.contains("bad.test")
+        }),
+        pick: Arc::new(move |pick| {
+            pick_sender.lock().unwrap().send(pick.clone()).unwrap();
+            brought.lock().unwrap().clone()
+        }),
+        user_home: Some("/home/ana".into()),
+    };
+    let outdoors = Outdoors {
+        links,
+        picks,
+        picked,
+    };
+    (doors, outdoors)
 }
 
 fn rig_with(snapshot: Snapshot, theme: egui::Theme, on_close: OnClose, memory: Memory) -> Rig {
     let (front, back) = desk(snapshot);
     let (farewell, farewells) = mpsc::channel();
+    let (doors, outside) = outdoors();
     let parts = Parts {
         desk: front,
         memory,
@@ -113,6 +171,7 @@ fn rig_with(snapshot: Snapshot, theme: egui::Theme, on_close: OnClose, memory: M
             now,
             zone: jiff::tz::TimeZone::UTC,
         },
+        doors,
         farewell,
     };
     let mut harness = Harness::builder()
@@ -123,6 +182,7 @@ fn rig_with(snapshot: Snapshot, theme: egui::Theme, on_close: OnClose, memory: M
     harness.run_ok();
     let mut rig = Rig {
         harness,
+        outside,
         back,
         farewells,
     };
@@ -173,6 +233,45 @@ impl Rig {
     fn publish(&mut self, snapshot: Snapshot) {
         self.back.snapshots.send_replace(Arc::new(snapshot));
         self.run();
+    }
+
+    /// Draws until an errand has come back and was understood: until something shows.
+    fn wait_for(&mut self, label: &str) {
+        let deadline = std::time::Instant::now() + SOON;
+        while !self.shows(label) {
+            assert!(std::time::Instant::now() < deadline, "{label:?} never came");
+            std::thread::yield_now();
+            self.harness.step();
+        }
+    }
+
+    /// Draws until the worker is asked for something.
+    fn wait_until_asked(&mut self) -> Vec<Command> {
+        let deadline = std::time::Instant::now() + SOON;
+        loop {
+            let asked = self.asked();
+            if !asked.is_empty() {
+                return asked;
+            }
+            assert!(std::time::Instant::now() < deadline, "nothing was asked");
+            std::thread::yield_now();
+            self.harness.step();
+        }
+    }
+
+    fn paste(&mut self, text: &str) {
+        self.harness.event(egui::Event::Paste(text.to_owned()));
+        self.run();
+    }
+
+    fn drop_file(&mut self, path: &str) {
+        let file = Arc::new(Dropped(path.into()));
+        self.harness.input_mut().dropped_files.push(file);
+        self.run();
+    }
+
+    fn is_focused(&self, label: &str) -> bool {
+        self.harness.get_by_label(label).is_focused()
     }
 
     /// Draws one frame in which this happens.
@@ -438,26 +537,12 @@ fn a_name_that_is_taken_is_refused_whatever_its_case() {
         plan: None,
     };
     let mut rig = rig(snapshot);
-    rig.press(Modifiers::COMMAND, Key::N);
+    rig.click("Save");
     rig.press(Modifiers::COMMAND, Key::A);
     rig.harness.get_by_label("Account name").type_text("SPARE");
     rig.run();
     rig.key(Key::Enter);
     assert!(rig.shows("There is an account called spare already."));
-    assert_eq!(rig.asked(), []);
-}
-
-#[test]
-fn adding_a_login_that_is_saved_already_says_what_to_do_instead() {
-    let mut rig = rig(three());
-    rig.click("Add account");
-    assert!(
-        rig.harness
-            .query_by_label_contains("which is saved already")
-            .is_some()
-    );
-    rig.click("Close");
-    assert!(!rig.shows("Close"));
     assert_eq!(rig.asked(), []);
 }
 

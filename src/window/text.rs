@@ -10,7 +10,6 @@ use super::fonts;
 
 /// Size, weight and family of a text, by what it is for. (`design` section 2.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "the dialogs that are on their way use all")]
 pub enum Role {
     /// The percent of the account in use.
     Figure,

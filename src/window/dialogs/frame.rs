@@ -1,20 +1,29 @@
 //! The sheet of a dialog and its parts: title, paragraphs, a field with what is wrong about it, the buttons at its foot.
 
 use egui::{
-    Align2, Color32, Context, CornerRadius, Id, Margin, Modal, Rect, Response, Sense, Stroke, Ui,
-    Vec2, WidgetInfo, accesskit, pos2, vec2,
+    Align2, Color32, Context, CornerRadius, Id, Key, Margin, Modal, Modifiers, Rect, Response,
+    ScrollArea, Sense, Stroke, Ui, Vec2, WidgetInfo, accesskit, pos2, vec2,
 };
 
+use crate::window::fonts::icon;
 use crate::window::text::{self, Role};
 use crate::window::theme::{DIALOG_RADIUS, HAIRLINE, Look};
-use crate::window::widgets::{self, ButtonKind, Label, TALL_BUTTON_HEIGHT};
+use crate::window::widgets::{self, ButtonKind, Label, TALL_BUTTON_HEIGHT, Tail};
 
 const WIDTH: f32 = 368.0;
 const PADDING: f32 = 20.0;
 const FIELD_HEIGHT: f32 = 32.0;
 
-/// Draws the sheet over everything else. Returns whether the user wants to leave it: by Escape, or by a click beside it.
-pub fn frame_ui(ctx: &Context, look: Look, contents: impl FnOnce(&mut Ui)) -> bool {
+/// How the user wants to leave a dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    Escape,
+    /// By a click beside it.
+    Beside,
+}
+
+/// Draws the sheet over everything else. What does not fit into the window can be scrolled.
+pub fn frame_ui(ctx: &Context, look: Look, contents: impl FnOnce(&mut Ui)) -> Option<Leave> {
     let window = ctx.content_rect();
     let width = WIDTH.min(window.width() - 32.0);
     let frame = egui::Frame::new()
@@ -22,15 +31,44 @@ pub fn frame_ui(ctx: &Context, look: Look, contents: impl FnOnce(&mut Ui)) -> bo
         .stroke(Stroke::new(HAIRLINE, look.hairline))
         .corner_radius(CornerRadius::same(DIALOG_RADIUS))
         .shadow(look.dialog_shadow)
-        .inner_margin(Margin::same(PADDING as i8));
-    Modal::new(Id::unique("dialog"))
+        .inner_margin(Margin::symmetric(0, PADDING as i8));
+    let modal = Modal::new(Id::unique("dialog"))
         .backdrop_color(look.scrim)
         .frame(frame)
         .show(ctx, |ui| {
-            ui.set_width(width - 2.0 * PADDING);
-            contents(ui);
-        })
-        .should_close()
+            ui.set_width(width);
+            ScrollArea::vertical()
+                .id_salt("dialog")
+                .max_height(window.height() - 32.0 - 2.0 * PADDING)
+                .show(ui, |ui| {
+                    let inner =
+                        egui::Frame::new().inner_margin(Margin::symmetric(PADDING as i8, 0));
+                    inner.show(ui, |ui| {
+                        ui.set_width(width - 2.0 * PADDING);
+                        contents(ui);
+                        keep_focus_in_view(ui);
+                    });
+                });
+        });
+    let is_escaped = modal.is_top_modal
+        && !modal.any_popup_open
+        && ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape));
+    if is_escaped {
+        Some(Leave::Escape)
+    } else {
+        modal.backdrop_response.clicked().then_some(Leave::Beside)
+    }
+}
+
+/// The Tab key may lead to what has to be scrolled to.
+fn keep_focus_in_view(ui: &Ui) {
+    let focused = ui.memory(|memory| memory.focused());
+    let response = focused.and_then(|id| ui.ctx().read_response(id));
+    if let Some(response) = response.filter(Response::gained_focus)
+        && ui.min_rect().contains_rect(response.rect)
+    {
+        ui.scroll_to_rect(response.rect.expand(4.0), None);
+    }
 }
 
 pub fn title(ui: &mut Ui, look: Look, words: &str) {
@@ -46,6 +84,43 @@ pub fn title(ui: &mut Ui, look: Look, words: &str) {
         rect.width(),
     );
     ui.add_space(8.0);
+}
+
+/// The same with a cross at its end. Returns whether that was pressed.
+pub fn title_with_cross(ui: &mut Ui, look: Look, words: &str) -> bool {
+    let right = ui.max_rect().right();
+    let centre = pos2(right - 7.0, ui.cursor().top() + 8.0);
+    title(ui, look, words);
+    let id = Id::unique("dialog cross");
+    widgets::icon_button_ui(ui, look, centre, id, icon::CROSS, "Close", "").clicked()
+}
+
+/// What stands above a field.
+pub fn label(ui: &mut Ui, look: Look, words: &str) {
+    let size = vec2(ui.available_width(), 16.0);
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    text::put(
+        ui.painter(),
+        rect.left_center(),
+        Align2::LEFT_CENTER,
+        words,
+        Role::CaptionM,
+        look.text_2,
+        rect.width(),
+    );
+    ui.add_space(4.0);
+}
+
+/// Smaller than a paragraph.
+pub fn caption(ui: &mut Ui, words: &str, ink: Color32) {
+    let style = (Role::Caption, ink);
+    words_ui(ui, words, style, 6, accesskit::Role::Label);
+}
+
+/// What is wrong, and what to do about it.
+pub fn refusal(ui: &mut Ui, look: Look, words: &str) {
+    let style = (Role::Caption, look.bad);
+    words_ui(ui, words, style, 4, accesskit::Role::Alert);
 }
 
 pub fn paragraph(ui: &mut Ui, look: Look, words: &str) {
@@ -85,10 +160,29 @@ pub fn field(
     let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
     let words = (None, hint, spoken);
     let response = widgets::field_ui(ui, look, rect, id, text, words, refusal.is_some());
-    if let Some(refusal) = refusal {
+    if let Some(words) = refusal {
         ui.add_space(6.0);
-        let style = (Role::Caption, look.bad);
-        words_ui(ui, refusal, style, 3, accesskit::Role::Alert);
+        self::refusal(ui, look, words);
+    }
+    response
+}
+
+/// A field for a secret, likewise.
+pub fn secret_field(
+    ui: &mut Ui,
+    look: Look,
+    id: Id,
+    text: &mut String,
+    (hint, spoken): (&str, &str),
+    (refusal, tail): (Option<&str>, Tail),
+) -> Response {
+    let size = vec2(ui.available_width(), FIELD_HEIGHT);
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    let how = (refusal.is_some(), tail);
+    let response = widgets::secret_field_ui(ui, look, rect, id, text, (hint, spoken), how);
+    if let Some(words) = refusal {
+        ui.add_space(6.0);
+        self::refusal(ui, look, words);
     }
     response
 }

@@ -8,25 +8,34 @@ use std::time::SystemTime;
 use egui::Ui;
 
 use super::ask::Ask;
+use super::errands::{Doors, Return};
+use super::rows::Banner;
 use super::theme::Look;
-use crate::desk::Snapshot;
+use crate::desk::{Snapshot, words};
+use crate::profile::ProfileName;
 
+mod add;
 mod close;
+mod copied;
+mod export;
 mod frame;
 mod save;
 mod switch;
 
+pub use add::{AddDialog, AddTab};
+pub use export::ExportDialog;
+use frame::Leave;
 pub use save::SaveDialog;
 pub use switch::SwitchDialog;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dialog {
     /// Codex runs, and what runs keeps its old login.
     Switch(SwitchDialog),
     /// A name for the login that Codex uses.
     Save(SaveDialog),
-    /// There is no login that could be saved; says why.
-    NothingToSave { why: String },
+    /// Adding an account, or signing in to one again.
+    Add(Box<AddDialog>),
+    Export(Box<ExportDialog>),
     /// Closing stops everything, which is not obvious the first time.
     CloseStops,
 }
@@ -37,19 +46,63 @@ pub struct Scene<'a> {
     pub look: Look,
     pub snapshot: &'a Snapshot,
     pub now: SystemTime,
+    /// The desk did not take the last command.
+    pub complaint: Option<&'a Banner>,
+    pub doors: &'a Doors,
     /// It is drawn for the first time: its first focus is to be given.
     pub is_new: bool,
 }
 
+impl Scene<'_> {
+    /// What an account is called on screen.
+    pub fn called(&self, name: &ProfileName) -> String {
+        let hides_emails = self.snapshot.hides_emails;
+        match self.snapshot.profile(name) {
+            Some(profile) => words::called(profile, hides_emails),
+            None if hides_emails => words::alias(name),
+            None => name.to_string(),
+        }
+    }
+}
+
+impl Dialog {
+    /// An errand of this dialog, or of the one before it, has come back.
+    pub fn returned(&mut self, told: Return) {
+        match (self, told) {
+            (Self::Add(dialog), told) => dialog.returned(told),
+            (Self::Export(dialog), Return::Picked(_, picked)) => dialog.picked(picked),
+            (
+                Self::Export(_) | Self::Switch(_) | Self::Save(_) | Self::CloseStops,
+                Return::LinkRefused | Return::Picked(..),
+            ) => {}
+        }
+    }
+
+    /// A click beside it leaves a dialog in which nothing can be lost.
+    fn is_left_by(&self, leave: Leave) -> bool {
+        match self {
+            Self::Switch(_) | Self::Save(_) | Self::CloseStops => true,
+            // Whoever comes back from the browser clicks on the window first.
+            Self::Add(_) | Self::Export(_) => leave == Leave::Escape,
+        }
+    }
+}
+
 /// Draws the open dialog. Typing changes it in place; everything else is asked for.
 pub fn dialog_ui(ui: &Ui, scene: Scene<'_>, dialog: &mut Dialog, asks: &mut Vec<Ask>) {
-    let wants_to_close = frame::frame_ui(ui.ctx(), scene.look, |ui| match dialog {
+    let leave = frame::frame_ui(ui.ctx(), scene.look, |ui| match dialog {
         Dialog::Switch(dialog) => switch::switch_ui(ui, scene, dialog, asks),
         Dialog::Save(dialog) => save::save_ui(ui, scene, dialog, asks),
-        Dialog::NothingToSave { why } => save::nothing_to_save_ui(ui, scene, why, asks),
+        Dialog::Add(dialog) => add::add_ui(ui, scene, dialog, asks),
+        Dialog::Export(dialog) => export::export_ui(ui, scene, dialog, asks),
         Dialog::CloseStops => close::close_ui(ui, scene, asks),
     });
-    if wants_to_close {
-        asks.push(Ask::CloseDialog);
+    if leave.is_some_and(|leave| dialog.is_left_by(leave)) {
+        match dialog {
+            Dialog::Add(dialog) => dialog.leave(scene.snapshot, asks),
+            Dialog::Switch(_) | Dialog::Save(_) | Dialog::Export(_) | Dialog::CloseStops => {
+                asks.push(Ask::CloseDialog);
+            }
+        }
     }
 }

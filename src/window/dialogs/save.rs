@@ -1,9 +1,9 @@
-//! A name for the login that Codex uses, or the reason why there is nothing to name.
+//! A name for the login that Codex uses.
 
 use egui::{Id, Key, Ui};
 
+use super::Scene;
 use super::frame::{self, Choice};
-use super::{Dialog, Scene};
 use crate::desk::{Command, Live, Snapshot};
 use crate::profile::ProfileName;
 use crate::window::ask::Ask;
@@ -15,27 +15,16 @@ pub struct SaveDialog {
 }
 
 impl SaveDialog {
-    pub fn open(snapshot: &Snapshot, hides_emails: bool) -> Dialog {
-        match &snapshot.live {
-            Live::Unsaved { email, .. } => {
-                let wish = email.as_deref().filter(|_| !hides_emails);
-                Dialog::Save(Self {
-                    name: snapshot.free_name(wish.unwrap_or("account")).to_string(),
-                    refusal: None,
-                })
-            }
-            Live::Saved(name) => Dialog::NothingToSave {
-                why: format!(
-                    "Codex uses {name}, which is saved already. Sign in to Codex with another account, then add it here."
-                ),
-            },
-            Live::Missing => Dialog::NothingToSave {
-                why: "Codex is signed out. Sign in with Codex, then add the login here.".into(),
-            },
-            Live::Unreadable(reason) => Dialog::NothingToSave {
-                why: format!("The login that Codex uses cannot be read: {reason}."),
-            },
-        }
+    /// Nothing: there is no login that could be saved.
+    pub fn open(snapshot: &Snapshot, hides_emails: bool) -> Option<Self> {
+        let Live::Unsaved { email, .. } = &snapshot.live else {
+            return None;
+        };
+        let wish = email.as_deref().filter(|_| !hides_emails);
+        Some(Self {
+            name: snapshot.free_name(wish.unwrap_or("account")).to_string(),
+            refusal: None,
+        })
     }
 }
 
@@ -69,14 +58,6 @@ pub fn save_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut SaveDialog, asks: &mu
             }
         }
     } else if choice == Some(Choice::Other) {
-        asks.push(Ask::CloseDialog);
-    }
-}
-
-pub fn nothing_to_save_ui(ui: &mut Ui, scene: Scene<'_>, why: &str, asks: &mut Vec<Ask>) {
-    frame::title(ui, scene.look, "Nothing to add yet");
-    frame::paragraph(ui, scene.look, why);
-    if frame::footer(ui, scene.look, None, "Close", scene.is_new) == Some(Choice::Primary) {
         asks.push(Ask::CloseDialog);
     }
 }

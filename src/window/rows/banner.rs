@@ -3,7 +3,8 @@
 use super::row::sentence;
 use super::telling::Teller;
 use super::{Wish, shown_email};
-use crate::desk::{Live, Notice, Outcome, Snapshot};
+use crate::desk::{Live, LoginKind, Notice, Outcome, Snapshot};
+use crate::profile::{Health, ProfileName};
 
 /// At most one at a time: the most urgent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +33,10 @@ pub enum BannerIcon {
     Folder,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BannerAct {
+    /// Sign in to this account again; that puts the failure away too.
+    SignIn(ProfileName, u64),
     /// Put this failure away, and all before it.
     Dismiss(u64),
     SaveLogin,
@@ -41,8 +44,9 @@ pub enum BannerAct {
 }
 
 impl BannerAct {
-    pub fn label(self) -> &'static str {
+    pub fn label(&self) -> &'static str {
         match self {
+            Self::SignIn(..) => "Sign in",
             Self::Dismiss(_) => "Dismiss",
             Self::SaveLogin => "Save",
             Self::TryAgain => "Try again",
@@ -82,8 +86,21 @@ fn failure(snapshot: &Snapshot, wish: &Wish<'_>) -> Option<Banner> {
         icon: BannerIcon::Alert,
         title,
         text: sentence(&reason),
-        act: Some(BannerAct::Dismiss(happening.seq)),
+        act: Some(match dead_login(snapshot, &happening.outcome) {
+            Some(name) => BannerAct::SignIn(name, happening.seq),
+            None => BannerAct::Dismiss(happening.seq),
+        }),
     })
+}
+
+/// The account that did not get new tokens because its login is dead.
+fn dead_login(snapshot: &Snapshot, outcome: &Outcome) -> Option<ProfileName> {
+    let Outcome::TokenRefreshFailed { name, .. } = outcome else {
+        return None;
+    };
+    let profile = snapshot.profile(name)?;
+    let is_dead = profile.health == Health::SignInAgain && profile.kind == LoginKind::ChatGpt;
+    is_dead.then(|| name.clone())
 }
 
 fn failed(outcome: &Outcome) -> Option<(String, String)> {

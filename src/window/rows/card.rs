@@ -48,6 +48,7 @@ pub enum CardBody {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CardAct {
+    SignIn(ProfileName),
     SwitchTo(ProfileName),
     Refresh(ProfileName),
 }
@@ -127,6 +128,7 @@ impl Badge {
 impl CardAct {
     pub fn label(&self) -> String {
         match self {
+            Self::SignIn(_) => "Sign in again".into(),
             Self::SwitchTo(name) => format!("Switch to {name}"),
             Self::Refresh(_) => "Try again".into(),
         }
@@ -226,8 +228,15 @@ fn body(
             text: format!("Its usage could not be read. {}", sentence(reason)),
             acts: vec![CardAct::Refresh(profile.name.clone())],
         },
+        Kind::SignInAgain if profile.kind == LoginKind::ChatGpt => CardBody::Trouble {
+            text: "OpenAI no longer accepts this login. Name, tags and history are kept when you sign in again."
+                .into(),
+            acts: std::iter::once(CardAct::SignIn(profile.name.clone()))
+                .chain(switch_to_next())
+                .collect(),
+        },
         Kind::SignInAgain => CardBody::Trouble {
-            text: "OpenAI no longer accepts this login. Sign in with Codex again, then save the login here."
+            text: "This key is no longer accepted. Add the account again with a key that works."
                 .into(),
             acts: switch_to_next(),
         },

@@ -41,6 +41,8 @@ pub enum Right {
     },
     /// The first numbers are on their way: same shape, no words.
     Skeleton,
+    /// Its login is dead: the way to a new one.
+    SignIn,
 }
 
 /// A row with what its place in the list depends on.
@@ -241,7 +243,8 @@ fn right(profile: &ProfileView, standing: &Standing<'_>, teller: &Teller<'_>) ->
         Kind::ApiKey => words("API key", Level::Fine, "no usage windows"),
         Kind::NoWindows => words("no windows", Level::Fine, "nothing to count"),
         Kind::UsageFailed(_) => words("no numbers", Level::Fine, "not read yet"),
-        Kind::SignInAgain => words("login expired", Level::Empty, "sign in again"),
+        Kind::SignInAgain if profile.kind == LoginKind::ChatGpt => Right::SignIn,
+        Kind::SignInAgain => words("key refused", Level::Empty, "add it anew"),
         Kind::Unreadable(_) => words("unreadable", Level::Empty, "left as it is"),
         Kind::ShownOnly(_) => words("shown only", Level::Fine, "not for the router"),
         Kind::Waiting { window, until, .. } => {
@@ -311,7 +314,7 @@ fn hint(profile: &ProfileView, standing: &Standing<'_>) -> Option<String> {
     match &standing.kind {
         Kind::Unreadable(reason) => return Some(sentence(reason)),
         Kind::SignInAgain => {
-            return Some("Sign in with Codex again, then save the login here.".into());
+            return Some("OpenAI no longer accepts this login. Name, tags and history are kept when you sign in again.".into());
         }
         Kind::ShownOnly(mode) => {
             return Some(format!(
@@ -411,6 +414,7 @@ fn spoken(
             parts.push(Some(figure.clone()));
             parts.push(Some(note.clone()));
         }
+        (_, Right::SignIn) => parts.push(Some("login expired".into())),
         (_, Right::Skeleton) => {}
     }
     spoken::list(parts)

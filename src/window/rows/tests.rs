@@ -147,6 +147,7 @@ fn row(profile: ProfileView) -> Row {
 fn right(row: &Row) -> String {
     match &row.right {
         Right::Skeleton => "…".into(),
+        Right::SignIn => "[Sign in]".into(),
         Right::Lines {
             lead, figure, note, ..
         } => format!("{lead} {figure} | {note}").trim().to_owned(),

@@ -48,6 +48,7 @@ pub fn paint_box(painter: &Painter, look: Look, centre: Pos2, tick: Tick, is_ena
 }
 
 /// A box with words behind it, over the whole width. `spoken` is its name.
+#[allow(dead_code, reason = "other dialogs are on their way")]
 pub fn checkbox_ui(
     ui: &mut Ui,
     look: Look,
@@ -141,6 +142,7 @@ fn paint_radio(painter: &Painter, look: Look, centre: Pos2, is_chosen: bool) {
 }
 
 /// A field that opens a list. `spoken` is its name. Returns what was chosen now.
+#[allow(dead_code, reason = "other dialogs are on their way")]
 pub fn select_ui(
     ui: &Ui,
     look: Look,

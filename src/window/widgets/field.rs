@@ -5,6 +5,10 @@ use egui::{Align2, CornerRadius, Id, Rect, Response, Stroke, StrokeKind, Ui, pos
 use crate::window::text::{self, Role};
 use crate::window::theme::{CONTROL_RADIUS, HAIRLINE, Look};
 
+/// A secret shorter than this shows none of its letters.
+const TAIL_SHOWN_FROM: usize = 12;
+const TAIL: usize = 4;
+
 /// A one-line field with an icon or without. `spoken` is its name.
 pub fn field_ui(
     ui: &mut Ui,
@@ -12,8 +16,41 @@ pub fn field_ui(
     rect: Rect,
     id: Id,
     text: &mut String,
-    (glyph, hint, spoken): (Option<&str>, &str, &str),
+    words: (Option<&str>, &str, &str),
     has_error: bool,
+) -> Response {
+    edit_ui(ui, look, rect, id, text, words, (has_error, None))
+}
+
+/// What of a secret can be seen: how it ends, so that one is told from another, or nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    Shown,
+    Hidden,
+}
+
+/// The same for a secret: it is neither shown, nor copied, nor told to a screen reader.
+pub fn secret_field_ui(
+    ui: &mut Ui,
+    look: Look,
+    rect: Rect,
+    id: Id,
+    text: &mut String,
+    (hint, spoken): (&str, &str),
+    (has_error, tail): (bool, Tail),
+) -> Response {
+    let words = (None, hint, spoken);
+    edit_ui(ui, look, rect, id, text, words, (has_error, Some(tail)))
+}
+
+fn edit_ui(
+    ui: &mut Ui,
+    look: Look,
+    rect: Rect,
+    id: Id,
+    text: &mut String,
+    (glyph, hint, spoken): (Option<&str>, &str, &str),
+    (has_error, secret): (bool, Option<Tail>),
 ) -> Response {
     let is_focused = ui.memory(|memory| memory.has_focus(id));
     let edge = match (has_error, is_focused) {
@@ -40,7 +77,12 @@ pub fn field_ui(
         );
         inner.min.x = rect.left() + 32.0;
     }
-    let edit = egui::TextEdit::singleline(text)
+    let mut layout = |ui: &Ui, buffer: &dyn egui::TextBuffer, _width: f32| {
+        let shown = masked(buffer.as_str(), secret.unwrap_or(Tail::Hidden));
+        let font = Role::Body.font();
+        ui.painter().layout_no_wrap(shown, font, look.text)
+    };
+    let mut edit = egui::TextEdit::singleline(text)
         .id(id)
         .frame(egui::Frame::NONE)
         .margin(egui::Margin::ZERO)
@@ -54,6 +96,33 @@ pub fn field_ui(
         .align(Align2::LEFT_CENTER)
         .min_size(inner.size())
         .desired_width(inner.width());
+    if secret.is_some() {
+        edit = edit.password(true).layouter(&mut layout);
+    }
     let response = ui.put(inner, edit);
     response.accessible_name(spoken)
+}
+
+/// One dot for each letter, as the field counts letters, but for the last few of a long one.
+fn masked(text: &str, tail: Tail) -> String {
+    let count = text.chars().count();
+    let shown = match tail {
+        Tail::Shown if count >= TAIL_SHOWN_FROM => TAIL,
+        Tail::Shown | Tail::Hidden => 0,
+    };
+    let dots = std::iter::repeat_n('•', count - shown);
+    dots.chain(text.chars().skip(count - shown)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_secret_at_most_its_end_can_be_seen() {
+        assert_eq!(masked("", Tail::Shown), "");
+        assert_eq!(masked("short-key", Tail::Shown), "•••••••••");
+        assert_eq!(masked("key-fake-7f2c", Tail::Shown), "•••••••••7f2c");
+        assert_eq!(masked("key-fake-7f2c", Tail::Hidden), "•••••••••••••");
+    }
 }

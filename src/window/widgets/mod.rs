@@ -2,12 +2,6 @@
 //!
 //! A control gets its rectangle, registers its hit area with a spoken name, and paints itself. It decides nothing.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "the dialogs that are on their way use them"
-)]
-
 use egui::{
     CornerRadius, Id, Painter, Rect, Response, Sense, Stroke, StrokeKind, Ui, WidgetInfo, accesskit,
 };
@@ -33,8 +27,10 @@ pub use button::{
     icon_button_ui, label_width, paint_button, paint_icon_button,
 };
 pub use chip::name_and_chip;
-pub use choice::{Tick, checkbox_ui, paint_box, radio_card_ui, select_ui};
-pub use field::field_ui;
+pub use choice::{Tick, paint_box, radio_card_ui};
+#[allow(unused_imports, reason = "other dialogs are on their way")]
+pub use choice::{checkbox_ui, select_ui};
+pub use field::{Tail, field_ui, secret_field_ui};
 pub use mark::{in_use_mark, mark};
 pub use menu::{menu_frame, menu_item_ui};
 pub use mono_field::mono_field_ui;

@@ -179,7 +179,7 @@ fn without_accounts_the_login_that_codex_uses_is_offered() {
             source: "signed in with Codex, ~/.codex/auth.json".into(),
         })
     );
-    assert_eq!(first_run.profiles_dir, "~/.codex/profiles");
+    assert_eq!(first_run.older, None);
     assert_eq!(page(&snapshot).banner, None);
     snapshot.live = Live::Missing;
     assert_eq!(page(&snapshot).first_run.unwrap().found, None);

@@ -147,7 +147,7 @@ fn an_endpoint_is_no_account_to_switch_to() {
     let CardBody::Trouble { acts, .. } = page.active.unwrap().body else {
         panic!("no trouble")
     };
-    assert_eq!(acts, []);
+    assert_eq!(acts, [CardAct::SignIn(name("work"))]);
 }
 
 #[test]
@@ -163,8 +163,8 @@ fn an_expired_login_in_use_offers_the_best_other_account() {
     assert_eq!(
         card.body,
         CardBody::Trouble {
-            text: "OpenAI no longer accepts this login. Sign in with Codex again, then save the login here.".into(),
-            acts: vec![CardAct::SwitchTo(name("b"))],
+            text: "OpenAI no longer accepts this login. Name, tags and history are kept when you sign in again.".into(),
+            acts: vec![CardAct::SignIn(name("work")), CardAct::SwitchTo(name("b"))],
         }
     );
 }

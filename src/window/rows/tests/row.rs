@@ -132,7 +132,7 @@ fn a_dead_login_says_what_to_do_and_offers_no_switch() {
         ..unknown("old-team")
     });
     assert_eq!((old.mark, old.can_switch), (Mark::SignInAgain, false));
-    assert_eq!(right(&old), "login expired | sign in again");
+    assert_eq!(right(&old), "[Sign in]");
     assert_eq!(
         old.hint.as_deref(),
         Some("Sign in with Codex again, then save the login here.")
