@@ -237,10 +237,6 @@ impl App {
             Ask::OpenLink(url) => self.errands.open_link(ctx, url),
             Ask::Pick(pick) => self.errands.pick(ctx, pick),
             Ask::Select(name) => self.list.select(name),
-            Ask::Say(text) => {
-                let egui_now = ctx.input(|input| input.time);
-                self.toast = Some(Toast::saying(text, egui_now));
-            }
             Ask::CopyBaseUrl(url) => {
                 let egui_now = ctx.input(|input| input.time);
                 self.toast = Some(Toast::saying(format!("Copied {url}"), egui_now));

@@ -33,8 +33,6 @@ pub enum Ask {
     Pick(Pick),
     /// Bring this account into view.
     Select(ProfileName),
-    /// A toast.
-    Say(String),
     CopyBaseUrl(String),
     ToggleEmails,
     Sort(Sort),

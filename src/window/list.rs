@@ -70,7 +70,12 @@ pub fn list_ui(
     if page.is_dense {
         search_ui(ui, look, page, sort, state, asks);
     }
-    let has_moved = std::mem::take(&mut state.has_moved);
+    // While a dialog is open, and in the frame in which it is gone, nothing below it can have the focus.
+    let is_free = ui.memory(|memory| memory.top_modal_layer().is_none());
+    let has_moved = is_free && std::mem::take(&mut state.has_moved);
+    if state.has_moved {
+        ui.ctx().request_repaint();
+    }
     for (index, group) in page.groups.iter().enumerate() {
         let sorted = (index == 0 && !page.is_dense).then_some(sort);
         head_ui(ui, look, group, sorted, asks);

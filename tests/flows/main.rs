@@ -28,6 +28,8 @@ mod watching;
 mod websocket;
 
 #[cfg(target_os = "linux")]
+mod add_account;
+#[cfg(target_os = "linux")]
 mod figures;
 #[cfg(target_os = "linux")]
 mod pictures;

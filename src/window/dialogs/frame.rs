@@ -37,16 +37,21 @@ pub fn frame_ui(ctx: &Context, look: Look, contents: impl FnOnce(&mut Ui)) -> Op
         .frame(frame)
         .show(ctx, |ui| {
             ui.set_width(width);
+            let most = window.height() - 32.0 - 2.0 * PADDING;
             ScrollArea::vertical()
                 .id_salt("dialog")
-                .max_height(window.height() - 32.0 - 2.0 * PADDING)
+                .max_height(most)
+                // What was high enough in the last frame may not be in this one.
+                .min_scrolled_height(most)
                 .show(ui, |ui| {
                     let inner =
                         egui::Frame::new().inner_margin(Margin::symmetric(PADDING as i8, 0));
                     inner.show(ui, |ui| {
                         ui.set_width(width - 2.0 * PADDING);
                         contents(ui);
-                        keep_focus_in_view(ui);
+                        if look.shows_focus {
+                            keep_focus_in_view(ui);
+                        }
                     });
                 });
         });

@@ -274,10 +274,10 @@ fn hidden_emails_stay_hidden_while_somebody_signs_in() {
             ..who()
         }))
     });
-    for part in ["ana@example.dev", "spare"] {
-        let told = rig.harness.query_all_by_label_contains(part).count();
-        assert_eq!(told, 0, "{part}");
-    }
+    let told = rig.harness.query_all_by_label_contains("ana@example.dev");
+    assert_eq!(told.count(), 0);
+    let alias = format!("already: {}.", crate::desk::words::alias(&name("spare")));
+    assert!(rig.harness.query_by_label_contains(&alias).is_some());
 }
 
 #[test]
@@ -298,21 +298,6 @@ fn whoever_has_signed_in_is_put_into_view_and_the_dialog_is_gone() {
     rig.publish(after);
     assert!(!rig.shows("Cancel"));
     assert_eq!(rig.asked(), []);
-}
-
-#[test]
-fn the_first_login_of_all_is_put_into_view_too() {
-    let mut rig = rig(Snapshot {
-        profiles: Vec::new(),
-        live: Live::Missing,
-        ..three()
-    });
-    rig.click("Sign in with the browser");
-    rig.publish(browser(SignInStep::Done {
-        name: name("spare"),
-        is_new: false,
-    }));
-    assert!(rig.shows("Signed in to spare again"));
 }
 
 #[test]

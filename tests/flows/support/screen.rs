@@ -123,6 +123,15 @@ impl Screen {
         assert!(output.status.success(), "{output:?}");
     }
 
+    /// Types into whatever has the focus in the window of this title.
+    pub fn type_text(&self, title: &str, text: &str) {
+        let mut command = Command::new("xdotool");
+        command.args(["search", "--sync", "--onlyvisible", "--name", title]);
+        command.args(["windowactivate", "--sync", "type", "--delay", "2", text]);
+        let output = self.dress(&mut command).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
     /// Takes a picture of the whole screen.
     pub fn shoot(&self, file: &Path) {
         let status = self

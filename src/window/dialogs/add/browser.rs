@@ -134,11 +134,12 @@ fn paste_ui(
 ) {
     let look = scene.look;
     frame::label(ui, look, "Browser on another computer?");
-    let port = match page.listener {
-        CallbackListener::On { port, .. } => *port,
-        CallbackListener::None { .. } => FIRST_PORT,
+    let hint = match page.listener {
+        CallbackListener::On { port, .. } => {
+            format!("Paste the address it ends on (localhost:{port}/…)")
+        }
+        CallbackListener::None { .. } => "Paste the address it ends on".to_owned(),
     };
-    let hint = format!("Paste the address it ends on (localhost:{port}/…)");
     let words = (hint.as_str(), "Address that the browser ended on");
     let refusal = page.paste_refused.map(sentence);
     let shown = refusal.as_deref().filter(|_| tab.pasted.is_empty());
@@ -161,18 +162,26 @@ fn paste_ui(
     }
 }
 
-/// The port that a browser comes back to unless somebody else has it.
-const FIRST_PORT: u16 = 1455;
+/// The two ports that OpenAI lets a browser come back to (codex-rs/login/src/server.rs); others only where they are configured.
+const PORTS: [u16; 2] = [1455, 1457];
 
 fn port_notice(listener: &CallbackListener) -> Option<(String, String)> {
     match listener {
         CallbackListener::On {
             port,
             first_port_held_by: Some(holder),
-        } => Some((
-            format!("Port {FIRST_PORT} is used by {holder}."),
-            format!("Listening on {port} instead."),
-        )),
+        } => {
+            let [first, second] = PORTS;
+            let what = if *port == second {
+                format!("Port {first}")
+            } else {
+                "The first port".to_owned()
+            };
+            Some((
+                format!("{what} is used by {holder}."),
+                format!("Listening on {port} instead."),
+            ))
+        }
         CallbackListener::On { .. } => None,
         CallbackListener::None { held_by } => {
             let holder = held_by.as_deref().unwrap_or("another program");

@@ -117,18 +117,11 @@ pub fn sign_in_ui(
         SignInStep::Confirm(who) => signed_in::confirm_ui(ui, scene, tab, view, who, asks),
         SignInStep::Done { name, .. } => {
             asks.push(Ask::Select(name.clone()));
-            if !view_is_new(view) {
-                asks.push(Ask::Say(format!("Signed in to {name} again")));
-            }
             // Puts it away, and closes.
             true
         }
         SignInStep::Failed { reason } => failed_ui(ui, scene, tab, reason),
     }
-}
-
-fn view_is_new(view: &SignInView) -> bool {
-    matches!(view.step, SignInStep::Done { is_new: true, .. })
 }
 
 fn starting(is_code: bool) -> &'static str {

@@ -135,7 +135,9 @@ fn a_dead_login_says_what_to_do_and_offers_no_switch() {
     assert_eq!(right(&old), "[Sign in]");
     assert_eq!(
         old.hint.as_deref(),
-        Some("Sign in with Codex again, then save the login here.")
+        Some(
+            "OpenAI no longer accepts this login. Name, tags and history are kept when you sign in again."
+        )
     );
 }
 
