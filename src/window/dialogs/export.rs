@@ -15,7 +15,9 @@ use crate::window::rows::{Strength, sentence};
 use crate::window::widgets::{self, ButtonKind, Label, Tail};
 
 /// What a backup is called unless the user says otherwise.
-const BACKUP_NAME: &str = "codex-accounts.crbackup";
+const BACKUP_NAME: &str = "accounts.backup";
+/// The least that a backup is closed by, as the worker wants it.
+const LEAST_LETTERS: usize = 8;
 const PLACE_ID: &str = "export place";
 
 pub struct ExportDialog {
@@ -100,6 +102,8 @@ impl ExportDialog {
         }
         if self.passphrase.is_empty() {
             Err(Refusal::Passphrase("Choose a passphrase."))
+        } else if self.passphrase.chars().count() < LEAST_LETTERS {
+            Err(Refusal::Passphrase("Make it 8 letters or more."))
         } else if self.passphrase != self.again {
             Err(Refusal::Again("The two are not the same."))
         } else {
@@ -186,7 +190,7 @@ pub fn export_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut ExportDialog, asks:
 fn place_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut ExportDialog, asks: &mut Vec<Ask>) {
     let look = scene.look;
     let (label, spoken, hint) = if dialog.is_backup {
-        ("File", "File of the backup", "~/backup.crbackup")
+        ("File", "File of the backup", "~/accounts.backup")
     } else {
         ("Folder", "Folder of the export", "~/accounts")
     };

@@ -237,7 +237,7 @@ fn faces() -> Vec<(Snapshot, &'static [&'static str])> {
         (
             importing(
                 ImportState::WantsPassphrase {
-                    file: "/a.crbackup".into(),
+                    file: "/a.backup".into(),
                     refusal: Some("wrong".into()),
                 },
                 vec![],

@@ -46,7 +46,7 @@ fn a_backup_wants_one_passphrase_twice() {
     );
     rig.click("Export");
     let expected = asked_for(ExportTo::Backup {
-        file: "/home/ana/codex-accounts.crbackup".into(),
+        file: "/home/ana/accounts.backup".into(),
         passphrase: Secret::new("five fake words in here"),
         may_replace: false,
     });
@@ -59,6 +59,8 @@ fn a_weak_passphrase_is_called_weak() {
     let mut rig = opened();
     fill(&mut rig, "Passphrase", "secret");
     assert!(rig.shows("Weak: make it longer, such as five words."));
+    rig.click("Export");
+    assert!(rig.shows("Make it 8 letters or more."));
 }
 
 #[test]

@@ -250,7 +250,7 @@ fn an_empty_clipboard_is_said() {
 #[test]
 fn a_backup_wants_its_passphrase_and_says_when_it_is_the_wrong_one() {
     let wants = |refusal: Option<&str>| ImportState::WantsPassphrase {
-        file: "/srv/old.crbackup".into(),
+        file: "/srv/old.backup".into(),
         refusal: refusal.map(str::to_owned),
     };
     let mut rig = at(wants(None), vec![]);
@@ -260,7 +260,7 @@ fn a_backup_wants_its_passphrase_and_says_when_it_is_the_wrong_one() {
     rig.run();
     rig.key(Key::Enter);
     let source = ImportSource::Backup {
-        file: "/srv/old.crbackup".into(),
+        file: "/srv/old.backup".into(),
         passphrase: Secret::new("fake words"),
     };
     assert_eq!(rig.asked(), [Command::LookForImport(source)]);
