@@ -9,19 +9,21 @@ use egui::{Context, TextureHandle, ThemePreference, Ui, ViewportCommand};
 use jiff::tz::TimeZone;
 
 use super::accounts::{self, Wishes};
-use super::ask::Ask;
+use super::ask::{Ask, Opening};
 use super::dialogs::{
-    self, AddDialog, AddTab, Dialog, ExportDialog, SaveDialog, Scene, SwitchDialog,
+    self, AddDialog, AddTab, Dialog, ExportDialog, OrganiseDialog, SaveDialog, Scene, SwitchDialog,
 };
 use super::errands::{Doors, Errands};
 use super::list::ListState;
 use super::memory::{Geometry, Memory};
-use super::rows::{Banner, BannerIcon, BannerTone, Page, Wish};
+use super::rows::{Banner, BannerIcon, BannerTone, Page, Wish, called};
 use super::theme::{self, Look, Tokens};
 use super::toast::{self, Toast};
 use super::wake::Outside;
 use super::{AskOnClose, Closed, OnClose, ThemeChoice, fonts, keys};
-use crate::desk::{Command, Desk, DeskError, Snapshot};
+use crate::desk::sort::own_order;
+use crate::desk::{Command, Desk, DeskError, Outcome, Snapshot, Span};
+use crate::profile::ProfileName;
 
 /// The window while it is open. Everything that outlives it is in [`Memory`], which it sends away when it ends.
 pub struct App {
@@ -36,6 +38,12 @@ pub struct App {
     farewell: Sender<(Memory, Closed)>,
     closed: Option<Closed>,
     list: ListState,
+    /// How far back the chart looks.
+    span: Span,
+    /// Whose history was asked for, and when its newest numbers came.
+    history_of: Option<(ProfileName, Option<SystemTime>)>,
+    /// An order was asked for when this was the newest happening.
+    ordered_after: Option<u64>,
     dialog: Option<Dialog>,
     is_dialog_new: bool,
     errands: Errands,
@@ -102,6 +110,9 @@ impl App {
             farewell: parts.farewell,
             closed: None,
             list: ListState::default(),
+            span: Span::default(),
+            history_of: None,
+            ordered_after: None,
             dialog: None,
             is_dialog_new: false,
             errands: Errands::new(parts.doors),
@@ -122,7 +133,11 @@ impl App {
         for happening in &snapshot.happenings {
             if happening.seq > self.seen {
                 self.seen = happening.seq;
-                if let Some(toast) = Toast::about(happening, egui_now) {
+                if let Outcome::Renamed { from, to, .. } = &happening.outcome {
+                    self.list.follow(from.clone(), to.clone());
+                }
+                let named = |name: &ProfileName| called(snapshot, name, snapshot.hides_emails);
+                if let Some(toast) = Toast::about(happening, named, egui_now) {
                     self.toast = Some(toast);
                 }
             }
@@ -180,12 +195,63 @@ impl App {
         self.has_focus = has_focus;
     }
 
-    fn page(&self, snapshot: &Snapshot, now: SystemTime) -> Page {
+    /// The account that is looked at: beside the list there always is one.
+    fn shown<'a>(&'a self, snapshot: &'a Snapshot, is_wide: bool) -> Option<&'a ProfileName> {
+        let wanted = self.list.shown.as_ref();
+        if !is_wide {
+            return wanted.filter(|_| self.list.is_pushed);
+        }
+        let first = || snapshot.active().or(snapshot.profiles.first());
+        wanted.or_else(|| first().map(|profile| &profile.name))
+    }
+
+    /// Lets go of what is gone, and of an order that has been published, or has come to nothing.
+    fn settle(&mut self, snapshot: &Snapshot) {
+        self.list.keep_only(|name| snapshot.profile(name).is_some());
+        let newest = snapshot.happenings.last().map(|happening| happening.seq);
+        let is_answered = self.ordered_after.is_some_and(|seq| newest > Some(seq));
+        let order = self.list.order.as_deref();
+        if is_answered || order.is_some_and(|order| order == own_order(&snapshot.profiles)) {
+            self.list.order = None;
+            self.ordered_after = None;
+        }
+    }
+
+    /// Has the history read of the account that is looked at: when another one is, and when more is known of it.
+    fn ask_for_history(&mut self, snapshot: &Snapshot, page: &Page) {
+        let shown = page.detail.as_ref().map(|detail| &detail.name);
+        let wanted = shown
+            .and_then(|name| snapshot.profile(name))
+            .map(|profile| {
+                let known_at = profile.usage.as_ref().map(|usage| usage.fetched_at);
+                (profile.name.clone(), known_at)
+            });
+        if wanted == self.history_of {
+            return;
+        }
+        let Some((name, _)) = &wanted else {
+            self.history_of = None;
+            return;
+        };
+        match self.desk.ask(Command::ShowHistory(name.clone())) {
+            Ok(()) => self.history_of = wanted,
+            // The next frame tries again.
+            Err(err) => tracing::debug!(error = %err, "history not asked for"),
+        }
+    }
+
+    fn page(&self, snapshot: &Snapshot, now: SystemTime, is_wide: bool) -> Page {
         let wish = Wish {
             hides_emails: snapshot.hides_emails,
             sort: self.memory.sort,
             search: &self.list.search,
             dismissed: self.memory.dismissed,
+            is_wide,
+            detail: self.shown(snapshot, is_wide),
+            span: self.span,
+            is_grouped: self.memory.is_grouped,
+            folds: self.memory.folds,
+            order: self.list.order.as_deref(),
         };
         Page::of(snapshot, now, &self.clock.zone, &wish)
     }
@@ -197,13 +263,13 @@ impl App {
         };
         let wishes = Wishes {
             hides_emails: snapshot.hides_emails,
-            sort: self.memory.sort,
             complaint: self.complaint.as_ref(),
             logo: &self.logo,
         };
         accounts::accounts_ui(ui, look, page, &wishes, &mut self.list, asks);
         if let Some(toast) = &mut self.toast {
-            toast::toast_ui(ui, look, toast, asks);
+            let foot = accounts::foot_height(ui.max_rect().width(), &self.list);
+            toast::toast_ui(ui, look, foot, toast, asks);
         }
         if let Some(dialog) = &mut self.dialog {
             let scene = Scene {
@@ -220,7 +286,13 @@ impl App {
 
     fn carry_out(&mut self, ctx: &Context, snapshot: &Snapshot, ask: Ask) {
         match ask {
-            Ask::Command(command) => self.send(command),
+            Ask::Command(command) => {
+                if matches!(command, Command::Order(_)) {
+                    let newest = snapshot.happenings.last();
+                    self.ordered_after = Some(newest.map_or(0, |happening| happening.seq));
+                }
+                self.send(command);
+            }
             Ask::Switch(to) if snapshot.codex.is_empty() => self.send(Command::Use(to)),
             Ask::Switch(to) => self.open(Dialog::Switch(SwitchDialog { to })),
             Ask::OpenSave => self.open(match SaveDialog::open(snapshot, snapshot.hides_emails) {
@@ -233,6 +305,11 @@ impl App {
             Ask::OpenExport(names) => {
                 self.open(Dialog::Export(Box::new(ExportDialog::open(names))))
             }
+            Ask::Look(name) => self.list.show(&name),
+            Ask::Open(opening) => self.open_about(&opening, snapshot),
+            Ask::GroupRows(is_grouped) => self.memory.is_grouped = Some(is_grouped),
+            Ask::Fold(section) => self.memory.folds.turn(section),
+            Ask::LookBack(span) => self.span = span,
             Ask::CloseDialog => self.dialog = None,
             Ask::OpenLink(url) => self.errands.open_link(ctx, url),
             Ask::Pick(pick) => self.errands.pick(ctx, pick),
@@ -266,6 +343,12 @@ impl App {
 
     fn add(&mut self, dialog: AddDialog) {
         self.open(Dialog::Add(Box::new(dialog)));
+    }
+
+    fn open_about(&mut self, opening: &Opening, snapshot: &Snapshot) {
+        if let Some(dialog) = OrganiseDialog::open(opening, snapshot) {
+            self.open(Dialog::Organise(dialog));
+        }
     }
 
     fn send(&mut self, command: Command) {
@@ -338,13 +421,16 @@ impl eframe::App for App {
         self.uses_keyboard = keys::uses_keyboard(&ctx, self.uses_keyboard);
         self.memory.geometry = Geometry::of(&ctx).or(self.memory.geometry);
 
-        let page = self.page(&snapshot, (self.clock.now)());
+        self.settle(&snapshot);
+        let is_wide = accounts::is_wide(ui.max_rect().width());
+        let page = self.page(&snapshot, (self.clock.now)(), is_wide);
         let mut asks = Vec::new();
         self.follow(&ctx, &snapshot, &mut asks);
         if self.dialog.is_none() {
             keys::obey(ui, &page, &mut self.list, &mut asks);
         }
         self.draw(ui, &snapshot, &page, &mut asks);
+        self.ask_for_history(&snapshot, &page);
         let has_asks = !asks.is_empty();
         for ask in asks {
             self.carry_out(&ctx, &snapshot, ask);

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::Closed;
 use super::dialogs::AddTab;
 use super::errands::Pick;
-use super::rows::Sort;
-use crate::desk::{Command, OnScreen};
+use super::rows::{Section, Sort};
+use crate::desk::{Command, OnScreen, Span};
 use crate::profile::ProfileName;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Ask {
     Command(Command),
     /// From now on Codex uses this account; asked back first when Codex runs.
     Switch(ProfileName),
+    /// Everything about this account.
+    Look(ProfileName),
     /// The dialog that keeps the login of Codex under a name.
     OpenSave,
     /// The dialog that adds an account, at this tab.
@@ -24,8 +26,9 @@ pub enum Ask {
     /// The dialog that signs in to this account again.
     SignIn(ProfileName),
     /// The dialog that takes these accounts out.
-    #[allow(dead_code, reason = "the menu that asks for it is on its way")]
     OpenExport(Vec<ProfileName>),
+    /// A dialog by which accounts are organised.
+    Open(Opening),
     CloseDialog,
     /// Hand this to the browser.
     OpenLink(OnScreen),
@@ -36,6 +39,12 @@ pub enum Ask {
     CopyBaseUrl(String),
     ToggleEmails,
     Sort(Sort),
+    /// Rows are grouped by status, or not.
+    GroupRows(bool),
+    /// A group is folded, or unfolded.
+    Fold(Section),
+    /// How far back the chart looks.
+    LookBack(Span),
     /// Failures up to this happening are put away.
     Dismiss(u64),
     HideToast,
@@ -43,4 +52,16 @@ pub enum Ask {
     Leave(Closed),
     /// Close it only if that costs nothing: Escape must not end the program.
     HideIfHarmless,
+}
+
+/// Which dialog, about whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opening {
+    Rename(ProfileName),
+    /// Tags and note.
+    Words(ProfileName),
+    Tag(Vec<ProfileName>),
+    Group(Vec<ProfileName>),
+    Delete(Vec<ProfileName>),
+    Trash,
 }

@@ -6,7 +6,7 @@ use super::ask::Ask;
 use super::fonts::icon;
 use super::rows::{ActiveCard, Badge, CardAct, CardBody, Fill, Footer, Level, WindowBlock};
 use super::text::{self, Role};
-use super::theme::{CARD_PADDING, Look};
+use super::theme::{CARD_PADDING, CARD_RADIUS, Look};
 use super::widgets::{self, BUTTON_HEIGHT, ButtonKind, Label};
 use crate::desk::Command;
 
@@ -23,17 +23,17 @@ const TROUBLE_TOP: f32 = 65.0;
 pub fn card_ui(ui: &mut Ui, look: Look, card: &ActiveCard, is_compact: bool, asks: &mut Vec<Ask>) {
     let width = ui.available_width();
     match &card.body {
-        CardBody::Windows(blocks) if is_compact => compact_ui(ui, look, card, blocks),
-        CardBody::Windows(blocks) => windows_ui(ui, look, card, blocks),
+        CardBody::Windows(blocks) if is_compact => compact_ui(ui, look, card, blocks, asks),
+        CardBody::Windows(blocks) => windows_ui(ui, look, card, blocks, asks),
         CardBody::Skeleton => {
             let rect = sheet(ui, look, blocks_height(2));
-            head(ui, look, card, rect, 25.0);
+            head(ui, look, card, rect, 25.0, asks);
             second_line(ui, look, card, rect);
             skeleton(ui, look, rect);
         }
         CardBody::Line(line) => {
             let rect = sheet(ui, look, 100.0);
-            head(ui, look, card, rect, 25.0);
+            head(ui, look, card, rect, 25.0, asks);
             second_line(ui, look, card, rect);
             text::put(
                 ui.painter(),
@@ -79,7 +79,26 @@ fn sheet(ui: &mut Ui, look: Look, height: f32) -> Rect {
 }
 
 /// Name, plan and badge; below them e-mail and age, unless the card is compact.
-fn head(ui: &Ui, look: Look, card: &ActiveCard, rect: Rect, title_y: f32) {
+fn head(ui: &Ui, look: Look, card: &ActiveCard, rect: Rect, title_y: f32, asks: &mut Vec<Ask>) {
+    // Below everything else on the card.
+    let sheet = ui.interact(rect, Id::unique("active card"), Sense::click());
+    sheet.widget_info(|| {
+        WidgetInfo::labeled(
+            accesskit::Role::Button,
+            true,
+            format!("Details of {}", card.title),
+        )
+    });
+    widgets::focus_ring(
+        ui.painter(),
+        look,
+        rect.shrink(3.0),
+        CARD_RADIUS - 3,
+        &sheet,
+    );
+    if sheet.clicked() {
+        asks.push(Ask::Look(card.name.clone()));
+    }
     let painter = ui.painter();
     let (left, right) = (rect.left() + CARD_PADDING, rect.right() - CARD_PADDING);
     let y = rect.top() + title_y;
@@ -106,7 +125,7 @@ fn head(ui: &Ui, look: Look, card: &ActiveCard, rect: Rect, title_y: f32) {
         painter,
         look,
         pos2(left, y),
-        (card.name.as_str(), Role::Title, look.text),
+        (&card.title, Role::Title, look.text),
         card.plan.as_deref(),
         mark.x - 8.0 - 12.0 - left,
     );
@@ -142,11 +161,17 @@ fn second_line(ui: &Ui, look: Look, card: &ActiveCard, rect: Rect) {
     );
 }
 
-fn windows_ui(ui: &mut Ui, look: Look, card: &ActiveCard, blocks: &[WindowBlock]) {
+fn windows_ui(
+    ui: &mut Ui,
+    look: Look,
+    card: &ActiveCard,
+    blocks: &[WindowBlock],
+    asks: &mut Vec<Ask>,
+) {
     let footer = card.footer.as_ref();
     let extra = footer.map_or(0.0, |_| FOOTER_HEIGHT);
     let rect = sheet(ui, look, blocks_height(blocks.len()) + extra);
-    head(ui, look, card, rect, 25.0);
+    head(ui, look, card, rect, 25.0, asks);
     second_line(ui, look, card, rect);
     for (index, block) in blocks.iter().enumerate() {
         let top = rect.top() + BLOCKS_TOP + index as f32 * (BLOCK_HEIGHT + BLOCK_GAP);
@@ -272,9 +297,15 @@ fn footer_ui(ui: &Ui, look: Look, rect: Rect, footer: &Footer) {
     }
 }
 
-fn compact_ui(ui: &mut Ui, look: Look, card: &ActiveCard, blocks: &[WindowBlock]) {
+fn compact_ui(
+    ui: &mut Ui,
+    look: Look,
+    card: &ActiveCard,
+    blocks: &[WindowBlock],
+    asks: &mut Vec<Ask>,
+) {
     let rect = sheet(ui, look, COMPACT_HEIGHT);
-    head(ui, look, card, rect, 21.5);
+    head(ui, look, card, rect, 21.5, asks);
     let inner = rect.shrink2(vec2(CARD_PADDING, 0.0));
     // Two windows stand side by side; more do not exist on any plan of today.
     let columns = blocks.len().clamp(1, 2) as f32;
@@ -371,7 +402,7 @@ fn trouble_ui(
     };
     let height = TROUBLE_TOP + galley.size().y + buttons + CARD_PADDING;
     let rect = sheet(ui, look, height);
-    head(ui, look, card, rect, 25.0);
+    head(ui, look, card, rect, 25.0, asks);
     second_line(ui, look, card, rect);
     let at = rect.left_top() + vec2(CARD_PADDING, TROUBLE_TOP);
     let words_rect = Rect::from_min_size(at, galley.size());
@@ -383,7 +414,9 @@ fn trouble_ui(
         let label = act.label();
         let (words, kind) = match act {
             CardAct::SignIn(_) => (Label::with_icon(icon::LOG_IN, &label), ButtonKind::Primary),
-            CardAct::SwitchTo(_) | CardAct::Refresh(_) => (Label::plain(&label), ButtonKind::Plain),
+            CardAct::SwitchTo(..) | CardAct::Refresh(_) => {
+                (Label::plain(&label), ButtonKind::Plain)
+            }
         };
         let button = Rect::from_min_size(
             pos2(left, rect.bottom() - CARD_PADDING - BUTTON_HEIGHT),
@@ -393,11 +426,16 @@ fn trouble_ui(
         let response =
             widgets::button_ui(ui, look, button, Id::unique(("card", &label)), words, kind);
         if response.clicked() {
-            asks.push(match act {
-                CardAct::SignIn(name) => Ask::SignIn(name.clone()),
-                CardAct::SwitchTo(name) => Ask::Switch(name.clone()),
-                CardAct::Refresh(name) => Ask::Command(Command::RefreshUsage(name.clone())),
-            });
+            asks.push(asked(act));
         }
+    }
+}
+
+/// What a button of a card asks for.
+pub fn asked(act: &CardAct) -> Ask {
+    match act {
+        CardAct::SignIn(name) => Ask::SignIn(name.clone()),
+        CardAct::SwitchTo(name, _) => Ask::Switch(name.clone()),
+        CardAct::Refresh(name) => Ask::Command(Command::RefreshUsage(name.clone())),
     }
 }

@@ -67,9 +67,11 @@ pub mod icon {
     pub const CHECK: &str = "\u{e06c}";
     pub const CHECK_CIRCLE: &str = "\u{e226}";
     pub const CHEVRON_DOWN: &str = "\u{e06d}";
+    pub const CHEVRON_LEFT: &str = "\u{e06e}";
     pub const CHEVRON_RIGHT: &str = "\u{e06f}";
     pub const CLIPBOARD: &str = "\u{e3e8}";
     pub const CLOCK: &str = "\u{e087}";
+    pub const CODE: &str = "\u{e093}";
     pub const COPY: &str = "\u{e09e}";
     pub const CROSS: &str = "\u{e1b2}";
     pub const CROSS_CIRCLE: &str = "\u{e084}";
@@ -82,16 +84,23 @@ pub mod icon {
     pub const FILTER: &str = "\u{e460}";
     pub const FOLDER: &str = "\u{e247}";
     pub const GLOBE: &str = "\u{e0e8}";
+    pub const GRIP: &str = "\u{e0eb}";
     pub const HOURGLASS: &str = "\u{e296}";
     pub const KEY: &str = "\u{e0fd}";
     pub const LOCK: &str = "\u{e10b}";
     pub const LOG_IN: &str = "\u{e10d}";
     pub const OFFLINE: &str = "\u{e1af}";
+    pub const PENCIL: &str = "\u{e1f9}";
+    pub const PIN: &str = "\u{e259}";
     pub const PLUS: &str = "\u{e13d}";
     pub const REFRESH: &str = "\u{e145}";
     pub const SEARCH: &str = "\u{e151}";
+    pub const SHIELD_CHECK: &str = "\u{e1ff}";
     pub const SMARTPHONE: &str = "\u{e163}";
     pub const SWITCH: &str = "\u{e24a}";
+    pub const TAG: &str = "\u{e17f}";
     pub const TERMINAL: &str = "\u{e181}";
-    pub const CODE: &str = "\u{e093}";
+    pub const TRASH: &str = "\u{e18e}";
+    pub const UNDO: &str = "\u{e2a1}";
+    pub const UPLOAD: &str = "\u{e19e}";
 }

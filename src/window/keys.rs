@@ -3,14 +3,15 @@
 use egui::{Context, Event, FocusDirection, Key, KeyboardShortcut, Modifiers, Popup, Ui};
 
 use super::Closed;
-use super::ask::Ask;
+use super::ask::{Ask, Opening};
 use super::dialogs::AddTab;
 use super::list::{self, ListState};
 use super::rows::Page;
-use super::strip;
+use super::{accounts, drag, menus, strip};
 use crate::desk::Command;
 
 const ADD: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::N);
+const ALL: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::A);
 const CLOSE: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::W);
 const COPY_URL: KeyboardShortcut = KeyboardShortcut::new(COMMAND_SHIFT, Key::C);
 const EMAILS: KeyboardShortcut = KeyboardShortcut::new(COMMAND_SHIFT, Key::H);
@@ -59,47 +60,113 @@ pub fn obey(ui: &Ui, page: &Page, state: &mut ListState, asks: &mut Vec<Ask>) {
     if pressed(&QUIT) {
         asks.push(Ask::Leave(Closed::Quit));
     }
-    if pressed(&FIND) && page.is_dense {
+    if pressed(&FIND) && has_search(ui, page) {
         ctx.memory_mut(|memory| memory.request_focus(list::search_id()));
     }
     if Popup::is_any_open(ctx) {
         return;
     }
-    let is_searching = ctx.memory(|memory| memory.has_focus(list::search_id()));
     if ctx.input(|input| input.key_pressed(Key::Escape)) {
-        if state.search.is_empty() {
-            asks.push(Ask::HideIfHarmless);
-        } else {
-            state.search.clear();
-        }
+        let is_wide = accounts::is_wide(ui.max_rect().width());
+        escape(state, is_wide, asks);
     }
     if !ctx.text_edit_focused() {
-        letters(ui, page, asks);
+        letters(ui, page, state, asks);
+        ways(ui, page, state);
     }
-    // From the search field Down leads into what was found.
-    for (key, down) in [(Key::ArrowDown, true), (Key::ArrowUp, false)] {
-        if (down || !is_searching) && ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key))
-        {
-            state.step(page, down);
-            // egui would move the focus on by itself, to whatever lies in that direction.
-            ctx.memory_mut(|memory| memory.move_focus(FocusDirection::None));
-        }
+    arrows(ui, page, state, asks);
+}
+
+/// A wide page always has the field, a narrow one from the number of accounts on that wants it.
+fn has_search(ui: &Ui, page: &Page) -> bool {
+    page.is_dense || accounts::is_wide(ui.max_rect().width())
+}
+
+/// Leaves what was entered last: a field, a choice of rows, a detail, a search; then the window.
+fn escape(state: &mut ListState, is_wide: bool, asks: &mut Vec<Ask>) {
+    if state.detail.leave_field() {
+        return;
+    }
+    if !state.chosen.is_empty() {
+        state.chosen.clear();
+    } else if !state.search.is_empty() {
+        state.search.clear();
+    } else if is_wide || !state.go_back() {
+        asks.push(Ask::HideIfHarmless);
     }
 }
 
-fn letters(ui: &Ui, page: &Page, asks: &mut Vec<Ask>) {
+/// Into the detail and back.
+fn ways(ui: &Ui, page: &Page, state: &mut ListState) {
     let ctx = ui.ctx();
-    if ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::R)) {
-        let focused = list::focused_row(ui, page).map(|row| &row.name);
-        let target = focused.or(page.active.as_ref().map(|active| &active.name));
+    let pressed = |key| ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key));
+    let is_wide = accounts::is_wide(ui.max_rect().width());
+    if let Some(row) = list::focused_row(ui, page)
+        && !state.is_pushed
+        && pressed(Key::ArrowRight)
+    {
+        state.show(&row.name);
+    }
+    // Where a control of the detail has the focus, Left may be its own.
+    let is_free = ctx.memory(|memory| memory.focused().is_none());
+    if state.is_pushed && !is_wide && is_free && pressed(Key::ArrowLeft) {
+        state.go_back();
+    }
+}
+
+fn arrows(ui: &Ui, page: &Page, state: &mut ListState, asks: &mut Vec<Ask>) {
+    let ctx = ui.ctx();
+    let is_wide = accounts::is_wide(ui.max_rect().width());
+    let is_list_covered = state.is_pushed && page.detail.is_some() && !is_wide;
+    if is_list_covered {
+        return;
+    }
+    let is_searching = ctx.memory(|memory| memory.has_focus(list::search_id()));
+    if ctx.text_edit_focused() && !is_searching {
+        return;
+    }
+    let pressed = |modifiers, key| ctx.input_mut(|input| input.consume_key(modifiers, key));
+    // From the search field Down leads into what was found.
+    for (key, down) in [(Key::ArrowDown, true), (Key::ArrowUp, false)] {
+        if is_searching && !down {
+            continue;
+        }
+        if let Some(row) = list::focused_row(ui, page)
+            && pressed(Modifiers::ALT, key)
+        {
+            drag::step(page, state, &row.name, down, asks);
+        } else if pressed(Modifiers::SHIFT, key) {
+            state.step_choosing(page, down);
+        } else if pressed(Modifiers::NONE, key) {
+            state.step(page, down);
+            if is_wide {
+                state.shown = state.cursor.clone();
+            }
+        } else {
+            continue;
+        }
+        // egui would move the focus on by itself, to whatever lies in that direction.
+        ctx.memory_mut(|memory| memory.move_focus(FocusDirection::None));
+    }
+}
+
+fn letters(ui: &Ui, page: &Page, state: &mut ListState, asks: &mut Vec<Ask>) {
+    let ctx = ui.ctx();
+    let pressed = |key| ctx.input_mut(|input| input.consume_key(Modifiers::NONE, key));
+    let focused = list::focused_row(ui, page).map(|row| &row.name);
+    if pressed(Key::R) {
+        let shown = page.detail.as_ref().map(|detail| &detail.name);
+        let target = focused
+            .or(shown)
+            .or(page.active.as_ref().map(|active| &active.name));
         if let Some(name) = target {
             asks.push(Ask::Command(Command::RefreshUsage(name.clone())));
         }
     }
-    if ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::N)) {
+    if pressed(Key::N) {
         asks.push(Ask::OpenAdd(AddTab::Browser));
     }
-    if page.is_dense && ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Slash)) {
+    if has_search(ui, page) && pressed(Key::Slash) {
         // The stroke itself is no search.
         ctx.input_mut(|input| {
             input
@@ -107,5 +174,29 @@ fn letters(ui: &Ui, page: &Page, asks: &mut Vec<Ask>) {
                 .retain(|event| !matches!(event, Event::Text(text) if text == "/"));
         });
         ctx.memory_mut(|memory| memory.request_focus(list::search_id()));
+    }
+    if ctx.input_mut(|input| input.consume_shortcut(&ALL)) {
+        state.choose_all(page);
+    }
+    if !state.chosen.is_empty() && pressed(Key::Delete) {
+        let names = state.chosen.iter().cloned().collect();
+        asks.push(Ask::Open(Opening::Delete(names)));
+    }
+    let shown = page
+        .detail
+        .as_ref()
+        .map(|detail| (&detail.name, detail.is_pinned));
+    let focused = list::focused_row(ui, page).map(|row| (&row.name, row.is_pinned));
+    let Some((name, is_pinned)) = focused.or(shown) else {
+        return;
+    };
+    if pressed(Key::P) {
+        asks.push(menus::pinned(name, !is_pinned));
+    }
+    if pressed(Key::F2) {
+        asks.push(Ask::Open(Opening::Rename(name.clone())));
+    }
+    if pressed(Key::Delete) {
+        asks.push(Ask::Open(Opening::Delete(vec![name.clone()])));
     }
 }

@@ -3,13 +3,16 @@
 use egui::{Context, Pos2, Vec2};
 use serde::{Deserialize, Serialize};
 
-use super::rows::Sort;
+use super::rows::{Folds, Sort};
 
 /// Every field may be missing in what was kept by another version.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
     pub sort: Sort,
+    /// Whether rows are grouped by status; none: as their number has it.
+    pub is_grouped: Option<bool>,
+    pub folds: Folds,
     pub geometry: Option<Geometry>,
     /// The user was told once that closing the window stops the router.
     pub knows_that_closing_stops: bool,

@@ -9,13 +9,17 @@ use std::time::{Duration, SystemTime};
 use jiff::tz::TimeZone;
 
 pub use crate::desk::Sort;
-use crate::desk::{Snapshot, words};
+use crate::desk::sort::own_order;
+use crate::desk::{Snapshot, Span, words};
 use crate::profile::ProfileName;
 
 mod banner;
 mod card;
+mod chart;
+mod detail;
 mod found;
 mod row;
+mod sections;
 mod spoken;
 mod standing;
 mod strength;
@@ -26,8 +30,11 @@ mod tests;
 
 pub use banner::{Banner, BannerAct, BannerIcon, BannerTone};
 pub use card::{ActiveCard, Badge, CardAct, CardBody, Footer, WindowBlock};
+pub use chart::{Chart, ChartLine, span_label};
+pub use detail::{Detail, LoginMark, LoginPart, PoolPart, Priority};
 pub use found::{FoundRow, Tone, import_ended};
 pub use row::{Right, Row, sentence};
+pub use sections::{Folds, Group, Section};
 pub use standing::{Fill, Level, Mark};
 pub use strength::Strength;
 pub use strip::{LastIcon, Strip, StripFace};
@@ -39,28 +46,34 @@ pub struct Page {
     /// Before the first reading of the disk there is nothing to say yet.
     pub is_loaded: bool,
     pub banner: Option<Banner>,
+    /// The card above the list; a wide page has the account in use in its list instead.
     pub active: Option<ActiveCard>,
     /// Shown instead of everything but the strip while there is no account.
     pub first_run: Option<FirstRun>,
-    /// With few accounts one group, with many one for each thing to know.
+    /// One group, or one for each thing to know.
     pub groups: Vec<Group>,
     /// How many accounts the groups hold when nothing is searched for.
     pub listed: usize,
-    /// Many accounts: compact card, search, groups, lower rows.
+    /// `34 accounts · 20 ready · …`, when there are too many to count.
+    pub counts: Option<String>,
+    /// Many accounts: compact card, search, lower rows.
     pub is_dense: bool,
+    /// Whether the rows are grouped by status; none where that makes no sense.
+    pub is_grouped: Option<bool>,
+    pub sort: Sort,
+    /// Rows can be dragged.
+    pub is_own_order: bool,
+    /// The user's own order of all accounts, where rows can be dragged.
+    pub order: Vec<ProfileName>,
+    /// The account that is looked at.
+    pub detail: Option<Detail>,
+    /// Accounts in the trash.
+    pub deleted: usize,
     pub strip: Strip,
     /// Whether a refresh that the user asked for is under way.
     pub is_refreshing: bool,
     /// After this time the first text reads differently.
     pub next_change_in: Option<Duration>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Group {
-    pub head: String,
-    /// Said beside the head when there are several groups.
-    pub count: Option<usize>,
-    pub rows: Vec<Row>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,40 +106,79 @@ pub struct Wish<'a> {
     pub search: &'a str,
     /// Failures up to this happening have been put away.
     pub dismissed: u64,
+    /// There is room for a detail beside the list.
+    pub is_wide: bool,
+    /// The account to look at.
+    pub detail: Option<&'a ProfileName>,
+    pub span: Span,
+    /// Whether rows are grouped; none: as their number has it.
+    pub is_grouped: Option<bool>,
+    pub folds: Folds,
+    /// The user's own order, where it was changed a moment ago and is not published yet.
+    pub order: Option<&'a [ProfileName]>,
 }
 
 /// From this many accounts on the page is dense.
 const DENSE_FROM: usize = 8;
+/// From this many on groups fold, and the page counts for the user.
+const COUNTED_FROM: usize = 20;
 
 impl Page {
     pub fn of(snapshot: &Snapshot, now: SystemTime, zone: &TimeZone, wish: &Wish<'_>) -> Self {
         let teller = Teller::new(now, zone);
-        let is_dense = snapshot.profiles.len() >= DENSE_FROM;
+        let count = snapshot.profiles.len();
+        let is_dense = count >= DENSE_FROM;
+        let is_own_order = wish.sort == Sort::Own;
+        let is_grouped = (!is_own_order).then(|| wish.is_grouped.unwrap_or(is_dense));
         let entries = row::entries(snapshot, wish, &teller);
-        let listed = entries.len();
+        let active = snapshot.active().filter(|_| !wish.is_wide);
         Self {
             is_loaded: snapshot.is_loaded,
             banner: banner::of(snapshot, wish, &teller),
-            active: snapshot
-                .active()
-                .map(|profile| card::of(snapshot, profile, wish, &teller)),
+            active: active.map(|profile| card::of(snapshot, profile, wish, &teller)),
             first_run: (snapshot.is_loaded && snapshot.profiles.is_empty())
                 .then(|| FirstRun::of(snapshot, wish)),
-            groups: row::groups(entries, is_dense, snapshot.active().is_some(), wish),
-            listed,
+            listed: entries.len(),
+            counts: (count >= COUNTED_FROM).then(|| sections::counts(snapshot, &teller)),
+            groups: sections::groups(
+                entries,
+                is_grouped == Some(true),
+                (active.is_some(), count >= COUNTED_FROM),
+                wish,
+            ),
             is_dense,
-            strip: strip::of(snapshot, &teller),
+            is_grouped,
+            sort: wish.sort,
+            is_own_order,
+            order: match wish.order {
+                _ if !is_own_order => Vec::new(),
+                Some(order) => order.to_vec(),
+                None => own_order(&snapshot.profiles),
+            },
+            detail: wish
+                .detail
+                .and_then(|name| snapshot.profile(name))
+                .map(|profile| detail::of(snapshot, profile, wish, &teller)),
+            deleted: snapshot.trash.len(),
+            strip: strip::of(snapshot, wish, &teller),
             is_refreshing: snapshot.is_refreshing,
             next_change_in: teller.next_change_in(),
         }
     }
 
+    /// Every row that is not folded away, from top to bottom.
     pub fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.groups.iter().flat_map(|group| &group.rows)
+        self.groups
+            .iter()
+            .filter(|group| group.is_folded != Some(true))
+            .flat_map(|group| &group.rows)
     }
 
     pub fn row(&self, name: &ProfileName) -> Option<&Row> {
-        self.rows().find(|row| row.name == *name)
+        self.groups
+            .iter()
+            .flat_map(|group| &group.rows)
+            .find(|row| row.name == *name)
     }
 }
 
@@ -155,4 +207,30 @@ impl FirstRun {
 
 fn shown_email(email: &str, wish: &Wish<'_>) -> String {
     words::shown_email(email, wish.hides_emails)
+}
+
+/// What an account is called on screen, by its name.
+pub fn called(snapshot: &Snapshot, name: &ProfileName, hides_emails: bool) -> String {
+    match snapshot.profile(name) {
+        Some(profile) => words::called(profile, hides_emails),
+        None if hides_emails => words::alias(name),
+        None => name.to_string(),
+    }
+}
+
+/// Text of the user's own, in which e-mails are masked while they are hidden.
+fn masked(text: &str, wish: &Wish<'_>) -> String {
+    if !wish.hides_emails || !text.contains('@') {
+        return text.to_owned();
+    }
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| match word.contains('@') {
+            true => {
+                let bare = word.trim_end();
+                let rest = word.get(bare.len()..).unwrap_or_default();
+                format!("{}{rest}", words::mask_email(bare))
+            }
+            false => word.to_owned(),
+        })
+        .collect()
 }

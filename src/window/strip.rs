@@ -1,20 +1,22 @@
 //! The router strip at the foot of every page. (`design` section 3, router strip.)
 
-use egui::{Align2, Id, Rect, Ui, WidgetInfo, accesskit, pos2, vec2};
+use egui::{Align2, Color32, Id, Rect, Ui, WidgetInfo, accesskit, pos2, vec2};
 
 use super::ask::Ask;
 use super::fonts::icon;
 use super::rows::{LastIcon, Strip, StripFace};
 use super::text::{self, Role};
-use super::theme::{GUTTER, Look};
+use super::theme::{GUTTER, Look, STRIP_HEIGHT};
 use super::widgets::{self, BUTTON_HEIGHT, ButtonKind, Label};
 use crate::desk::Command;
 
+/// In two lines, or in one where `rect` is no higher than that.
 pub fn strip_ui(ui: &Ui, look: Look, rect: Rect, strip: &Strip, asks: &mut Vec<Ask>) {
     let painter = ui.painter();
     painter.rect_filled(rect, 0.0, look.surface);
     widgets::divider(painter, look, rect.left(), rect.right(), rect.top());
-    let middle = rect.top() + 30.0;
+    let is_one_line = rect.height() < STRIP_HEIGHT;
+    let middle = (rect.top() + rect.height() / 2.0).round();
 
     let toggle = widgets::toggle_ui(
         ui,
@@ -77,7 +79,12 @@ pub fn strip_ui(ui: &Ui, look: Look, rect: Rect, strip: &Strip, asks: &mut Vec<A
         }
         StripFace::Off | StripFace::Starting | StripFace::On(_) | StripFace::NothingUsable => {
             if let Some(url) = &strip.base_url {
-                let centre = pos2(right - widgets::ICON_BUTTON / 2.0, middle - 0.5);
+                let x = if is_one_line {
+                    address_end(painter, strip, left) + 20.0
+                } else {
+                    right - widgets::ICON_BUTTON / 2.0
+                };
+                let centre = pos2(x, middle - 0.5);
                 let response = widgets::icon_button_ui(
                     ui,
                     look,
@@ -90,11 +97,17 @@ pub fn strip_ui(ui: &Ui, look: Look, rect: Rect, strip: &Strip, asks: &mut Vec<A
                 if response.clicked() {
                     asks.push(Ask::CopyBaseUrl(url.clone()));
                 }
-                right = centre.x - widgets::ICON_BUTTON / 2.0;
+                if !is_one_line {
+                    right = centre.x - widgets::ICON_BUTTON / 2.0;
+                }
             }
         }
     }
-    words(ui, look, strip, left, right - 8.0, middle);
+    if is_one_line {
+        line(ui, look, strip, left, right, middle);
+    } else {
+        words(ui, look, strip, left, right - 8.0, middle);
+    }
 }
 
 pub fn toggled(strip: &Strip) -> Ask {
@@ -103,6 +116,89 @@ pub fn toggled(strip: &Strip) -> Ask {
     } else {
         Command::TurnRouterOn
     })
+}
+
+/// What a client is given, where there is room for all of it.
+fn whole_address(strip: &Strip) -> &str {
+    strip.base_url.as_deref().unwrap_or(&strip.address)
+}
+
+fn address_end(painter: &egui::Painter, strip: &Strip, left: f32) -> f32 {
+    let width = |text: &str, role| {
+        let galley = text::line(painter, text, role, Color32::WHITE, f32::INFINITY);
+        galley.size().x
+    };
+    left + width("Router", Role::BodyM) + 12.0 + width(whole_address(strip), Role::Mono)
+}
+
+/// Name and address at the left, what happens at the right.
+fn line(ui: &Ui, look: Look, strip: &Strip, left: f32, right: f32, middle: f32) {
+    let painter = ui.painter();
+    let name = text::put(
+        painter,
+        pos2(left, middle),
+        Align2::LEFT_CENTER,
+        "Router",
+        Role::BodyM,
+        look.text,
+        right - left,
+    );
+    let address = text::put(
+        painter,
+        pos2(name.right() + 12.0, middle),
+        Align2::LEFT_CENTER,
+        whole_address(strip),
+        Role::Mono,
+        look.text_2,
+        right - name.right() - 12.0,
+    );
+    let (sign, ink) = sign(look, strip);
+    let room = right - address.right() - 60.0;
+    let words = text::put(
+        painter,
+        pos2(right, middle),
+        Align2::RIGHT_CENTER,
+        &strip.text,
+        Role::Caption,
+        ink,
+        room,
+    );
+    let response = ui.interact(words, Id::unique("router says"), egui::Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(accesskit::Role::Label, true, &strip.text));
+    if words.width() > room - 4.0 {
+        response.on_hover_text(&strip.text);
+    }
+    let mut left = words.left();
+    if let Some((glyph, ink)) = sign {
+        text::icon(painter, pos2(left - 12.0, middle), glyph, 13, ink);
+        left -= 19.0;
+    }
+    if let Some(count) = &strip.count {
+        text::put(
+            painter,
+            pos2(left - 16.0, middle),
+            Align2::RIGHT_CENTER,
+            count,
+            Role::Caption,
+            look.text_3,
+            (left - address.right() - 60.0).max(0.0),
+        );
+    }
+}
+
+/// The sign before what the strip says, and the ink of its words.
+fn sign(look: Look, strip: &Strip) -> (Option<(&'static str, Color32)>, Color32) {
+    match strip.face {
+        StripFace::Off | StripFace::Starting | StripFace::On(None) => (None, look.text_2),
+        StripFace::On(Some(LastIcon::Done)) => (Some((icon::CHECK_CIRCLE, look.ok)), look.text_2),
+        StripFace::On(Some(LastIcon::Limited)) => (Some((icon::HOURGLASS, look.warn)), look.text_2),
+        StripFace::On(Some(LastIcon::Failed)) => {
+            (Some((icon::ALERT_CIRCLE, look.bad)), look.text_2)
+        }
+        StripFace::NothingUsable => (Some((icon::HOURGLASS, look.warn)), look.warn),
+        StripFace::PortTaken(_) => (Some((icon::ALERT, look.warn)), look.warn),
+        StripFace::Failed => (Some((icon::ALERT_CIRCLE, look.bad)), look.bad),
+    }
 }
 
 fn words(ui: &Ui, look: Look, strip: &Strip, left: f32, right: f32, middle: f32) {
@@ -126,17 +222,7 @@ fn words(ui: &Ui, look: Look, strip: &Strip, left: f32, right: f32, middle: f32)
         right - name.right() - 8.0,
     );
     let y = middle + 11.0;
-    let (sign, ink) = match strip.face {
-        StripFace::Off | StripFace::Starting | StripFace::On(None) => (None, look.text_2),
-        StripFace::On(Some(LastIcon::Done)) => (Some((icon::CHECK_CIRCLE, look.ok)), look.text_2),
-        StripFace::On(Some(LastIcon::Limited)) => (Some((icon::HOURGLASS, look.warn)), look.text_2),
-        StripFace::On(Some(LastIcon::Failed)) => {
-            (Some((icon::ALERT_CIRCLE, look.bad)), look.text_2)
-        }
-        StripFace::NothingUsable => (Some((icon::HOURGLASS, look.warn)), look.warn),
-        StripFace::PortTaken(_) => (Some((icon::ALERT, look.warn)), look.warn),
-        StripFace::Failed => (Some((icon::ALERT_CIRCLE, look.bad)), look.bad),
-    };
+    let (sign, ink) = sign(look, strip);
     let mut x = left;
     if let Some((glyph, ink)) = sign {
         text::icon(painter, pos2(left + 6.0, y), glyph, 13, ink);

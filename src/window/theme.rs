@@ -16,7 +16,9 @@ pub const MENU_RADIUS: u8 = 10;
 pub const DIALOG_RADIUS: u8 = 12;
 pub const HAIRLINE: f32 = 1.0;
 pub const HEADER_HEIGHT: f32 = 44.0;
+/// The strip has two lines, and one where there is room.
 pub const STRIP_HEIGHT: f32 = 60.0;
+pub const WIDE_STRIP_HEIGHT: f32 = 44.0;
 
 /// Every colour by its role.
 #[derive(Debug)]
@@ -53,6 +55,8 @@ pub struct Tokens {
     pub part_edge: Color32,
     pub scrim: Color32,
     pub on_fill: Color32,
+    /// The ground of a button that destroys.
+    pub danger: Color32,
     /// What 8 % of makes a pressed or hovered fill darker.
     pub shade: Color32,
     /// Menus stand on surface in light and on sunken in dark.
@@ -93,6 +97,7 @@ static LIGHT: Tokens = Tokens {
     part_edge: rgb(0xE4E7EB),
     scrim: black(31),
     on_fill: Color32::WHITE,
+    danger: rgb(0xC9342A),
     shade: black(8),
     menu: rgb(0xFFFFFF),
     toast: rgb(0x23262C),
@@ -131,6 +136,7 @@ static DARK: Tokens = Tokens {
     part_edge: rgb(0x454B56),
     scrim: black(55),
     on_fill: Color32::WHITE,
+    danger: rgb(0xC93B31),
     shade: black(8),
     menu: rgb(0x282C33),
     toast: rgb(0xECEEF1),
@@ -290,6 +296,8 @@ mod tests {
                 }
             }
             assert!(contrast(tokens.on_fill, tokens.accent_fill) >= 4.5);
+            assert!(contrast(tokens.on_fill, tokens.danger) >= 4.5);
+            assert!(contrast(tokens.accent, tokens.accent_soft) >= 4.5);
             assert!(contrast(tokens.toast_text, tokens.toast) >= 7.0);
             assert!(contrast(tokens.accent_inverse, tokens.toast) >= 4.5);
             assert!(contrast(tokens.text_2, tokens.warn_soft) >= 4.5);

@@ -8,9 +8,10 @@ use egui::{
 use super::ask::Ask;
 use super::fonts::icon;
 use super::text::{self, Role};
-use super::theme::{Look, MENU_RADIUS, STRIP_HEIGHT};
+use super::theme::{Look, MENU_RADIUS};
 use super::widgets;
 use crate::desk::{Command, Happening, Outcome, words};
+use crate::profile::ProfileName;
 
 /// Long enough to read one line and to reach its button.
 pub const SHOWN_SECS: f64 = 4.0;
@@ -26,24 +27,32 @@ pub struct Toast {
 }
 
 impl Toast {
-    /// What to say about an outcome; nothing when it shows by itself, or is no good news.
-    pub fn about(happening: &Happening, egui_now: f64) -> Option<Self> {
+    /// What to say about an outcome; nothing when it shows by itself, or is no good news. `called` tells what an account is
+    /// called on screen.
+    pub fn about(
+        happening: &Happening,
+        called: impl Fn(&ProfileName) -> String,
+        egui_now: f64,
+    ) -> Option<Self> {
         let (text, act) = match &happening.outcome {
             Outcome::Switched { from, to } => (
-                format!("Codex now uses {to}"),
+                format!("Codex now uses {}", called(to)),
                 from.clone()
                     .filter(|from| from != to)
                     .map(|from| ("Undo", Command::Use(from))),
             ),
-            Outcome::Routed { to } => (format!("The router now uses {to}"), None),
-            Outcome::Added { name } => (format!("Added {name}"), None),
-            Outcome::SignedIn { name } => (format!("Signed in to {name} again"), None),
+            Outcome::Routed { to } => (format!("The router now uses {}", called(to)), None),
+            Outcome::Added { name } => (format!("Added {}", called(name)), None),
+            Outcome::SignedIn { name } => (format!("Signed in to {} again", called(name)), None),
             Outcome::Exported { count, to } => (
                 format!("Exported {} to {to}", words::accounts(*count)),
                 None,
             ),
             Outcome::Renamed { from, to, notes } => (
-                with_notes(format!("{from} is now called {to}"), notes),
+                with_notes(
+                    format!("{} is now called {}", called(from), called(to)),
+                    notes,
+                ),
                 Some((
                     "Undo",
                     Command::Rename {
@@ -55,7 +64,7 @@ impl Toast {
             Outcome::Deleted { names, ids, notes } => (
                 with_notes(
                     match names.as_slice() {
-                        [name] => format!("Deleted {name}"),
+                        [name] => format!("Deleted {}", called(name)),
                         names => format!("Deleted {}", words::accounts(names.len())),
                     },
                     notes,
@@ -65,7 +74,7 @@ impl Toast {
             Outcome::Undeleted { names, notes } => (
                 with_notes(
                     match names.as_slice() {
-                        [name] => format!("{name} is back"),
+                        [name] => format!("{} is back", called(name)),
                         names => format!("{} are back", words::accounts(names.len())),
                     },
                     notes,
@@ -80,9 +89,11 @@ impl Toast {
             Outcome::Disconnected { tool } => {
                 (format!("{} has its own settings back", tool.title()), None)
             }
-            Outcome::Saved { name } => (format!("Saved as {name}"), None),
+            Outcome::Saved { name } => (format!("Saved as {}", called(name)), None),
             Outcome::Displaced { file } => (format!("An unknown login was kept as {file}"), None),
-            Outcome::TokenRefreshed { name } => (format!("The login of {name} was renewed"), None),
+            Outcome::TokenRefreshed { name } => {
+                (format!("The login of {} was renewed", called(name)), None)
+            }
             Outcome::UsageRefreshed { .. }
             | Outcome::SwitchFailed { .. }
             | Outcome::SaveFailed { .. }
@@ -119,8 +130,8 @@ fn with_notes(text: String, notes: &[String]) -> String {
         .fold(text, |text, note| format!("{text}. {note}"))
 }
 
-/// Draws the toast, and keeps it as long as the pointer is on it.
-pub fn toast_ui(ui: &Ui, look: Look, toast: &mut Toast, asks: &mut Vec<Ask>) {
+/// Draws the toast above what lies at the foot of the page, and keeps it as long as the pointer is on it.
+pub fn toast_ui(ui: &Ui, look: Look, foot: f32, toast: &mut Toast, asks: &mut Vec<Ask>) {
     let window = ui.ctx().content_rect();
     let painter = ui.painter();
     let most = window.width() - 48.0;
@@ -139,7 +150,7 @@ pub fn toast_ui(ui: &Ui, look: Look, toast: &mut Toast, asks: &mut Vec<Ask>) {
     );
     let width = (38.0 + words.size().x + act_width + 14.0).round();
     let size = vec2(width, HEIGHT);
-    let top = window.bottom() - STRIP_HEIGHT - 12.0 - HEIGHT;
+    let top = window.bottom() - foot - 12.0 - HEIGHT;
     let rect = Rect::from_min_size(pos2((window.center().x - width / 2.0).round(), top), size);
     let now = ui.input(|input| input.time);
 

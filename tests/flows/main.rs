@@ -32,6 +32,8 @@ mod add_account;
 #[cfg(target_os = "linux")]
 mod figures;
 #[cfg(target_os = "linux")]
+mod organise_window;
+#[cfg(target_os = "linux")]
 mod pictures;
 // The tracer speaks of the registers of this processor.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

@@ -19,12 +19,14 @@ mod close;
 mod copied;
 mod export;
 mod frame;
+mod organise;
 mod save;
 mod switch;
 
 pub use add::{AddDialog, AddTab};
 pub use export::ExportDialog;
 use frame::Leave;
+pub use organise::OrganiseDialog;
 pub use save::SaveDialog;
 pub use switch::SwitchDialog;
 
@@ -36,6 +38,7 @@ pub enum Dialog {
     /// Adding an account, or signing in to one again.
     Add(Box<AddDialog>),
     Export(Box<ExportDialog>),
+    Organise(OrganiseDialog),
     /// Closing stops everything, which is not obvious the first time.
     CloseStops,
 }
@@ -72,7 +75,11 @@ impl Dialog {
             (Self::Add(dialog), told) => dialog.returned(told),
             (Self::Export(dialog), Return::Picked(_, picked)) => dialog.picked(picked),
             (
-                Self::Export(_) | Self::Switch(_) | Self::Save(_) | Self::CloseStops,
+                Self::Export(_)
+                | Self::Switch(_)
+                | Self::Save(_)
+                | Self::Organise(_)
+                | Self::CloseStops,
                 Return::LinkRefused | Return::Picked(..),
             ) => {}
         }
@@ -82,6 +89,7 @@ impl Dialog {
     fn is_left_by(&self, leave: Leave) -> bool {
         match self {
             Self::Switch(_) | Self::Save(_) | Self::CloseStops => true,
+            Self::Organise(dialog) => dialog.is_left_by_a_click() || leave == Leave::Escape,
             // Whoever comes back from the browser clicks on the window first.
             Self::Add(_) | Self::Export(_) => leave == Leave::Escape,
         }
@@ -95,12 +103,17 @@ pub fn dialog_ui(ui: &Ui, scene: Scene<'_>, dialog: &mut Dialog, asks: &mut Vec<
         Dialog::Save(dialog) => save::save_ui(ui, scene, dialog, asks),
         Dialog::Add(dialog) => add::add_ui(ui, scene, dialog, asks),
         Dialog::Export(dialog) => export::export_ui(ui, scene, dialog, asks),
+        Dialog::Organise(dialog) => organise::organise_ui(ui, scene, dialog, asks),
         Dialog::CloseStops => close::close_ui(ui, scene, asks),
     });
     if leave.is_some_and(|leave| dialog.is_left_by(leave)) {
         match dialog {
             Dialog::Add(dialog) => dialog.leave(scene.snapshot, asks),
-            Dialog::Switch(_) | Dialog::Save(_) | Dialog::Export(_) | Dialog::CloseStops => {
+            Dialog::Switch(_)
+            | Dialog::Save(_)
+            | Dialog::Export(_)
+            | Dialog::Organise(_)
+            | Dialog::CloseStops => {
                 asks.push(Ask::CloseDialog);
             }
         }

@@ -2,7 +2,7 @@
 
 use super::row::sentence;
 use super::telling::Teller;
-use super::{Wish, shown_email};
+use super::{Wish, called, shown_email};
 use crate::desk::{Live, LoginKind, Notice, Outcome, Snapshot};
 use crate::profile::{Health, ProfileName};
 
@@ -60,20 +60,21 @@ pub(super) fn of(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> O
         return None;
     }
     failure(snapshot, wish)
-        .or_else(|| notice(snapshot, Rank::Loss, teller))
+        .or_else(|| notice(snapshot, Rank::Loss, wish, teller))
         .or_else(|| live(snapshot, wish))
-        .or_else(|| notice(snapshot, Rank::Rest, teller))
+        .or_else(|| notice(snapshot, Rank::Rest, wish, teller))
 }
 
 /// The newest failure that was neither put away nor made up for.
 fn failure(snapshot: &Snapshot, wish: &Wish<'_>) -> Option<Banner> {
+    let named = |name: &ProfileName| called(snapshot, name, wish.hides_emails);
     let happened = snapshot
         .happenings
         .iter()
         .filter(|happening| happening.seq > wish.dismissed);
     let (happening, title, reason) = happened
         .filter_map(|happening| {
-            let (title, reason) = failed(&happening.outcome)?;
+            let (title, reason) = failed(&happening.outcome, &named)?;
             Some((happening, title, reason))
         })
         .max_by_key(|(happening, ..)| happening.seq)?;
@@ -103,30 +104,35 @@ fn dead_login(snapshot: &Snapshot, outcome: &Outcome) -> Option<ProfileName> {
     is_dead.then(|| name.clone())
 }
 
-fn failed(outcome: &Outcome) -> Option<(String, String)> {
+fn failed(outcome: &Outcome, named: &dyn Fn(&ProfileName) -> String) -> Option<(String, String)> {
     let (title, reason) = match outcome {
         Outcome::LedgerSetAside { file } => {
             let kept = format!("it is kept as router/{file}, and a new one is begun");
             return Some(("The request log was damaged".to_owned(), kept));
         }
-        Outcome::SwitchFailed { to, reason } => (format!("Codex could not switch to {to}"), reason),
-        Outcome::SaveFailed { name, reason } => (format!("{name} was not saved"), reason),
-        Outcome::UsageFailed { name, reason } => {
-            (format!("The usage of {name} could not be read"), reason)
+        Outcome::SwitchFailed { to, reason } => {
+            (format!("Codex could not switch to {}", named(to)), reason)
         }
-        Outcome::TokenRefreshFailed { name, reason } => {
-            (format!("The login of {name} could not be renewed"), reason)
-        }
-        Outcome::AddFailed { name, reason } => (format!("{name} was not added"), reason),
+        Outcome::SaveFailed { name, reason } => (format!("{} was not saved", named(name)), reason),
+        Outcome::UsageFailed { name, reason } => (
+            format!("The usage of {} could not be read", named(name)),
+            reason,
+        ),
+        Outcome::TokenRefreshFailed { name, reason } => (
+            format!("The login of {} could not be renewed", named(name)),
+            reason,
+        ),
+        Outcome::AddFailed { name, reason } => (format!("{} was not added", named(name)), reason),
         Outcome::ExportFailed { reason } => ("The export did not work".to_owned(), reason),
         Outcome::EditFailed { reason } => ("That was not changed".to_owned(), reason),
         Outcome::ToolFailed { tool, reason } => (
             format!("The settings of {} were not changed", tool.title()),
             reason,
         ),
-        Outcome::TerminalFailed { name, reason } => {
-            (format!("No terminal was opened for {name}"), reason)
-        }
+        Outcome::TerminalFailed { name, reason } => (
+            format!("No terminal was opened for {}", named(name)),
+            reason,
+        ),
         Outcome::Switched { .. }
         | Outcome::Routed { .. }
         | Outcome::Displaced { .. }
@@ -226,7 +232,12 @@ fn rank(notice: &Notice) -> Rank {
     }
 }
 
-fn notice(snapshot: &Snapshot, wanted: Rank, teller: &Teller<'_>) -> Option<Banner> {
+fn notice(
+    snapshot: &Snapshot,
+    wanted: Rank,
+    wish: &Wish<'_>,
+    teller: &Teller<'_>,
+) -> Option<Banner> {
     let notice = snapshot
         .notices
         .iter()
@@ -235,7 +246,10 @@ fn notice(snapshot: &Snapshot, wanted: Rank, teller: &Teller<'_>) -> Option<Bann
         Notice::UnsavedToken { profile, reason } => Banner {
             tone: BannerTone::Bad,
             icon: BannerIcon::Disk,
-            title: format!("The login of {profile} is not on disk yet"),
+            title: format!(
+                "The login of {} is not on disk yet",
+                called(snapshot, profile, wish.hides_emails)
+            ),
             text: format!("Keep Codex Router running. {}", sentence(reason)),
             act: None,
         },

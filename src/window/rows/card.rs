@@ -14,6 +14,8 @@ use crate::usage::{Forecast, Pace, Usage, Window};
 #[derive(Clone, Debug, PartialEq)]
 pub struct ActiveCard {
     pub name: ProfileName,
+    /// What it is called on screen.
+    pub title: String,
     pub plan: Option<String>,
     /// E-mail and workspace.
     pub second: String,
@@ -49,7 +51,8 @@ pub enum CardBody {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CardAct {
     SignIn(ProfileName),
-    SwitchTo(ProfileName),
+    /// And what that account is called.
+    SwitchTo(ProfileName, String),
     Refresh(ProfileName),
 }
 
@@ -98,14 +101,16 @@ pub(super) fn of(
         _ => Badge::InUse,
     };
     let plan = plan(profile);
-    let body = body(snapshot, profile, &standing, teller);
+    let body = body(snapshot, profile, &standing, wish, teller);
+    let title = words::called(profile, wish.hides_emails);
     ActiveCard {
         spoken: spoken::list([
-            Some(profile.name.to_string()),
+            Some(title.clone()),
             plan.clone(),
             Some(badge.label().to_lowercase()),
         ]),
         name: profile.name.clone(),
+        title,
         second: second(profile, wish),
         age: age(snapshot, profile, &standing, teller),
         footer: footer(profile, &body),
@@ -129,13 +134,13 @@ impl CardAct {
     pub fn label(&self) -> String {
         match self {
             Self::SignIn(_) => "Sign in again".into(),
-            Self::SwitchTo(name) => format!("Switch to {name}"),
+            Self::SwitchTo(_, title) => format!("Switch to {title}"),
             Self::Refresh(_) => "Try again".into(),
         }
     }
 }
 
-fn second(profile: &ProfileView, wish: &Wish<'_>) -> String {
+pub(super) fn second(profile: &ProfileView, wish: &Wish<'_>) -> String {
     let email = profile
         .email
         .as_deref()
@@ -152,7 +157,7 @@ fn second(profile: &ProfileView, wish: &Wish<'_>) -> String {
     }
 }
 
-fn age(
+pub(super) fn age(
     snapshot: &Snapshot,
     profile: &ProfileView,
     standing: &Standing<'_>,
@@ -181,15 +186,18 @@ fn age(
     }
 }
 
-fn body(
+pub(super) fn body(
     snapshot: &Snapshot,
     profile: &ProfileView,
     standing: &Standing<'_>,
+    wish: &Wish<'_>,
     teller: &Teller<'_>,
 ) -> CardBody {
     let switch_to_next = || {
         next_best(snapshot, profile, teller, |other| other.kind.is_for_codex())
-            .map(CardAct::SwitchTo)
+            .map(|next| {
+                CardAct::SwitchTo(next.name.clone(), words::called(next, wish.hides_emails))
+            })
             .into_iter()
             .collect::<Vec<_>>()
     };
@@ -198,16 +206,17 @@ fn body(
             usage
                 .windows
                 .iter()
-                .map(|window| block(window, usage, standing, None, snapshot, profile, teller))
+                .map(|window| block(window, usage, standing, (None, None), profile, teller))
                 .collect(),
         ),
         Kind::Waiting { usage: Some(usage), window: Some(empty), .. } => {
             // The empty window leads: it alone says when the account is back.
             let others = usage.windows.iter().filter(|window| window != empty);
+            let helper = router_uses(snapshot, profile, wish, teller);
             CardBody::Windows(
                 std::iter::once(*empty)
                     .chain(others)
-                    .map(|window| block(window, usage, standing, Some(empty), snapshot, profile, teller))
+                    .map(|window| block(window, usage, standing, (Some(empty), helper.as_deref()), profile, teller))
                     .collect(),
             )
         }
@@ -254,8 +263,7 @@ fn block(
     window: &Window,
     usage: &Usage,
     standing: &Standing<'_>,
-    empty: Option<&Window>,
-    snapshot: &Snapshot,
+    (empty, helper): (Option<&Window>, Option<&str>),
     profile: &ProfileView,
     teller: &Teller<'_>,
 ) -> WindowBlock {
@@ -278,7 +286,7 @@ fn block(
             own_level
         },
         left_percent,
-        fill: standing.fill(window, true, teller.now),
+        fill: standing.fill(window, profile.is_active, teller.now),
         notch: None,
         reset: match (&ahead, window.resets_at) {
             (Some(ahead), _) => format!("resets in {ahead}"),
@@ -295,7 +303,7 @@ fn block(
         block.reset = back(window.resets_at, teller);
         block.pace = ahead.map(|ahead| format!("in {ahead}")).unwrap_or_default();
         if empty == Some(window) {
-            block.forecast = router_uses(snapshot, profile, teller).unwrap_or_default();
+            block.forecast = helper.unwrap_or_default().to_owned();
         }
     } else if let Some(empty) = empty {
         block.reset = String::new();
@@ -350,20 +358,28 @@ fn in_sentence(window: &Window) -> String {
 }
 
 /// Which account helps out meanwhile, when the router is free to choose one.
-fn router_uses(snapshot: &Snapshot, active: &ProfileView, teller: &Teller<'_>) -> Option<String> {
+fn router_uses(
+    snapshot: &Snapshot,
+    active: &ProfileView,
+    wish: &Wish<'_>,
+    teller: &Teller<'_>,
+) -> Option<String> {
     if snapshot.router.state != RouterState::On || snapshot.router.strategy == Strategy::Active {
         return None;
     }
-    next_best(snapshot, active, teller, |_any| true).map(|name| format!("router uses {name}"))
+    next_best(snapshot, active, teller, |_any| true).map(|next| {
+        let title = words::called(next, wish.hides_emails);
+        format!("router uses {title}")
+    })
 }
 
 /// The account with the most left, other than this one, among those that can be used now.
-fn next_best(
-    snapshot: &Snapshot,
+fn next_best<'a>(
+    snapshot: &'a Snapshot,
     other_than: &ProfileView,
     teller: &Teller<'_>,
     will_do: impl Fn(&ProfileView) -> bool,
-) -> Option<ProfileName> {
+) -> Option<&'a ProfileView> {
     let now: SystemTime = teller.now;
     snapshot
         .profiles
@@ -377,10 +393,10 @@ fn next_best(
                 .total_cmp(&y.left_percent(now))
                 .then_with(|| b.name.cmp(&a.name))
         })
-        .map(|(profile, _)| profile.name.clone())
+        .map(|(profile, _)| profile)
 }
 
-fn footer(profile: &ProfileView, body: &CardBody) -> Option<Footer> {
+pub(super) fn footer(profile: &ProfileView, body: &CardBody) -> Option<Footer> {
     if !matches!(body, CardBody::Windows(_)) {
         return None;
     }

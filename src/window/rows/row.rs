@@ -3,8 +3,8 @@
 use super::spoken;
 use super::standing::{Fill, Kind, Level, Mark, Standing};
 use super::telling::Teller;
-use super::{Group, Wish, shown_email};
-use crate::desk::sort::{Place, Rank};
+use super::{Wish, masked, shown_email};
+use crate::desk::sort::Place;
 use crate::desk::{LoginKind, ProfileView, RestCause, Snapshot, words};
 use crate::profile::ProfileName;
 use crate::usage::{Usage, Window, WindowKind};
@@ -13,6 +13,8 @@ use crate::usage::{Usage, Window, WindowKind};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     pub name: ProfileName,
+    /// What it is called on screen.
+    pub title: String,
     pub plan: Option<String>,
     /// The e-mail, or what tells the account apart.
     pub second: String,
@@ -26,6 +28,13 @@ pub struct Row {
     pub hint: Option<String>,
     pub spoken: String,
     pub can_switch: bool,
+    /// Codex uses it; only a wide page lists it.
+    pub is_active: bool,
+    pub is_pinned: bool,
+    pub is_for_codex: bool,
+    pub is_in_pool: bool,
+    /// Whether there is usage to ask for.
+    pub has_windows: bool,
 }
 
 /// The two lines at the right of a row.
@@ -47,77 +56,21 @@ pub enum Right {
 
 /// A row with what its place in the list depends on.
 pub(super) struct Entry {
-    row: Row,
-    place: Place,
-    level: Level,
+    pub row: Row,
+    pub place: Place,
+    pub level: Level,
     /// Everything that a search looks at, in small letters.
-    haystack: String,
+    pub haystack: String,
 }
 
-/// Every account but the one in use, as the list would show it.
+/// Every account that the list shows: all but the one in use where that has a card of its own.
 pub(super) fn entries(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> Vec<Entry> {
     snapshot
         .profiles
         .iter()
-        .filter(|profile| !profile.is_active)
+        .filter(|profile| wish.is_wide || !profile.is_active)
         .map(|profile| entry(profile, snapshot, wish, teller))
         .collect()
-}
-
-/// Sorts, searches, and splits into groups when there are many.
-pub(super) fn groups(
-    mut entries: Vec<Entry>,
-    is_dense: bool,
-    has_active: bool,
-    wish: &Wish<'_>,
-) -> Vec<Group> {
-    let search = wish.search.trim().to_lowercase();
-    entries.retain(|entry| entry.haystack.contains(&search));
-    entries.sort_by(|a, b| a.place.compare(&b.place, wish.sort));
-    if is_dense {
-        return ["Ready", "Low", "Waiting", "Needs attention"]
-            .into_iter()
-            .map(|head| {
-                let rows: Vec<_> = entries
-                    .iter()
-                    .filter(|entry| entry.group() == head)
-                    .map(|entry| entry.row.clone())
-                    .collect();
-                Group {
-                    head: head.into(),
-                    count: Some(rows.len()),
-                    rows,
-                }
-            })
-            .filter(|group| !group.rows.is_empty())
-            .collect();
-    }
-    if entries.is_empty() {
-        return Vec::new();
-    }
-    let head = if has_active {
-        "Other accounts"
-    } else {
-        "Accounts"
-    };
-    vec![Group {
-        head: head.into(),
-        count: None,
-        rows: entries.into_iter().map(|entry| entry.row).collect(),
-    }]
-}
-
-impl Entry {
-    fn group(&self) -> &'static str {
-        match (self.place.rank, self.row.mark) {
-            (Rank::Waiting, _) | (_, Mark::Empty) => "Waiting",
-            (Rank::Attention, _) | (_, Mark::SignInAgain | Mark::Unreadable) => "Needs attention",
-            (Rank::Usable | Rank::Unknown | Rank::NotPooled, _) if self.level > Level::Fine => {
-                "Low"
-            }
-            (Rank::Usable | Rank::Unknown | Rank::NotPooled, _) => "Ready",
-        }
-    }
 }
 
 fn entry(
@@ -130,27 +83,15 @@ fn entry(
     let plan = plan(profile);
     let second = second(profile, snapshot, wish);
     let right = right(profile, &standing, teller);
-    let mut haystack = format!(
-        "{}\n{}\n{}\n{}",
-        profile.name,
-        plan.as_deref().unwrap_or_default(),
-        profile.workspace.as_deref().unwrap_or_default(),
-        second,
-    );
-    if let Some(email) = profile.email.as_deref().filter(|_| !wish.hides_emails) {
-        haystack.push('\n');
-        haystack.push_str(email);
-    }
+    let title = words::called(profile, wish.hides_emails);
     Entry {
         place: Place::of(profile, teller.now),
-        level: match standing.kind {
-            Kind::Usable { level, .. } => level,
-            _ => Level::Fine,
-        },
-        haystack: haystack.to_lowercase(),
+        level: standing.level().unwrap_or(Level::Fine),
+        haystack: haystack(profile, plan.as_deref(), &second, wish),
         row: Row {
-            spoken: spoken(profile, plan.as_deref(), &standing, &right, teller),
+            spoken: spoken(profile, &title, plan.as_deref(), &standing, &right, teller),
             name: profile.name.clone(),
+            title,
             plan,
             second,
             mark: standing.mark(),
@@ -158,10 +99,46 @@ fn entry(
             bars: bars(&standing, teller),
             hint: hint(profile, &standing),
             right,
-            can_switch: profile.kind.is_for_codex()
-                && !matches!(standing.kind, Kind::Unreadable(_) | Kind::SignInAgain),
+            can_switch: !profile.is_active && can_switch(profile, &standing),
+            is_active: profile.is_active,
+            is_pinned: profile.about.is_pinned,
+            is_for_codex: profile.kind.is_for_codex(),
+            is_in_pool: profile.is_in_pool,
+            has_windows: !profile.kind.is_paid_by_request(),
         },
     }
+}
+
+/// Whether Codex could use it as it is.
+pub(super) fn can_switch(profile: &ProfileView, standing: &Standing<'_>) -> bool {
+    profile.kind.is_for_codex() && !matches!(standing.kind, Kind::Unreadable(_) | Kind::SignInAgain)
+}
+
+/// Everything that somebody may remember of an account. What is hidden is not found either.
+fn haystack(profile: &ProfileView, plan: Option<&str>, second: &str, wish: &Wish<'_>) -> String {
+    let about = &profile.about;
+    let own = [
+        about.label.as_deref(),
+        about.note.as_deref(),
+        profile.terms.group.as_deref(),
+    ];
+    let own = own.into_iter().flatten();
+    let own = own.chain(about.tags.iter().map(String::as_str));
+    let email = profile.email.as_deref().filter(|_| !wish.hides_emails);
+    let mut haystack = String::new();
+    let told = [
+        Some(profile.name.as_str()),
+        plan,
+        profile.workspace.as_deref(),
+        Some(second),
+        email,
+    ];
+    for part in told.into_iter().flatten().chain(own) {
+        haystack.push_str(&masked(part, wish).to_lowercase());
+        // Nobody searches across it.
+        haystack.push('\n');
+    }
+    haystack
 }
 
 /// `Plus`; an API key has no plan, but its kind stands in the same place.
@@ -289,6 +266,11 @@ fn note(
         return format!("rests {left}");
     }
     match (level, binding.resets_at) {
+        // That the account in use is ready goes without saying.
+        (Level::Fine, Some(at)) if profile.is_active => match teller.until(at) {
+            Some(left) => format!("resets in {left}"),
+            None => "ready".into(),
+        },
         (Level::Low | Level::Critical, Some(at)) => match teller.until(at) {
             Some(left) => format!("resets in {left}"),
             None => "ready".into(),
@@ -365,14 +347,17 @@ pub fn sentence(text: &str) -> String {
 
 fn spoken(
     profile: &ProfileView,
+    title: &str,
     plan: Option<&str>,
     standing: &Standing<'_>,
     right: &Right,
     teller: &Teller<'_>,
 ) -> String {
     let mut parts = vec![
-        Some(profile.name.to_string()),
+        Some(title.to_owned()),
         plan.map(str::to_owned),
+        profile.is_active.then(|| "in use".to_owned()),
+        profile.about.is_pinned.then(|| "pinned".to_owned()),
         match standing.kind {
             Kind::Usable { level, .. } => Some(level.word().unwrap_or("ready").to_owned()),
             _ => None,

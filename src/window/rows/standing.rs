@@ -160,12 +160,20 @@ impl<'a> Standing<'a> {
         }
     }
 
-    /// What is left for the order of the list; an API key costs money and comes after every allowance.
+    /// What is left, for choosing among several; an API key costs money and comes after every allowance.
     pub fn left_percent(&self, now: SystemTime) -> f64 {
         match &self.kind {
             Kind::Usable { binding, .. } => binding.left_percent(now),
             Kind::Waiting { .. } => 0.0,
             _ => -1.0,
+        }
+    }
+
+    /// How bad its binding window is, where it can be used.
+    pub fn level(&self) -> Option<Level> {
+        match self.kind {
+            Kind::Usable { level, .. } => Some(level),
+            _ => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::standing::{Kind, Standing};
 use super::telling::Teller;
+use super::{Wish, called};
 use crate::desk::{LastRequest, RouterState, Snapshot, words};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +15,8 @@ pub struct Strip {
     pub base_url: Option<String>,
     /// The second line.
     pub text: String,
+    /// `142 requests`, where there is room for it.
+    pub count: Option<String>,
     pub spoken: String,
 }
 
@@ -37,7 +40,7 @@ pub enum LastIcon {
     Failed,
 }
 
-pub(super) fn of(snapshot: &Snapshot, teller: &Teller<'_>) -> Strip {
+pub(super) fn of(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> Strip {
     let router = &snapshot.router;
     let (face, text) = match &router.state {
         RouterState::Off => (
@@ -60,7 +63,10 @@ pub(super) fn of(snapshot: &Snapshot, teller: &Teller<'_>) -> Strip {
         RouterState::On => match nothing_usable(snapshot, teller) {
             Some(text) => (StripFace::NothingUsable, text),
             None => match &router.last_request {
-                Some(last) => (StripFace::On(Some(icon(last))), told(last, teller)),
+                Some(last) => (
+                    StripFace::On(Some(icon(last))),
+                    told(last, snapshot, wish, teller),
+                ),
                 None => (StripFace::On(None), "Ready. No request yet.".to_owned()),
             },
         },
@@ -87,6 +93,11 @@ pub(super) fn of(snapshot: &Snapshot, teller: &Teller<'_>) -> Strip {
         ]),
         address,
         text,
+        count: match router.requests {
+            0 => None,
+            1 => Some("1 request".to_owned()),
+            count => Some(format!("{count} requests")),
+        },
     }
 }
 
@@ -99,9 +110,12 @@ fn icon(last: &LastRequest) -> LastIcon {
 }
 
 /// `gpt-5.4 via spare · 1.8s · just now`.
-fn told(last: &LastRequest, teller: &Teller<'_>) -> String {
+fn told(last: &LastRequest, snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> String {
     let via = match &last.profile {
-        Some(profile) => format!("{} via {profile}", last.model),
+        Some(profile) => {
+            let title = called(snapshot, profile, wish.hides_emails);
+            format!("{} via {title}", last.model)
+        }
         None => last.model.clone(),
     };
     let ended = match (last.status, last.is_complete) {

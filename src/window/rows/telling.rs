@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 
 use crate::desk::words;
 
@@ -71,6 +73,24 @@ impl<'a> Teller<'a> {
             self.watch(change);
         }
         words::clock(at, self.now, self.zone)
+    }
+
+    /// A moment as the user's calendar has it; nothing beyond the year 9999.
+    pub fn zoned(&self, at: SystemTime) -> Option<Zoned> {
+        let at = Timestamp::try_from(at).ok()?; // beyond the calendar
+        Some(at.to_zoned(self.zone.clone()))
+    }
+
+    /// `14 Oct`.
+    pub fn day(&self, at: SystemTime) -> String {
+        self.zoned(at)
+            .map_or_else(|| "later".into(), |at| at.strftime("%-d %b").to_string())
+    }
+
+    /// An hour of a day of the user's calendar.
+    pub fn moment(&self, day: Date, hour: i8) -> Option<SystemTime> {
+        let at = day.at(hour, 0, 0, 0).to_zoned(self.zone.clone()).ok()?; // beyond the calendar
+        Some(at.timestamp().into())
     }
 
     /// A page has a dozen texts that are told in minutes, each with its own boundary. Redrawn together they cost two frames a

@@ -13,6 +13,10 @@ use crate::window::theme::{CONTROL_RADIUS, HAIRLINE, Look};
 pub enum ButtonKind {
     Primary,
     Plain,
+    /// Destroys something.
+    Danger,
+    /// Leads to a [`Self::Danger`].
+    DangerPlain,
     /// Cannot be pressed now.
     Disabled,
 }
@@ -109,6 +113,16 @@ pub fn paint_button(
             Stroke::new(HAIRLINE, look.border),
             look.text,
         ),
+        ButtonKind::Danger => (
+            look.danger.blend(look.shade.gamma_multiply(warmth)),
+            Stroke::NONE,
+            look.on_fill,
+        ),
+        ButtonKind::DangerPlain => (
+            look.surface.lerp_to_gamma(look.sunken, warmth),
+            Stroke::new(HAIRLINE, look.border),
+            look.bad,
+        ),
         ButtonKind::Disabled => (look.sunken, Stroke::NONE, look.text_3),
     };
     painter.rect(
@@ -154,6 +168,30 @@ pub fn icon_button_ui(
         format!("{spoken}  {MOD}+{shortcut}")
     };
     response.on_hover_text(tip)
+}
+
+/// The same with an edge, as it stands beside buttons with words.
+pub fn framed_icon_button_ui(
+    ui: &Ui,
+    look: Look,
+    rect: Rect,
+    id: Id,
+    glyph: &str,
+    spoken: &str,
+) -> Response {
+    let response = hit(ui, rect, id, spoken);
+    let warmth = warmth(&response);
+    let painter = ui.painter();
+    painter.rect(
+        rect,
+        CornerRadius::same(CONTROL_RADIUS),
+        look.surface.lerp_to_gamma(look.sunken, warmth),
+        Stroke::new(HAIRLINE, look.border),
+        StrokeKind::Inside,
+    );
+    text::icon(painter, rect.center(), glyph, 16, look.text_2);
+    focus_ring(painter, look, rect, CONTROL_RADIUS, &response);
+    response
 }
 
 pub fn paint_icon_button(

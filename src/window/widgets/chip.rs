@@ -7,6 +7,8 @@ use crate::window::theme::{CHIP_RADIUS, Look};
 
 const CHIP_HEIGHT: f32 = 18.0;
 const CHIP_PADDING: f32 = 6.0;
+/// A chip may reach so far into the gap behind it.
+const SLACK: f32 = 4.0;
 
 /// Returns its width. `at` is the middle of its left edge.
 pub fn chip(painter: &Painter, look: Look, at: Pos2, label: &str) -> f32 {
@@ -26,7 +28,7 @@ pub fn chip_width(painter: &Painter, label: &str) -> f32 {
     (galley.size().x + 2.0 * CHIP_PADDING).ceil()
 }
 
-/// A name and, if there is room, its plan. The name wins: the chip goes before a letter does.
+/// A name and, if there is room, its plan. The name wins: the chip goes before a letter does. Returns where they end.
 pub fn name_and_chip(
     painter: &Painter,
     look: Look,
@@ -34,12 +36,15 @@ pub fn name_and_chip(
     (name, role, color): (&str, Role, Color32),
     plan: Option<&str>,
     max_width: f32,
-) {
-    let gap = if role == Role::Title { 8.0 } else { 6.0 };
+) -> f32 {
+    let gap = match role {
+        Role::H1 | Role::Title => 8.0,
+        _ => 6.0,
+    };
     let whole = text::line(painter, name, role, color, f32::INFINITY)
         .size()
         .x;
-    let plan = plan.filter(|plan| whole + gap + chip_width(painter, plan) <= max_width);
+    let plan = plan.filter(|plan| whole + gap + chip_width(painter, plan) <= max_width + SLACK);
     let rect = text::put(
         painter,
         at,
@@ -51,6 +56,8 @@ pub fn name_and_chip(
     );
     if let Some(plan) = plan {
         // Small type sits a little high in its line.
-        chip(painter, look, pos2(rect.right() + gap, at.y + 0.5), plan);
+        let at = pos2(rect.right() + gap, at.y + 0.5);
+        return at.x + chip(painter, look, at, plan);
     }
+    rect.right()
 }

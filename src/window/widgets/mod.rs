@@ -17,6 +17,7 @@ mod menu;
 mod mono_field;
 mod segment;
 mod sheet;
+mod slider;
 mod spinner;
 mod toggle;
 mod usage_bar;
@@ -24,7 +25,7 @@ mod warn_box;
 
 pub use button::{
     BUTTON_HEIGHT, ButtonKind, ICON_BUTTON, Label, TALL_BUTTON_HEIGHT, button_ui, button_width,
-    icon_button_ui, label_width, paint_button, paint_icon_button,
+    framed_icon_button_ui, icon_button_ui, label_width, paint_button, paint_icon_button,
 };
 pub use chip::name_and_chip;
 pub use choice::{Tick, paint_box, radio_card_ui};
@@ -32,10 +33,11 @@ pub use choice::{Tick, paint_box, radio_card_ui};
 pub use choice::{checkbox_ui, select_ui};
 pub use field::{Tail, field_ui, secret_field_ui};
 pub use mark::{in_use_mark, mark};
-pub use menu::{menu_frame, menu_item_ui};
+pub use menu::{danger_item_ui, menu_divider_ui, menu_frame, menu_item_ui, open_menu_by_key};
 pub use mono_field::mono_field_ui;
 pub use segment::{segment_ui, segment_width};
-pub use sheet::{card, divider, skeleton};
+pub use sheet::{card, card_shape, divider, skeleton};
+pub use slider::{Slid, slider_ui};
 pub use spinner::{arc, spinner};
 pub use toggle::toggle_ui;
 pub use usage_bar::usage_bar;

@@ -164,7 +164,7 @@ fn an_expired_login_in_use_offers_the_best_other_account() {
         card.body,
         CardBody::Trouble {
             text: "OpenAI no longer accepts this login. Name, tags and history are kept when you sign in again.".into(),
-            acts: vec![CardAct::SignIn(name("work")), CardAct::SwitchTo(name("b"))],
+            acts: vec![CardAct::SignIn(name("work")), CardAct::SwitchTo(name("b"), "b".into())],
         }
     );
 }

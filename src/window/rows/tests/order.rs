@@ -107,3 +107,130 @@ fn without_an_account_in_use_the_list_is_all_there_is() {
     assert_eq!(page.groups[0].head, "Accounts");
     assert_eq!(page.active, None);
 }
+
+fn twenty_five() -> Snapshot {
+    let ready = (0..14).map(|n| profile(&format!("r-{n:02}"), vec![week(90.0, hours(9))]));
+    let low = (0..4).map(|n| profile(&format!("l-{n}"), vec![week(9.0, hours(9))]));
+    let waiting = (0..4).map(|n| profile(&format!("w-{n}"), vec![week(0.0, hours(9))]));
+    let dead = (0..2).map(|n| ProfileView {
+        health: Health::SignInAgain,
+        ..unknown(&format!("d-{n}"))
+    });
+    let active = in_use(profile("work", vec![week(50.0, hours(9))]));
+    let all = ready.chain(low).chain(waiting).chain(dead).chain([active]);
+    snapshot(all.collect())
+}
+
+#[test]
+fn from_twenty_accounts_on_the_page_counts_and_what_waits_is_folded() {
+    let page = page(&twenty_five());
+    assert_eq!(
+        page.counts.as_deref(),
+        Some("25 accounts · 15 ready · 4 low · 4 waiting · 2 need sign-in")
+    );
+    let folds: Vec<_> = page
+        .groups
+        .iter()
+        .map(|group| (group.head.as_str(), group.is_folded.unwrap()))
+        .collect();
+    assert_eq!(
+        folds,
+        [
+            ("Ready", false),
+            ("Low", false),
+            ("Waiting", true),
+            ("Needs attention", false)
+        ]
+    );
+    assert!(!names(&page).contains(&"w-0"), "folded rows are not walked");
+    assert!(page.row(&name("w-0")).is_some());
+    let wish = Wish {
+        search: "w-0",
+        ..Wish::default()
+    };
+    assert_eq!(names(&page_with(&twenty_five(), &wish)), ["w-0"]);
+}
+
+#[test]
+fn a_fold_is_turned_and_turned_back() {
+    let mut folds = Folds::default();
+    for section in [Section::Ready, Section::Waiting] {
+        let before = folds.is_folded(section);
+        folds.turn(section);
+        assert_eq!(folds.is_folded(section), !before);
+        folds.turn(section);
+        assert_eq!(folds.is_folded(section), before);
+    }
+}
+
+#[test]
+fn a_wide_page_lists_the_account_in_use_first_whatever_the_order() {
+    let wide = |sort| {
+        let wish = Wish {
+            is_wide: true,
+            sort,
+            ..Wish::default()
+        };
+        page_with(&many(), &wish)
+    };
+    for sort in [Sort::UsableSoonest, Sort::MostLeft, Sort::Name, Sort::Plan] {
+        let page = wide(sort);
+        assert_eq!(names(&page)[0], "work", "{sort:?}");
+        assert_eq!(page.groups[0].head, "");
+        assert_eq!(page.active, None);
+    }
+    // In the user's own order it is an account like any other, so that it can be moved.
+    assert_eq!(names(&wide(Sort::Own)).last(), Some(&"zz-own"));
+    assert_eq!(wide(Sort::Own).is_grouped, None);
+}
+
+#[test]
+fn a_search_looks_at_everything_that_the_user_has_said() {
+    let mut snapshot = many();
+    let mut terms = crate::desk::Terms::default();
+    terms.say(crate::desk::Term::Group, "Clients").unwrap();
+    let low = snapshot
+        .profiles
+        .iter_mut()
+        .find(|profile| profile.name.as_str() == "low")
+        .unwrap();
+    low.terms = Arc::new(terms);
+    low.about = crate::desk::About {
+        label: Some("Second seat".into()),
+        note: Some("Shared with Joel".into()),
+        tags: vec!["nights".into()],
+        is_pinned: false,
+    };
+    low.workspace = Some("Lindqvist AB".into());
+    for search in [
+        "second",
+        "joel",
+        "NIGHTS",
+        "clients",
+        "lindqvist",
+        "low@",
+        "low",
+    ] {
+        let wish = Wish {
+            search,
+            ..Wish::default()
+        };
+        assert_eq!(names(&page_with(&snapshot, &wish)), ["low"], "{search}");
+    }
+}
+
+#[test]
+fn pins_stand_on_top_of_their_group() {
+    let mut snapshot = twenty_five();
+    snapshot.profiles[9].about.is_pinned = true;
+    let pinned = snapshot.profiles[9].name.clone();
+    assert_eq!(page(&snapshot).rows().next().unwrap().name, pinned);
+    assert!(
+        page(&snapshot)
+            .rows()
+            .next()
+            .unwrap()
+            .spoken
+            .contains("pinned")
+    );
+}
