@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::event::{Effect, Event};
 use super::kept::Kept;
-use super::organiser::Work;
+use super::organiser;
 use super::refusals::Refusals;
 use super::signing_in::Work;
 use super::spend;
@@ -233,8 +233,8 @@ impl AppState {
             Command::HideEmails(hides_emails) => self.hide_emails(hides_emails),
             Command::Rename { from, to } => self.rename_account(from, to, now),
             Command::Delete(names) => self.delete_accounts(names),
-            Command::Undelete(ids) => vec![Effect::Organise(Work::Undelete(ids))],
-            Command::Purge(ids) => vec![Effect::Organise(Work::Purge(ids))],
+            Command::Undelete(ids) => vec![Effect::Organise(organiser::Work::Undelete(ids))],
+            Command::Purge(ids) => vec![Effect::Organise(organiser::Work::Purge(ids))],
             Command::RouteTo(_)
             | Command::LookAtTools
             | Command::Connect(_)
