@@ -216,11 +216,6 @@ impl Folder {
         sys::remove_file(&self.handle, name).map_err(StoreError::io("remove", self.show(name)))
     }
 
-    /// Removes an empty directory.
-    pub fn remove_folder(&self, name: &OsStr) -> Result<(), StoreError> {
-        sys::remove_folder(&self.handle, name).map_err(StoreError::io("remove", self.show(name)))
-    }
-
     /// When it was changed last, links not followed.
     pub fn modified_at(&self, name: &OsStr) -> Result<SystemTime, StoreError> {
         sys::modified_at(&self.handle, name).map_err(StoreError::io("look at", self.show(name)))

@@ -76,10 +76,6 @@ pub fn remove_file(folder: &Handle, name: &OsStr) -> io::Result<()> {
     std::fs::remove_file(folder.join(name))
 }
 
-pub fn remove_folder(folder: &Handle, name: &OsStr) -> io::Result<()> {
-    std::fs::remove_dir(folder.join(name))
-}
-
 pub fn modified_at(folder: &Handle, name: &OsStr) -> io::Result<SystemTime> {
     std::fs::symlink_metadata(folder.join(name))?.modified()
 }

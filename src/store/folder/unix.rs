@@ -119,10 +119,6 @@ pub fn remove_file(folder: &Handle, name: &OsStr) -> io::Result<()> {
     Ok(rustix::fs::unlinkat(folder, name, AtFlags::empty())?)
 }
 
-pub fn remove_folder(folder: &Handle, name: &OsStr) -> io::Result<()> {
-    Ok(rustix::fs::unlinkat(folder, name, AtFlags::REMOVEDIR)?)
-}
-
 pub fn modified_at(folder: &Handle, name: &OsStr) -> io::Result<SystemTime> {
     let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
     // Before 1970 the clock was wrong.
