@@ -87,7 +87,7 @@ impl Rig {
         self.run();
     }
 
-    fn type_into(&mut self, field: &str, text: &str) {
+    fn write_into(&mut self, field: &str, text: &str) {
         self.harness.get_by_label(field).focus();
         self.run();
         self.harness.get_by_label(field).type_text(text);
@@ -318,7 +318,7 @@ fn tags_come_and_go_in_the_detail() {
     rig.open_spare();
     rig.click("Remove tag nights");
     rig.click("Add tag");
-    rig.type_into("New tag", "weekend");
+    rig.write_into("New tag", "weekend");
     rig.key(Key::Enter);
     assert_eq!(
         rig.asked(),
@@ -329,7 +329,7 @@ fn tags_come_and_go_in_the_detail() {
     );
     // Escape puts the field away, and nothing else.
     rig.click("Add tag");
-    rig.type_into("New tag", "never");
+    rig.write_into("New tag", "never");
     rig.key(Key::Escape);
     assert!(!rig.shows("New tag"));
     assert!(rig.says("Usage left"));
@@ -341,7 +341,7 @@ fn a_note_is_written_where_it_is_read() {
     let mut rig = wide(worded());
     rig.open_spare();
     rig.click("Edit note: Shared with Joel");
-    rig.type_into("Note", ", weekends");
+    rig.write_into("Note", ", weekends");
     rig.key(Key::Enter);
     let note = Some("Shared with Joel, weekends".to_owned());
     assert_eq!(rig.asked(), [edit("spare", Edit::Note(note))]);
@@ -355,7 +355,7 @@ fn a_group_is_chosen_or_made() {
     rig.click("No group");
     rig.click("Group: Home");
     rig.click("New group…");
-    rig.type_into("New group", "Office");
+    rig.write_into("New group", "Office");
     rig.key(Key::Enter);
     assert_eq!(
         rig.asked(),
@@ -450,7 +450,7 @@ fn what_waits_is_folded_at_first_and_can_be_unfolded() {
     assert_eq!(rig.asked(), []);
     // A search looks behind every fold.
     rig.press(Modifiers::COMMAND, Key::F);
-    rig.type_into("Search accounts", "account-100");
+    rig.write_into("Search accounts", "account-100");
     assert!(rig.says("account-100,"));
 }
 
@@ -461,11 +461,11 @@ fn a_rename_is_judged_as_it_is_typed() {
     let mut rig = rig(three());
     rig.right_click("spare, Plus, ready");
     rig.click("Rename");
-    rig.type_into("New name", "work");
+    rig.write_into("New name", "work");
     assert!(rig.shows("There is an account called work already."));
     rig.key(Key::Enter);
     assert_eq!(rig.asked(), []);
-    rig.type_into("New name", "-two");
+    rig.write_into("New name", "-two");
     rig.key(Key::Enter);
     let renamed = Command::Rename {
         from: name("spare"),
@@ -480,7 +480,7 @@ fn a_label_in_any_script_stands_for_the_name() {
     let mut rig = rig(three());
     rig.right_click("spare, Plus, ready");
     rig.click("Rename");
-    rig.type_into("Shown as", "Запас");
+    rig.write_into("Shown as", "Запас");
     rig.harness
         .get_all_by_label("Rename")
         .last()
@@ -501,9 +501,9 @@ fn tags_and_note_are_written_together() {
     rig.right_click("spare, Plus, ready");
     rig.click("Tags and note…");
     rig.click("Remove tag nights");
-    rig.type_into("Add a tag", "weekend");
+    rig.write_into("Add a tag", "weekend");
     rig.key(Key::Enter);
-    rig.type_into("Note", "!");
+    rig.write_into("Note", "!");
     rig.click("Save");
     assert_eq!(
         rig.asked(),
@@ -520,7 +520,7 @@ fn a_tag_that_cannot_be_is_refused_in_words() {
     let mut rig = rig(worded());
     rig.right_click("spare, Plus, ready");
     rig.click("Tags and note…");
-    rig.type_into("Add a tag", "a,b");
+    rig.write_into("Add a tag", "a,b");
     assert!(rig.says("without commas"));
     rig.key(Key::Enter);
     rig.key(Key::Escape);
@@ -602,7 +602,7 @@ fn a_search_that_finds_nothing_leads_to_the_trash() {
     snapshot.trash = with_trash().trash;
     let mut rig = rig(snapshot);
     rig.press(Modifiers::COMMAND, Key::F);
-    rig.type_into("Search accounts", "old-team");
+    rig.write_into("Search accounts", "old-team");
     rig.click("Look among deleted accounts");
     assert!(rig.shows("Restore old-team"));
 }
@@ -643,7 +643,7 @@ fn what_is_done_to_several_is_asked_for_once_and_by_all_their_names() {
     rig.click("Off");
     rig.click("Tag… 2 selected");
     rig.click("nights, some of them");
-    rig.type_into("New tag", "all");
+    rig.write_into("New tag", "all");
     rig.click("Save");
     rig.click("Group… 2 selected");
     rig.click("Home");
