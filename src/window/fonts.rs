@@ -101,6 +101,5 @@ pub mod icon {
     pub const TAG: &str = "\u{e17f}";
     pub const TERMINAL: &str = "\u{e181}";
     pub const TRASH: &str = "\u{e18e}";
-    pub const UNDO: &str = "\u{e2a1}";
     pub const UPLOAD: &str = "\u{e19e}";
 }
