@@ -35,7 +35,7 @@ pub(super) fn demo(environment: &Environment) -> Result<(), CliError> {
     serve::check(&home, &settings)?;
     let settings = pointed_at(&simulator, settings)?;
     say(&format!(
-        "Demo with made-up accounts in {}. Nothing leaves this computer.",
+        "Demo with made-up accounts in {}. Nothing leaves this computer; you can sign in as any of them, or as somebody new.",
         home.root().display()
     ));
     let ended = show(environment, home, settings);
@@ -109,6 +109,8 @@ fn pointed_at(simulator: &Simulator, settings: Settings) -> Result<Settings, Cli
         openai_base_url: url(simulator.openai_base_url())?,
         issuer: url(simulator.issuer())?,
         refresh_url: None,
+        // Real sign-ins of other programs are left in peace.
+        login_ports: [0, 0],
         ..settings
     })
 }

@@ -241,8 +241,8 @@ fn accounts(loaded: &Result<Loaded, String>) -> Result<String, String> {
         .filter_map(|profile| match profile.health() {
             Health::Fine | Health::NotRoutable { .. } => None,
             Health::SignInAgain => Some(format!(
-                "{}: OpenAI no longer accepts this login, sign in again",
-                profile.name
+                "{name}: OpenAI no longer accepts this login, sign in again: codex-router sign-in {name}",
+                name = profile.name
             )),
             Health::Unreadable(reason) => Some(format!("{}: {reason}", profile.name)),
         });

@@ -145,7 +145,9 @@ fn print(snapshot: &Snapshot, as_json: bool) {
             email.as_deref().unwrap_or("no e-mail in it")
         )),
         Live::Missing if snapshot.profiles.is_empty() => {
-            say("Sign in with `codex login`, then keep that login with `codex-router save NAME`.");
+            say(
+                "Sign in by `codex-router add`, or keep the login that Codex uses by `codex-router save NAME`.",
+            );
         }
         Live::Missing => {
             say("Codex is signed out. Choose an account with `codex-router use NAME`.")
@@ -182,7 +184,9 @@ fn text_row(profile: &ProfileView, now: SystemTime) -> [String; 4] {
 
 fn state_text(profile: &ProfileView, now: SystemTime) -> String {
     match &profile.health {
-        Health::SignInAgain => return "login expired: sign in again".into(),
+        Health::SignInAgain => {
+            return format!("login expired: codex-router sign-in {}", profile.name);
+        }
         Health::Unreadable(reason) => return format!("unreadable: {reason}"),
         Health::NotRoutable { mode } => {
             return format!("shown only: {mode} logins are renewed by Codex itself");

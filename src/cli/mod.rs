@@ -28,6 +28,7 @@ mod requests;
 mod retry;
 mod serve;
 mod set;
+mod sign_in;
 mod stats;
 
 /// Switch, pool and route several Codex/ChatGPT accounts.
@@ -54,10 +55,18 @@ enum Verb {
     Use { name: String },
     /// Keep the login that Codex uses now as an account of this name
     Save { name: String },
-    /// Add an endpoint for the router: Azure OpenAI, or any server that speaks like the OpenAI API
+    /// Add an account: sign in with a browser or by a code, or give an API key, Azure OpenAI or any server like it
     ///
-    /// Its key is read from standard input, never from the command line.
+    /// Without an option a browser is opened; the address that it ends on may also be pasted here. Codex's own login stays as it
+    /// is. Keys are read from standard input, never from the command line.
     Add(Box<add::Wish>),
+    /// Sign in to an account again; its name, tags and settings stay
+    #[command(name = "sign-in", visible_alias = "login")]
+    SignIn {
+        name: String,
+        #[command(flatten)]
+        how: sign_in::How,
+    },
     /// Bring logins in: from files, folders, a backup, standard input or other programs
     ///
     /// Shows what was found before anything is written. Of one account the newest login is taken; an older one never replaces yours.
@@ -140,6 +149,7 @@ fn obey(verb: Option<Verb>, environment: &Environment) -> Result<(), CliError> {
         Some(Verb::Use { name }) => oneshot::use_profile(environment, parse(&name)?),
         Some(Verb::Save { name }) => oneshot::save(environment, created(&name)?),
         Some(Verb::Add(wish)) => add::add(environment, &wish),
+        Some(Verb::SignIn { name, how }) => sign_in::again(environment, &name, &how),
         Some(Verb::Import(wish)) => import::import(environment, &wish),
         Some(Verb::Export(wish)) => export::export(environment, &wish),
         Some(Verb::Backup(wish)) => export::back_up(environment, &wish),

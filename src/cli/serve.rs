@@ -108,7 +108,7 @@ pub(super) fn announce(desk: &Desk, if_taken: IfTaken) -> Result<String, CliErro
             say(&format!("Router on {url}"));
             if desk.snapshot().profiles.is_empty() {
                 warn(
-                    "There is no account yet: sign in with `codex login`, then `codex-router save NAME`.",
+                    "There is no account yet: add one by `codex-router add`, or keep the one that Codex uses by `codex-router save NAME`.",
                 );
             }
             Ok(url)

@@ -131,6 +131,13 @@ impl<W: Fn(Wish)> Host<W> {
                     warn!(error = %err, "a click in the tray was not taken");
                 }
             }
+            Action::AskAndOpen(command) => {
+                if let Err(err) = self.desk.ask(command) {
+                    warn!(error = %err, "a click in the tray was not taken");
+                }
+                // The window also tells when it was not.
+                (self.wishes)(Wish::Open);
+            }
             Action::CopyUrl(url) => self.copy(url),
             Action::Open => (self.wishes)(Wish::Open),
             Action::Quit => (self.wishes)(Wish::Quit),

@@ -12,7 +12,9 @@ use crate::desk::words::{
     called, clock, clock_changes_at, endpoint_label, middle_truncate, percent_left, plan_label,
     short_window,
 };
-use crate::desk::{Command, LoginKind, ProfileView, RouterState, Snapshot, Sort, sorted};
+use crate::desk::{
+    Command, LoginKind, ProfileView, RouterState, SignInWay, SignInWish, Snapshot, Sort, sorted,
+};
 use crate::profile::Health;
 use crate::usage::Usage;
 
@@ -39,6 +41,8 @@ pub enum RowKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     Ask(Command),
+    /// The same, and the window shows how it goes on.
+    AskAndOpen(Command),
     CopyUrl(String),
     /// The window knows more.
     Open,
@@ -57,6 +61,8 @@ pub enum Form {
 
 /// More would fill a small screen; the window has them all.
 const MOST_ACCOUNTS: usize = 12;
+/// The same of accounts that need a sign-in; each of them has its own line above as well.
+const MOST_SIGN_INS: usize = 3;
 /// Of one line: panels neither wrap nor scroll it.
 const MOST_CHARS: usize = 48;
 /// What stays of a name, however much stands beside it.
@@ -166,11 +172,37 @@ fn account_rows(snapshot: &Snapshot, now: SystemTime, zone: &TimeZone, form: For
     if snapshot.profiles.len() > MOST_ACCOUNTS {
         rows.push(Row::plain("more accounts", "More accounts…", Action::Open));
     }
+    let dead = snapshot.profiles.iter().filter(|it| needs_sign_in(it));
+    rows.extend(dead.take(MOST_SIGN_INS).map(|profile| {
+        let room = MOST_CHARS.saturating_sub("Sign in to  again…".chars().count());
+        let called = called(profile, snapshot.hides_emails);
+        let name = middle_truncate(&called, room);
+        let text = escaped(&format!("Sign in to {name} again…"));
+        Row::plain(
+            &format!("sign in {}", profile.name),
+            &text,
+            sign_in(profile),
+        )
+    }));
     rows
+}
+
+/// Whether a person can mend it by signing in.
+fn needs_sign_in(profile: &ProfileView) -> bool {
+    profile.health == Health::SignInAgain && profile.kind == LoginKind::ChatGpt
+}
+
+fn sign_in(profile: &ProfileView) -> Action {
+    Action::AskAndOpen(Command::SignIn(SignInWish {
+        way: SignInWay::Browser,
+        again: Some(profile.name.clone()),
+        name: None,
+    }))
 }
 
 fn account_action(profile: &ProfileView) -> Action {
     match profile.health {
+        Health::SignInAgain if needs_sign_in(profile) => sign_in(profile),
         Health::SignInAgain | Health::Unreadable(_) => Action::Open,
         _ if profile.is_active => Action::Nothing,
         // Codex cannot use it: there is nothing to switch.

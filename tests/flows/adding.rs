@@ -97,7 +97,7 @@ fn what_cannot_be_added_is_said_in_words_and_changes_nothing() {
     assert!(taken.stderr.contains("is taken"), "{taken:?}");
     assert_eq!(rig.profile("work"), before);
     for (arguments, input, said) in [
-        (&["new"][..], KEY, "--compatible"),
+        (&["new", "--model", "a"][..], KEY, "--compatible"),
         (&["new", "--compatible", "http://x.test"], KEY, "https"),
         (
             &["new", "--compatible", "https://169.254.169.254"],

@@ -22,6 +22,7 @@ mod importing;
 mod keys;
 mod refreshing;
 mod requests;
+mod signing_in;
 mod switching;
 mod terms;
 mod watching;

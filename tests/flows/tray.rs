@@ -7,7 +7,9 @@ use crate::support::{MenuRow, Program, Rig, Screen, TrayHost, until};
 struct Shown {
     program: Program,
     host: TrayHost,
-    _screen: Screen,
+    screen: Screen,
+    /// Where a browser would come back to.
+    login_port: u16,
     rig: Rig,
 }
 
@@ -20,16 +22,21 @@ fn shown() -> Option<Shown> {
     rig.sign_in(&rig.sim.auth_json("work"));
     let screen = Screen::bare(&rig, 640, 480)?;
     let host = TrayHost::start(&screen.bus);
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let login_port = free.local_addr().unwrap().port();
+    drop(free);
     let mut command = rig.command(&[]);
     screen
         .dress(&mut command)
-        .env("CODEX_ROUTER_NO_WINDOW", "1");
+        .env("CODEX_ROUTER_NO_WINDOW", "1")
+        .env("CODEX_ROUTER_LOGIN_PORTS", login_port.to_string());
     let mut program = rig.spawn(&mut command);
     program.base_url();
     Some(Shown {
         program,
         host,
-        _screen: screen,
+        screen,
+        login_port,
         rig,
     })
 }
@@ -89,5 +96,26 @@ fn the_router_is_turned_off_and_on_from_the_menu() {
     shown.host.click("Router off");
     shown.host.row("the router on", |row| {
         row.label.starts_with("Router on") && row.is_checked
+    });
+}
+
+#[test]
+fn a_dead_login_can_be_signed_in_to_again_from_the_menu() {
+    let Some(shown) = shown() else {
+        return;
+    };
+    let rig = &shown.rig;
+    rig.sim.revoke_refresh("work");
+    assert_eq!(rig.run(&["refresh", "work"]).code, Some(1));
+    shown.host.row("that it is dead", |row| {
+        row.label.starts_with("work") && row.label.ends_with("needs sign-in")
+    });
+    shown.host.click("Sign in to work again");
+    until("a browser is waited for", || {
+        std::net::TcpStream::connect(("127.0.0.1", shown.login_port)).ok()
+    });
+    // The window shows how it goes on.
+    until("the window is there", || {
+        (!shown.screen.names().is_empty()).then_some(())
     });
 }

@@ -8,6 +8,7 @@ mod endings;
 mod refresh;
 mod responses;
 mod scripts;
+mod sign_in;
 mod sockets;
 mod surroundings;
 mod usage;

@@ -166,11 +166,25 @@ fn logins_without_numbers_say_what_they_are() {
 }
 
 #[test]
-fn a_dead_login_opens_the_window_even_when_in_use() {
+fn a_dead_login_can_be_signed_in_to_again_even_when_in_use() {
     let mut dead = in_use(chatgpt("old-team", [week(10.0, 80)]));
     dead.health = Health::SignInAgain;
     assert_eq!(line(dead.clone()), "old-team · needs sign-in");
-    assert_eq!(account_action(&dead), Action::Open);
+    let sign_in = Action::AskAndOpen(Command::SignIn(SignInWish {
+        way: SignInWay::Browser,
+        again: Some(name("old-team")),
+        name: None,
+    }));
+    assert_eq!(account_action(&dead), sign_in);
+    let fine = chatgpt("work", [week(10.0, 80)]);
+    let menu = at(&snapshot([fine, dead.clone()]), now());
+    let rows: Vec<_> = menu
+        .iter()
+        .filter(|row| row.text.starts_with("Sign in"))
+        .collect();
+    assert!(
+        matches!(rows[..], [row] if row.text == "Sign in to old-team again…" && row.action == sign_in && row.is_enabled)
+    );
     dead.health = Health::Unreadable(Unreadable("it is no JSON".into()));
     assert_eq!(line(dead.clone()), "old-team · cannot be read");
     assert_eq!(account_action(&dead), Action::Open);
