@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use jiff::tz::TimeZone;
+
 use super::{CliError, say};
-use crate::desk::Settings;
 use crate::desk::settings::BadSetting;
+use crate::desk::{Settings, TokenHealth, health};
 use crate::profile::{Credentials, Endpoint, EndpointKind, Health, Profile};
 use crate::store::live::{Live, credential_store, read_live};
 use crate::store::log_file;
@@ -18,7 +20,7 @@ use crate::store::{
     settings,
 };
 use crate::system::system_proxy;
-use crate::worker::REFUSAL_LASTS;
+use crate::worker::{REFUSAL_LASTS, refresh_due};
 
 mod network;
 
@@ -109,6 +111,10 @@ fn at_home(home: &Home, settings: &Settings) -> Vec<Row> {
         row("live login", live(home, &loaded)),
         row("accounts", accounts(&loaded)),
     ];
+    let (now, zone) = (SystemTime::now(), TimeZone::system());
+    let logins = loaded.iter().flat_map(|loaded| &loaded.profiles);
+    let logins = logins.filter_map(|profile| login(profile, now, &zone));
+    rows.extend(logins.map(|told| row("login", Ok(told))));
     if let (false, Ok(loaded)) = (endpoints.is_empty(), &loaded) {
         let spoken = endpoints_spoken(&endpoints, |endpoint| {
             let by_system = |address: &str| system_proxy(address).is_some();
@@ -256,6 +262,24 @@ fn accounts(loaded: &Result<Loaded, String>) -> Result<String, String> {
     } else {
         Err(troubles.join("; "))
     }
+}
+
+/// How the login of an account fares, where there is anything to tell. What is wrong with it stands in the row of the accounts.
+fn login(profile: &Profile, now: SystemTime, zone: &TimeZone) -> Option<String> {
+    let auth = profile.login.as_ref().ok()?;
+    let side = &profile.side;
+    let rotated = side.rotated();
+    let is_renewed = profile.health() == Health::Fine;
+    let token = TokenHealth {
+        rotated_at: rotated.map(|(_by, at)| at),
+        rotated_by: rotated.map(|(by, _at)| by),
+        next_refresh_at: refresh_due(&profile.name, auth).filter(|_| is_renewed),
+        last_error: None,
+        came_by: side.came_by(),
+    };
+    let expires_at = auth.chatgpt().and_then(|login| login.claims.expires_at);
+    let told = health::lines(&token, expires_at, now, zone);
+    (!told.is_empty()).then(|| format!("{}: {}", profile.name, told.join(", ")))
 }
 
 /// The endpoints among the accounts, with the names of their accounts.

@@ -2,12 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
+use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::oneshot::{loaded, start, wait_for};
 use super::{CliError, say, warn};
-use crate::desk::{Command, Desk, Live, LoginKind, ProfileView, Rest, Snapshot, Term, words};
+use crate::desk::sort::{self, Sort, sorted};
+use crate::desk::{
+    Command, Desk, Live, LoginKind, ProfileView, Rest, Rotator, Snapshot, Term, words,
+};
 use crate::profile::Health;
 use crate::store::Environment;
 use crate::usage::Window;
@@ -17,8 +21,47 @@ const FIRST_LOOK: Duration = Duration::from_secs(4);
 /// A poll has 20 s of its own, after a refresh perhaps.
 const LONGEST_POLL: Duration = Duration::from_secs(60);
 
+#[derive(Debug, Args)]
+pub(super) struct Wish {
+    /// Only accounts in which all these words are found: name, label, e-mail, workspace, plan, tags, note, group
+    search: Vec<String>,
+    /// What comes first; pinned accounts stand before all others
+    #[arg(long, value_enum, default_value_t = SortWish::Name)]
+    sort: SortWish,
+    /// For other eyes: e-mails masked, accounts by aliases, no words of yours
+    #[arg(long)]
+    private: bool,
+    /// An array of objects for programs; never a secret
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SortWish {
+    /// Usable soonest
+    Usable,
+    Name,
+    /// Most left
+    Usage,
+    /// Your own order
+    Order,
+    Plan,
+}
+
+impl SortWish {
+    fn sort(self) -> Sort {
+        match self {
+            Self::Usable => Sort::UsableSoonest,
+            Self::Name => Sort::Name,
+            Self::Usage => Sort::MostLeft,
+            Self::Order => Sort::Own,
+            Self::Plan => Sort::Plan,
+        }
+    }
+}
+
 /// Shows what is known, and asks only for accounts of which nothing is known yet.
-pub(super) fn list(environment: &Environment, as_json: bool) -> Result<(), CliError> {
+pub(super) fn list(environment: &Environment, wish: &Wish) -> Result<(), CliError> {
     let worker = start(environment)?;
     let desk = worker.desk();
     let first = loaded(&desk)?;
@@ -38,8 +81,22 @@ pub(super) fn list(environment: &Environment, as_json: bool) -> Result<(), CliEr
     };
     drop(desk);
     worker.stop();
-    print(&snapshot, as_json);
+    let look = Look {
+        search: wish.search.join(" "),
+        sort: wish.sort.sort(),
+        is_private: wish.private,
+        as_json: wish.json,
+    };
+    print(&snapshot, &look);
     Ok(())
+}
+
+/// How the accounts are shown.
+struct Look {
+    search: String,
+    sort: Sort,
+    is_private: bool,
+    as_json: bool,
 }
 
 /// Asks for every account and shows the answers; fails if none came.
@@ -59,7 +116,13 @@ pub(super) fn usage(environment: &Environment, as_json: bool) -> Result<(), CliE
     let snapshot = settled(&desk, LONGEST_POLL);
     drop(desk);
     worker.stop();
-    print(&snapshot, as_json);
+    let look = Look {
+        search: String::new(),
+        sort: Sort::Name,
+        is_private: false,
+        as_json,
+    };
+    print(&snapshot, &look);
     let failed = |name| {
         snapshot
             .profile(name)
@@ -91,13 +154,18 @@ fn has_windows(profile: &ProfileView) -> bool {
     profile.kind == LoginKind::ChatGpt && profile.health == Health::Fine
 }
 
-fn print(snapshot: &Snapshot, as_json: bool) {
-    if as_json {
-        let rows: Vec<_> = snapshot.profiles.iter().map(json_row).collect();
-        say(&format!("{:#}", Value::Array(rows)));
+fn print(snapshot: &Snapshot, look: &Look) {
+    let (now, is_private) = (SystemTime::now(), look.is_private);
+    let found = snapshot
+        .profiles
+        .iter()
+        .filter(|profile| sort::is_found(profile, &look.search, is_private));
+    let shown = sorted(found, look.sort, now);
+    if look.as_json {
+        let rows = shown.iter().map(|profile| json_row(profile, is_private));
+        say(&format!("{:#}", Value::Array(rows.collect())));
         return;
     }
-    let now = SystemTime::now();
     if snapshot.profiles.is_empty() {
         say(&format!("No accounts in {} yet.", snapshot.home));
         if let Some(older) = &snapshot.older_store {
@@ -107,10 +175,12 @@ fn print(snapshot: &Snapshot, as_json: bool) {
             ));
         }
     }
-    let rows: Vec<_> = snapshot
-        .profiles
+    if shown.is_empty() && !snapshot.profiles.is_empty() {
+        say(&format!("No account fits {:?}.", look.search));
+    }
+    let rows: Vec<_> = shown
         .iter()
-        .map(|profile| text_row(profile, now))
+        .map(|profile| text_row(profile, now, is_private))
         .collect();
     let widths: Vec<_> = (0..3)
         .map(|i| {
@@ -134,15 +204,22 @@ fn print(snapshot: &Snapshot, as_json: bool) {
             padded(email, widths[2])
         ));
     }
-    for profile in &snapshot.profiles {
+    for profile in shown {
         for bad in &profile.bad_terms {
-            warn(&format!("router.json of {}: {bad}", profile.name));
+            let called = match is_private {
+                true => words::alias(&profile.name),
+                false => profile.name.to_string(),
+            };
+            warn(&format!("router.json of {called}: {bad}"));
         }
     }
     match &snapshot.live {
         Live::Unsaved { email, .. } => say(&format!(
             "Codex uses a login that is not saved here ({}). Keep it with `codex-router save NAME`.",
-            email.as_deref().unwrap_or("no e-mail in it")
+            email.as_deref().map_or_else(
+                || "no e-mail in it".to_owned(),
+                |email| words::shown_email(email, is_private)
+            )
         )),
         Live::Missing if snapshot.profiles.is_empty() => {
             say(
@@ -159,7 +236,7 @@ fn print(snapshot: &Snapshot, as_json: bool) {
     }
 }
 
-fn text_row(profile: &ProfileView, now: SystemTime) -> [String; 4] {
+pub(super) fn text_row(profile: &ProfileView, now: SystemTime, is_private: bool) -> [String; 4] {
     let mark = if profile.is_active { "*" } else { " " };
     let plan = match (&profile.kind, &profile.plan) {
         (LoginKind::ApiKey, _) => "API key".to_owned(),
@@ -169,10 +246,18 @@ fn text_row(profile: &ProfileView, now: SystemTime) -> [String; 4] {
     };
     let email = match &profile.kind {
         LoginKind::Endpoint { host, .. } => host.clone(),
-        _ => profile.email.clone().unwrap_or_else(|| "-".into()),
+        _ => match &profile.email {
+            Some(email) => words::shown_email(email, is_private),
+            None => "-".into(),
+        },
+    };
+    // By the name it is told to this program, whatever it is called on screen.
+    let called = match &profile.about.label {
+        Some(label) if !is_private => format!("{} ({label})", profile.name),
+        Some(_) | None => words::called(profile, is_private),
     };
     [
-        format!("{mark} {}", profile.name),
+        format!("{mark} {called}"),
         plan,
         email,
         match words::terms(&profile.terms) {
@@ -182,7 +267,7 @@ fn text_row(profile: &ProfileView, now: SystemTime) -> [String; 4] {
     ]
 }
 
-fn state_text(profile: &ProfileView, now: SystemTime) -> String {
+pub(super) fn state_text(profile: &ProfileView, now: SystemTime) -> String {
     match &profile.health {
         Health::SignInAgain => {
             return format!("login expired: codex-router sign-in {}", profile.name);
@@ -254,7 +339,7 @@ fn window_text(window: &Window, now: SystemTime, tz: &TimeZone) -> String {
     }
 }
 
-fn json_row(profile: &ProfileView) -> Value {
+pub(super) fn json_row(profile: &ProfileView, is_private: bool) -> Value {
     let (health, reason) = match &profile.health {
         Health::Fine => ("ok", None),
         Health::SignInAgain => (
@@ -309,12 +394,36 @@ fn json_row(profile: &ProfileView) -> Value {
             })
         })
         .collect();
+    let token = &profile.token;
+    let error = token.last_error.as_ref();
+    let open = |text: &Option<String>| text.clone().filter(|_| !is_private);
+    let email = profile.email.as_deref();
+    let tags: &[String] = if is_private { &[] } else { &profile.about.tags };
+    let name = match is_private {
+        true => words::alias(&profile.name),
+        false => profile.name.to_string(),
+    };
     json!({
         "cooldowns": rests,
-        "name": profile.name.as_str(),
+        "name": name,
+        "label": open(&profile.about.label),
+        "note": open(&profile.about.note),
+        "tags": tags,
+        "pinned": profile.about.is_pinned,
+        "workspace": open(&profile.workspace),
+        "token": {
+            "expires_at": profile.expires_at.and_then(secs),
+            "rotated_at": token.rotated_at.and_then(secs),
+            "rotated_by": token.rotated_by.map(Rotator::as_str),
+            "next_refresh_at": token.next_refresh_at.and_then(secs),
+            "last_error": error.map(|(reason, _at)| reason),
+            "last_error_at": error.and_then(|(_reason, at)| secs(*at)),
+            "came_by": token.came_by.map(|(origin, _at)| origin.as_str()),
+            "came_at": token.came_by.and_then(|(_origin, at)| secs(at)),
+        },
         "active": profile.is_active,
         "kind": kind,
-        "email": profile.email,
+        "email": email.map(|email| words::shown_email(email, is_private)),
         "plan": profile.plan,
         "health": health,
         "reason": reason.or_else(|| profile.usage_error.clone()),
@@ -364,11 +473,39 @@ mod tests {
             (EndpointKind::Azure, "Azure", "azure"),
             (EndpointKind::Compatible, "Compatible", "compatible"),
         ] {
-            let row = text_row(&endpoint(kind), SystemTime::UNIX_EPOCH);
+            let row = text_row(&endpoint(kind), SystemTime::UNIX_EPOCH, false);
             assert_eq!(row, ["  paid", label, "x.test", "no usage windows"]);
-            let row = json_row(&endpoint(kind));
+            let row = json_row(&endpoint(kind), false);
             assert_eq!((&row["kind"], &row["health"]), (&json!(word), &json!("ok")));
             assert_eq!(row["windows"], json!([]));
         }
+    }
+
+    #[test]
+    fn for_other_eyes_an_account_is_neither_named_nor_described() {
+        let mut view = endpoint(EndpointKind::Azure);
+        view.kind = LoginKind::ChatGpt;
+        view.email = Some("ana@example.test".into());
+        view.workspace = Some("Nord GmbH".into());
+        view.about.label = Some("Büro".into());
+        view.about.note = Some("secret plans".into());
+        view.about.tags = vec!["client".into()];
+        let open = text_row(&view, SystemTime::UNIX_EPOCH, false).join(" ");
+        assert!(
+            open.contains("paid (Büro)") && open.contains("ana@"),
+            "{open}"
+        );
+        let private = text_row(&view, SystemTime::UNIX_EPOCH, true).join(" ");
+        let json = json_row(&view, true).to_string();
+        for told in [&private, &json] {
+            for secret in ["paid", "Büro", "ana@", "Nord", "plans", "client"] {
+                assert!(!told.contains(secret), "{secret}: {told}");
+            }
+            assert!(
+                told.contains("Account ") && told.contains("a•••@•••.test"),
+                "{told}"
+            );
+        }
+        assert_eq!(json_row(&view, false)["tags"], json!(["client"]));
     }
 }

@@ -23,11 +23,13 @@ mod list;
 mod logging;
 mod logs;
 mod oneshot;
+mod organise;
 mod passphrase;
 mod requests;
 mod retry;
 mod serve;
 mod set;
+mod show;
 mod sign_in;
 mod stats;
 
@@ -46,8 +48,11 @@ enum Verb {
     /// Serve the router without a window, until interrupted
     Serve,
     /// Show the accounts: who is in use, plans, what is left
-    List {
-        /// An array of objects for programs; never a secret
+    List(Box<list::Wish>),
+    /// Show everything about one account
+    Show {
+        name: String,
+        /// An object for programs; never a secret
         #[arg(long)]
         json: bool,
     },
@@ -79,8 +84,27 @@ enum Verb {
     ///
     /// Tokens change when they are renewed: a restored login works only if nothing has renewed it since.
     Restore(Box<import::RestoreWish>),
-    /// Say how the router may use an account; `default` takes a word back
+    /// Say what accounts are called and for, and how the router may use them; `default` takes a word back
     Set(Box<set::Wish>),
+    /// Call an account something else on screen, in any script; `default`: by its name again
+    Label { name: String, text: String },
+    /// Give an account another name
+    Rename { name: String, new_name: String },
+    /// Put accounts into your own order, or show it
+    Order(Box<organise::Order>),
+    /// Delete accounts: their logins can be put back for 30 days, the accounts themselves are not touched
+    Delete {
+        #[arg(required = true)]
+        names: Vec<String>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Deleted accounts: show them, put them back, remove them for good
+    Trash {
+        #[command(subcommand)]
+        verb: Option<organise::TrashVerb>,
+    },
     /// Get new tokens: of one account, or of all
     Refresh { name: Option<String> },
     /// Try an account again at once, or all of them, whatever the router was refused by then
@@ -145,7 +169,8 @@ fn obey(verb: Option<Verb>, environment: &Environment) -> Result<(), CliError> {
     match verb {
         None => front(environment),
         Some(Verb::Serve) => serve::serve(environment),
-        Some(Verb::List { json }) => list::list(environment, json),
+        Some(Verb::List(wish)) => list::list(environment, &wish),
+        Some(Verb::Show { name, json }) => show::show(environment, &parse(&name)?, json),
         Some(Verb::Use { name }) => oneshot::use_profile(environment, parse(&name)?),
         Some(Verb::Save { name }) => oneshot::save(environment, created(&name)?),
         Some(Verb::Add(wish)) => add::add(environment, &wish),
@@ -155,6 +180,11 @@ fn obey(verb: Option<Verb>, environment: &Environment) -> Result<(), CliError> {
         Some(Verb::Backup(wish)) => export::back_up(environment, &wish),
         Some(Verb::Restore(wish)) => import::restore(environment, &wish),
         Some(Verb::Set(wish)) => set::set(environment, &wish),
+        Some(Verb::Label { name, text }) => set::label(environment, &name, &text),
+        Some(Verb::Rename { name, new_name }) => organise::rename(environment, &name, &new_name),
+        Some(Verb::Order(wish)) => organise::order(environment, &wish),
+        Some(Verb::Delete { names, yes }) => organise::delete(environment, &names, yes),
+        Some(Verb::Trash { verb }) => organise::trash(environment, verb),
         Some(Verb::Refresh { name }) => {
             oneshot::refresh(environment, name.as_deref().map(parse).transpose()?)
         }

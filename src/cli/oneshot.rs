@@ -179,6 +179,32 @@ fn ask<T>(
     })
 }
 
+/// Asks for something that is done to accounts as such, and gives everything that came of it at once.
+pub(super) fn outcomes_of(desk: &Desk, command: Command) -> Result<Vec<Outcome>, CliError> {
+    let last = desk.snapshot().happenings.last().map_or(0, |it| it.seq);
+    desk.ask(command).map_err(anyhow::Error::from)?;
+    wait_for(desk, LONGEST_VERB, |snapshot| {
+        let happened: Vec<_> = snapshot
+            .happenings
+            .iter()
+            .filter(|happening| happening.seq > last)
+            .map(|happening| happening.outcome.clone())
+            .collect();
+        let is_end = |outcome: &Outcome| {
+            matches!(
+                outcome,
+                Outcome::Ordered
+                    | Outcome::Renamed { .. }
+                    | Outcome::Deleted { .. }
+                    | Outcome::Undeleted { .. }
+                    | Outcome::Purged { .. }
+                    | Outcome::EditFailed { .. }
+            )
+        };
+        happened.iter().any(is_end).then_some(happened)
+    })
+}
+
 /// Waits until a snapshot holds what is looked for.
 pub(super) fn wait_for<T>(
     desk: &Desk,

@@ -1,25 +1,57 @@
-//! `set`: the user's terms for one account. Written into its `router.json`; a running instance notices.
+//! `set` and `label`: the user's words for accounts, one or many. Written into each `router.json`; a running instance notices.
 
 use anyhow::anyhow;
 use clap::Args;
-use serde_json::Value;
 
 use super::{CliError, parse, prepare, say};
-use crate::desk::{Term, Terms, words};
-use crate::store::{Environment, profiles};
+use crate::desk::{About, BadEdit, Edit, Term, Terms, words};
+use crate::profile::about::is_same;
+use crate::profile::{Profile, ProfileName, SideFile};
+use crate::store::{Environment, Home, StoreError, profiles};
 
 /// What stands on the command line. Every value may be `default`.
 #[derive(Debug, Args)]
 pub(super) struct Wish {
-    /// The account
-    name: String,
+    #[command(flatten)]
+    whom: Whom,
     #[command(flatten)]
     words: Words,
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
+struct Whom {
+    /// The accounts
+    names: Vec<String>,
+    /// All accounts
+    #[arg(long)]
+    all: bool,
+    /// The accounts of this group
+    #[arg(long, value_name = "GROUP")]
+    in_group: Option<String>,
+    /// The accounts with this tag
+    #[arg(long, value_name = "TAG")]
+    tagged: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
 struct Words {
+    /// What it is called on screen, in any script
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
+    /// A note for yourself
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    /// Give it a tag; may be said several times
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<String>,
+    /// Take a tag away
+    #[arg(long, value_name = "TAG")]
+    untag: Vec<String>,
+    /// Whether it stands before all others in a list
+    #[arg(long, value_name = "yes|no")]
+    pin: Option<String>,
     /// Whether the router may use it
     #[arg(long, value_name = "yes|no")]
     enabled: Option<String>,
@@ -55,32 +87,111 @@ struct Words {
     monthly_cost: Option<String>,
 }
 
+/// Takes a word back.
+const DEFAULT: &str = "default";
+
 pub(super) fn set(environment: &Environment, wish: &Wish) -> Result<(), CliError> {
-    let name = parse(&wish.name)?;
-    let values = wish.words.values()?;
+    let edits = wish.words.edits()?;
     let (home, _) = prepare(environment)?;
-    // Everything else stays as it stands, be it right or wrong.
-    profiles::edit_side(&home, &name, |side| {
-        for (term, value) in values {
-            side.set(term.key(), value);
+    let names = wish.whom.names(&home)?;
+    change(&home, &names, &edits)
+}
+
+/// Calls one account something else on screen.
+pub(super) fn label(environment: &Environment, name: &str, text: &str) -> Result<(), CliError> {
+    let name = parse(name)?;
+    let edit = Edit::Label(unless_default(text));
+    checked(&edit, "TEXT")?;
+    let (home, _) = prepare(environment)?;
+    change(&home, &[name], &[edit])
+}
+
+/// Everything is tried; who was not changed is named.
+fn change(home: &Home, names: &[ProfileName], edits: &[Edit]) -> Result<(), CliError> {
+    let mut failed = Vec::new();
+    for name in names {
+        // Everything else stays as it stands, be it right or wrong.
+        let changed = profiles::try_edit_side(home, name, |side| {
+            edits.iter().try_for_each(|edit| edit.apply(side))?;
+            Ok::<_, NotSaid>(())
+        });
+        match changed.and_then(|()| Ok(profiles::load(home, name)?)) {
+            Ok(profile) => tell(&profile),
+            Err(why) => failed.push(format!("nothing was changed for {name}: {why}")),
         }
-    })
-    .map_err(|err| anyhow!("nothing was changed for {name}: {err}"))?;
-    let profile = profiles::load(&home, &name).map_err(anyhow::Error::from)?;
+    }
+    if names.len() > 1 {
+        let changed = words::accounts(names.len() - failed.len());
+        say(&format!("{changed} of {} changed", names.len()));
+    }
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(anyhow!("{}", failed.join("\n")).into()),
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum NotSaid {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Edit(#[from] BadEdit),
+}
+
+fn tell(profile: &Profile) {
     let (terms, bad) = Terms::read(&profile.side);
     for bad in bad {
-        super::warn(&format!("router.json of {name}: {bad}"));
+        super::warn(&format!("router.json of {}: {bad}", profile.name));
     }
-    let said = words::terms(&terms);
-    say(&match said {
-        Some(said) => format!("{name}: {said}"),
-        None => format!("{name}: nothing special"),
+    let about = About::read(&profile.side);
+    let said = [words::about(&about), words::terms(&terms)];
+    let said: Vec<_> = said.into_iter().flatten().collect();
+    say(&match said.is_empty() {
+        true => format!("{}: nothing special", profile.name),
+        false => format!("{}: {}", profile.name, said.join(", ")),
     });
-    Ok(())
+}
+
+impl Whom {
+    /// The accounts that are meant, each once.
+    fn names(&self, home: &Home) -> Result<Vec<ProfileName>, CliError> {
+        let mut names = Vec::new();
+        for name in &self.names {
+            let name = parse(name)?;
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let is_bulk = self.all || self.in_group.is_some() || self.tagged.is_some();
+        if !is_bulk {
+            return Ok(names);
+        }
+        let all = profiles::load_all(home).map_err(anyhow::Error::from)?;
+        for profile in all.profiles {
+            if self.means(&profile) && !names.contains(&profile.name) {
+                names.push(profile.name);
+            }
+        }
+        if names.is_empty() {
+            return Err(anyhow!("there is no such account; `codex-router list` shows all").into());
+        }
+        Ok(names)
+    }
+
+    fn means(&self, profile: &Profile) -> bool {
+        let is_in = |group: &String| Terms::read(&profile.side).0.group.as_ref() == Some(group);
+        let has = |tag: &String| {
+            let tags = About::read(&profile.side).tags;
+            tags.iter().any(|kept| is_same(kept, tag.trim()))
+        };
+        self.all
+            || self.in_group.as_ref().is_some_and(is_in)
+            || self.tagged.as_ref().is_some_and(has)
+    }
 }
 
 impl Words {
-    fn said(&self) -> impl Iterator<Item = (Term, &str)> {
+    fn terms(&self) -> impl Iterator<Item = (Term, &str)> {
         Term::ALL.into_iter().filter_map(|term| {
             let text = match term {
                 Term::Enabled => &self.enabled,
@@ -99,20 +210,62 @@ impl Words {
         })
     }
 
-    /// What was said, as it stands in the file; nothing for what was taken back.
-    fn values(&self) -> Result<Vec<(Term, Option<Value>)>, CliError> {
-        let value = |(term, text): (Term, &str)| {
-            let mut terms = Terms::default();
-            terms.say(term, text).map_err(|err| {
-                let option = term.key().replace('_', "-");
-                CliError::Usage(format!(
-                    "--{option} {text:?} cannot be used: {}",
-                    err.reason
-                ))
-            })?;
-            Ok((term, terms.json(term)))
+    /// What was said, each of it possible by itself.
+    fn edits(&self) -> Result<Vec<Edit>, CliError> {
+        let mut edits = Vec::new();
+        let mut add = |option: &str, edit: Edit| -> Result<(), CliError> {
+            checked(&edit, option)?;
+            edits.push(edit);
+            Ok(())
         };
-        self.said().map(value).collect()
+        if let Some(label) = &self.label {
+            add("--label", Edit::Label(unless_default(label)))?;
+        }
+        if let Some(note) = &self.note {
+            add("--note", Edit::Note(unless_default(note)))?;
+        }
+        for tag in &self.untag {
+            add("--untag", Edit::RemoveTag(tag.clone()))?;
+        }
+        for tag in &self.tag {
+            add("--tag", Edit::AddTag(tag.clone()))?;
+        }
+        if let Some(pin) = &self.pin {
+            let is_pinned = match pin.as_str() {
+                "yes" | "true" | "on" => true,
+                "no" | "false" | "off" | DEFAULT => false,
+                _ => {
+                    let refused = format!("--pin {pin:?} cannot be used: write yes or no");
+                    return Err(CliError::Usage(refused));
+                }
+            };
+            add("--pin", Edit::Pin(is_pinned))?;
+        }
+        for (term, text) in self.terms() {
+            let option = format!("--{}", term.key().replace('_', "-"));
+            add(&option, Edit::Term(term, Some(text.to_owned())))?;
+        }
+        Ok(edits)
+    }
+}
+
+fn unless_default(text: &str) -> Option<String> {
+    (text != DEFAULT).then(|| text.to_owned())
+}
+
+/// Refuses what could be said of no account.
+fn checked(edit: &Edit, option: &str) -> Result<(), CliError> {
+    let refused =
+        |text: &str, why: &str| CliError::Usage(format!("{option} {text:?} cannot be used: {why}"));
+    let text = match edit {
+        Edit::Label(text) | Edit::Note(text) | Edit::Term(_, text) => text.as_deref(),
+        Edit::AddTag(tag) | Edit::RemoveTag(tag) => Some(tag.as_str()),
+        Edit::Pin(_) => None,
+    };
+    match edit.apply(&mut SideFile::default()) {
+        Ok(()) => Ok(()),
+        Err(BadEdit::Word(why)) => Err(refused(text.unwrap_or_default(), &why.to_string())),
+        Err(BadEdit::Term(why)) => Err(refused(text.unwrap_or_default(), why.reason)),
     }
 }
 
@@ -121,7 +274,6 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::profile::SideFile;
 
     #[derive(Parser)]
     struct Line {
@@ -133,9 +285,9 @@ mod tests {
         let words = std::iter::once("set").chain(line.split(' '));
         let line = Line::try_parse_from(words).map_err(|err| err.to_string())?;
         let mut side = SideFile::parse(side.as_bytes());
-        let values = line.wish.words.values().map_err(|err| err.to_string())?;
-        for (term, value) in values {
-            side.set(term.key(), value);
+        let edits = line.wish.words.edits().map_err(|err| err.to_string())?;
+        for edit in edits {
+            edit.apply(&mut side).map_err(|err| err.to_string())?;
         }
         let text = String::from_utf8(side.to_bytes()).unwrap();
         Ok(text.split_whitespace().collect())
@@ -158,8 +310,16 @@ mod tests {
                 r#"{"weight":2,"label":"mine"}"#,
             ),
             (
-                "a --enabled no --models gpt-5*,o* --monthly-cost 20",
+                "a b --enabled no --models gpt-5*,o* --monthly-cost 20",
                 r#"{"weight":"odd","label":"mine","reserve":5,"enabled":false,"models":["gpt-5*","o*"],"monthly_cost":20}"#,
+            ),
+            (
+                "--all --label default --tag Client --tag x --untag x --pin yes",
+                r#"{"weight":"odd","reserve":5,"tags":["Client","x"],"pinned":true}"#,
+            ),
+            (
+                "--tagged old --label 開発 --note hm",
+                r#"{"weight":"odd","label":"開発","reserve":5,"note":"hm"}"#,
             ),
         ] {
             assert_eq!(changed(line, side).as_deref(), Ok(expected), "{line}");
@@ -170,6 +330,7 @@ mod tests {
     fn what_cannot_be_meant_is_said_with_the_form_that_can() {
         for (line, said) in [
             ("a", "required"),
+            ("--label x", "required"),
             (
                 "a --weight 0",
                 "--weight \"0\" cannot be used: write a whole number from 1 to 100",
@@ -177,6 +338,12 @@ mod tests {
             ("a --priority high", "first, normal or last"),
             ("a --reserve 120", "5-hour=20"),
             ("a --daily-tokens lots", "--daily-tokens"),
+            (
+                "a --label \u{202e}evil",
+                "cannot be used: a label has up to 80 letters",
+            ),
+            ("a --tag a,b", "without commas"),
+            ("a --pin maybe", "write yes or no"),
         ] {
             let refused = changed(line, "{}").unwrap_err();
             assert!(refused.contains(said), "{line}: {refused}");

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 pub mod command;
 pub mod edit;
+pub mod health;
 pub mod history;
 pub mod import;
 mod model_map;

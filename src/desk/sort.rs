@@ -143,6 +143,42 @@ pub fn sorted<'a>(
         .collect()
 }
 
+/// Whether an account is what somebody looks for: every word stands somewhere in what is known of it. While e-mails are hidden
+/// neither they nor what the user calls the account can be found by.
+pub fn is_found(profile: &ProfileView, search: &str, hides_emails: bool) -> bool {
+    let about = &profile.about;
+    let mut haystack = words::called(profile, hides_emails);
+    let mut add = |text: &str| {
+        haystack.push('\n');
+        haystack.push_str(text);
+    };
+    if !hides_emails {
+        add(profile.name.as_str());
+        profile.email.as_deref().into_iter().for_each(&mut add);
+        profile.workspace.as_deref().into_iter().for_each(&mut add);
+        about.note.as_deref().into_iter().for_each(&mut add);
+        about.tags.iter().for_each(|tag| add(tag));
+    }
+    if let Some(plan) = &profile.plan {
+        add(&words::plan_label(plan));
+    }
+    if let LoginKind::Endpoint { kind, host } = &profile.kind {
+        add(words::endpoint_label(*kind));
+        add(host);
+    }
+    profile
+        .terms
+        .group
+        .as_deref()
+        .into_iter()
+        .for_each(&mut add);
+    let haystack = haystack.to_lowercase();
+    let search = search.to_lowercase();
+    search
+        .split_whitespace()
+        .all(|word| haystack.contains(word))
+}
+
 /// The user's own order of all accounts as it is: the numbered ones, then the others by name. Pins are of lists, not of it.
 pub fn own_order(profiles: &[ProfileView]) -> Vec<ProfileName> {
     let mut all: Vec<_> = profiles.iter().collect();
@@ -369,6 +405,30 @@ mod tests {
             plan("d", "team"),
         ];
         assert_eq!(in_order(&all, Sort::Plan), "c b d a");
+    }
+
+    #[test]
+    fn an_account_is_found_by_all_that_is_known_of_it_but_not_by_what_is_hidden() {
+        let view = ProfileView {
+            email: Some("Ana@example.test".into()),
+            plan: Some("team".into()),
+            workspace: Some("Nord GmbH".into()),
+            about: About {
+                label: Some("Büro".into()),
+                note: Some("for Fridays".into()),
+                tags: vec!["Client".into()],
+                is_pinned: false,
+            },
+            ..unknown("work")
+        };
+        for search in ["", "WORK", "büro", "ana@", "nord", "team", "client friday"] {
+            assert!(is_found(&view, search, false), "{search}");
+        }
+        assert!(!is_found(&view, "client monday", false));
+        for search in ["work", "büro", "ana@", "nord", "client", "friday"] {
+            assert!(!is_found(&view, search, true), "{search}");
+        }
+        assert!(is_found(&view, "team account", true));
     }
 
     #[test]

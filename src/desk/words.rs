@@ -13,7 +13,7 @@ use crate::client_key::{ClientKey, Policy};
 use crate::pattern::Pattern;
 use crate::period::Period;
 use crate::pool::{RestCause, RestSource, Term, Terms};
-use crate::profile::{EndpointKind, Fingerprint, ProfileName};
+use crate::profile::{About, EndpointKind, Fingerprint, ProfileName};
 use crate::usage::{Window, WindowKind};
 
 const MINUTE: u64 = 60;
@@ -249,6 +249,16 @@ fn capitalised(word: &str) -> String {
         .flat_map(char::to_uppercase)
         .chain(chars)
         .collect()
+}
+
+/// What the user has said of an account for people, where it is anything: `called Büro, tags a b, pinned, has a note`.
+pub fn about(about: &About) -> Option<String> {
+    let called = about.label.as_ref().map(|label| format!("called {label}"));
+    let tags = (!about.tags.is_empty()).then(|| format!("tags {}", about.tags.join(" ")));
+    let pinned = about.is_pinned.then(|| "pinned".to_owned());
+    let note = about.note.is_some().then(|| "has a note".to_owned());
+    let said: Vec<_> = [called, tags, pinned, note].into_iter().flatten().collect();
+    (!said.is_empty()).then(|| said.join(", "))
 }
 
 /// What the user has said of an account, where it is anything: `weight 3, reserve 20%`.

@@ -51,6 +51,7 @@ use event::{Effect, Event};
 use recorder::Recorder;
 pub use refresher::Patience;
 use refresher::Refresher;
+pub use schedule::refresh_due;
 use state::AppState;
 pub use state::Polls;
 

@@ -20,6 +20,7 @@ mod clients;
 mod headless;
 mod importing;
 mod keys;
+mod organising;
 mod refreshing;
 mod requests;
 mod signing_in;

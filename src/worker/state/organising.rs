@@ -179,6 +179,7 @@ impl AppState {
         if self.current.as_ref() == Some(from) {
             self.current = Some(to.clone());
         }
+        self.sign_ins.rename(from, to);
         if let Some(last) = &mut self.router.last_request
             && last.profile.as_ref() == Some(from)
         {

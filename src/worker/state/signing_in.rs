@@ -45,6 +45,22 @@ impl SignIns {
         self.check.as_ref()
     }
 
+    /// An account is called something else meanwhile.
+    pub(super) fn rename(&mut self, from: &ProfileName, to: &ProfileName) {
+        let Some(SigningIn { view, .. }) = &mut self.current else {
+            return;
+        };
+        let mut follow = |name: &mut Option<ProfileName>| {
+            if name.as_ref() == Some(from) {
+                *name = Some(to.clone());
+            }
+        };
+        follow(&mut view.wish.again);
+        if let SignInStep::Confirm(who) = &mut view.step {
+            follow(&mut who.holder);
+        }
+    }
+
     /// The sign-in of this number, unless another has begun or it was put away.
     fn of(&mut self, number: u64) -> Option<&mut SigningIn> {
         self.current
