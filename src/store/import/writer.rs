@@ -405,7 +405,16 @@ fn give_to_codex(
     if !old.same_login(kept) {
         attic::displace(home, &file.contents.bytes, now)?;
     }
-    rotation::publish(home, &token, login, now).map(|_written| ())
+    let published = rotation::publish(home, &token, login, now);
+    match (published, super::live_login(home)) {
+        (Ok(_written), _) => Ok(()),
+        // In its place, and only its sync failed.
+        (Err(err), Some(live)) if live.same_login(login) => {
+            tracing::warn!(error = %err, "Codex has its login, which may not survive a loss of power");
+            Ok(())
+        }
+        (Err(err), _) => Err(err),
+    }
 }
 
 /// A login that Codex has renewed since is spent.
