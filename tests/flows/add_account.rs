@@ -108,7 +108,7 @@ fn somebody_signs_in_with_the_browser_and_a_second_time_with_a_pasted_address() 
         let location = answer.headers().get("location").unwrap();
         location.to_str().unwrap().to_owned()
     });
-    screen.press("Address that the browser ended on");
+    screen.focus("Address that the browser ended on");
     screen.type_text(TITLE, &callback);
     screen.key(TITLE, "Return");
     screen.find("This account is here already: new.");
@@ -171,16 +171,16 @@ fn somebody_adds_a_key_after_a_look_whether_it_works() {
     screen.press("Add account");
     screen.press("API key");
     screen.press("Other");
-    screen.press("Base URL");
+    screen.focus("Base URL");
     screen.type_text(TITLE, &rig.sim.compatible_base_url());
-    screen.press("Key");
+    screen.focus("Key");
     screen.type_text(TITLE, KEY);
     screen.press("Check whether it works");
     screen.find("Key works");
     for name in screen.names() {
         assert!(!name.contains(KEY), "{name}");
     }
-    screen.press("Key");
+    screen.focus("Key");
     screen.key(TITLE, "Return");
     until("the account is written", || {
         rig.profile_path("server").is_file().then_some(())
@@ -188,4 +188,44 @@ fn somebody_adds_a_key_after_a_look_whether_it_works() {
     assert_eq!(rig.profile("server")["endpoint"]["api_key"], KEY);
     screen.find("server, Compatible");
     drop(program);
+}
+
+#[test]
+fn somebody_imports_a_folder_by_its_path_and_then_a_pasted_login() {
+    let rig = rig();
+    rig.sim.add(Account::chatgpt("other"));
+    let folder = rig.scratch().join("old");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("auth.json"), rig.sim.auth_json("new")).unwrap();
+    fs::write(folder.join("broken.json"), "{\"tokens\": ").unwrap();
+    let Some(screen) = Screen::start(&rig) else {
+        return;
+    };
+    let _program = start(&rig, &screen);
+    screen.press("Add account");
+    screen.press("Import");
+    // The bus of this screen has no portal.
+    screen.press("Folder");
+    screen.focus("Path of a file or folder");
+    screen.type_text(TITLE, &folder.display().to_string());
+    screen.key(TITLE, "Return");
+    screen.press("Import 1");
+    has_come(&rig, "new");
+    screen.find("Added 1 account.");
+    screen.press("Done");
+    screen.find("Switch to new");
+
+    screen.press("Add account");
+    screen.press("Import");
+    // Some text has to come onto the clipboard of this screen: it is typed and cut.
+    screen.press("Folder");
+    screen.focus("Path of a file or folder");
+    let login: serde_json::Value = serde_json::from_str(&rig.sim.auth_json("other")).unwrap();
+    screen.type_text(TITLE, &login.to_string());
+    screen.key(TITLE, "ctrl+a");
+    screen.key(TITLE, "ctrl+x");
+    screen.press("Paste");
+    screen.press("Import 1");
+    has_come(&rig, "other");
+    screen.find("Added 1 account.");
 }

@@ -67,18 +67,18 @@ fn part_width(painter: &Painter, word: &str) -> f32 {
     (galley.size().x + 2.0 * WORD_PADDING).ceil()
 }
 
-/// All equally wide if the segment has more room than it wants, else each as wide as its word.
+/// Each as wide as its word where the segment has just the room that it wants, else all alike.
 fn parts(painter: &Painter, rect: Rect, words: &[&str]) -> Vec<Rect> {
     let inner = rect.shrink(PADDING);
-    let is_roomy = rect.width() > segment_width(painter, words) + 1.0;
+    let fits = (rect.width() - segment_width(painter, words)).abs() <= 1.0;
     let mut left = inner.left();
     words
         .iter()
         .map(|word| {
-            let width = if is_roomy {
-                inner.width() / words.len() as f32
-            } else {
+            let width = if fits {
                 part_width(painter, word)
+            } else {
+                inner.width() / words.len() as f32
             };
             let part = Rect::from_min_size(pos2(left, inner.top()), vec2(width, inner.height()));
             left += width;

@@ -2,6 +2,7 @@
 
 screen.py names        every spoken name, one a line
 screen.py press NAME   does the first action of the control with this name; exit code 1 when there is none
+screen.py focus NAME   gives it the keyboard, likewise
 """
 
 import sys
@@ -47,6 +48,20 @@ def press(wanted):
     return 1
 
 
+def focus(wanted):
+    for name, node in named():
+        if name == wanted:
+            try:
+                component = node.get_component_iface()
+                if component is not None and component.grab_focus():
+                    return 0
+            except GLib.Error:
+                continue
+    return 1
+
+
+if sys.argv[1] == "focus":
+    sys.exit(focus(sys.argv[2]))
 if sys.argv[1] == "press":
     sys.exit(press(sys.argv[2]))
 for name, _ in named():

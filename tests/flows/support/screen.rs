@@ -92,6 +92,13 @@ impl Screen {
         });
     }
 
+    /// Waits for a control of this spoken name, then gives it the keyboard.
+    pub fn focus(&self, name: &str) {
+        until(&format!("{name:?} can have the focus"), || {
+            self.reader(&["focus", name]).status.success().then_some(())
+        });
+    }
+
     /// Waits until something with a spoken name that contains `part` is on screen; gives the whole name.
     pub fn find(&self, part: &str) -> String {
         until(&format!("{part:?} is on screen"), || {

@@ -17,11 +17,13 @@ mod code;
 mod found;
 mod import;
 mod key;
+mod key_form;
 mod sign_in;
 mod signed_in;
+mod sources;
 
 use import::ImportTab;
-use key::KeyTab;
+use key_form::KeyTab;
 use sign_in::SignInTab;
 
 /// Between the tabs and the buttons: the same for all of them, so that nothing moves when another is chosen.
