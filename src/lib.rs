@@ -23,6 +23,7 @@
 //! - [`login`]: signing in: browser, code, pasted address
 //! - [`upstream`]: HTTP and WebSockets to the ChatGPT backend, the OpenAI API and endpoints of the user's own; OAuth refresh, usage,
 //!   models
+//! - [`connect`]: the settings of other programs: points them at the router, and gives them their own back
 //! - [`system`]: this computer: running Codex processes, and what keeps our own memory private
 //! - [`simulator`]: a pretend upstream on loopback, for `demo` and tests
 //!
@@ -34,6 +35,7 @@
 //! - `window`, `tray` (feature `gui`) and [`cli`]
 
 pub mod client_key;
+pub mod connect;
 pub mod desk;
 pub mod import_text;
 pub mod ledger;

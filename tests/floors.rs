@@ -28,6 +28,7 @@ const ROOMS: &[Room] = &[
     Room { name: "ledger", floor: 2, may: &["client_key", "usage", "price", "profile", "redact", "desk::record"] },
     Room { name: "upstream", floor: 2, may: &["profile", "usage", "translate", "system::system_proxy"] },
     Room { name: "login", floor: 2, may: &["profile", "upstream::oauth", "upstream::Outlet", "system::port_holder"] },
+    Room { name: "connect", floor: 2, may: &["client_key", "profile", "redact", "desk", "store"] },
     Room { name: "system", floor: 2, may: &["desk"] },
     Room { name: "simulator", floor: 2, may: &["translate"] },
     // Floor 3: services.
@@ -37,14 +38,14 @@ const ROOMS: &[Room] = &[
     ] },
     Room { name: "worker", floor: 3, may: &[
         "profile", "import_text", "usage", "pattern", "period", "translate", "price", "client_key", "pool", "redact", "desk",
-        "store", "ledger", "upstream", "login", "system", "router",
+        "store", "ledger", "upstream", "login", "connect", "system", "router",
     ] },
     // Floor 4: faces. Of the pool they get only the plain words that stand in a snapshot. The CLI opens the other two.
     Room { name: "window", floor: 4, may: &["desk", "profile", "usage", "pool::Rest", "pool::Strategy", "worker::start"] },
     Room { name: "tray", floor: 4, may: &["desk", "profile", "usage", "pool::Rest", "pool::Strategy", "worker::start"] },
     Room { name: "cli", floor: 4, may: &[
         "desk", "profile", "usage", "client_key", "pattern", "period", "pool::Rest", "pool::Strategy", "price", "redact",
-        "store", "ledger", "login", "simulator", "system", "worker", "window", "tray",
+        "store", "ledger", "login", "connect", "simulator", "system", "worker", "window", "tray",
     ] },
     Room { name: "main", floor: 5, may: &["cli"] },
 ];

@@ -220,7 +220,7 @@ fn store_mode(home: &Home) -> Result<String, String> {
     match credential_store(home) {
         None => Ok("Codex keeps its login in auth.json".into()),
         Some(mode) => Err(format!(
-            "Codex keeps its login in {mode:?}, so switching files does not reach it: set cli_auth_credentials_store = \"file\" in config.toml and sign in again"
+            "Codex keeps its login in {mode:?}, so switching files does not reach it: `codex-router fix credential-store` lets it use auth.json (sign in once more then), or `codex-router connect codex` sends its requests through the router, which switches without files"
         )),
     }
 }

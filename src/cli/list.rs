@@ -213,6 +213,11 @@ fn print(snapshot: &Snapshot, look: &Look) {
             warn(&format!("router.json of {called}: {bad}"));
         }
     }
+    if let Some(name) = &snapshot.router.routed_to {
+        say(&format!(
+            "The router draws from {name} first, chosen by you."
+        ));
+    }
     match &snapshot.live {
         Live::Unsaved { email, .. } => say(&format!(
             "Codex uses a login that is not saved here ({}). Keep it with `codex-router save NAME`.",

@@ -11,6 +11,7 @@ use crate::profile::ProfileName;
 use crate::store::{Environment, Home};
 
 mod add;
+mod connect;
 mod demo;
 #[cfg(feature = "gui")]
 mod desktop;
@@ -27,6 +28,8 @@ mod organise;
 mod passphrase;
 mod requests;
 mod retry;
+mod route;
+mod run;
 mod serve;
 mod set;
 mod show;
@@ -57,7 +60,51 @@ enum Verb {
         json: bool,
     },
     /// Make the Codex CLI use this account from now on
-    Use { name: String },
+    Use {
+        name: String,
+        #[command(flatten)]
+        way: oneshot::Way,
+    },
+    /// Say from which account the router draws first, whatever its strategy; `default`: by its strategy again
+    Route {
+        /// An account, or `default`; nothing: say how it is
+        name: Option<String>,
+    },
+    /// Say how `use` and the window switch: ask, everywhere, router
+    SwitchWay { way: Option<String> },
+    /// Run a command with this account: in there Codex uses it, and nothing else changes
+    ///
+    /// `codex-router run work -- codex`. Sessions, settings and skills are shared with every other Codex.
+    Run {
+        name: String,
+        /// The command and its arguments, behind `--`
+        #[arg(last = true, required = true, num_args = 1.., value_name = "COMMAND")]
+        command: Vec<std::ffi::OsString>,
+    },
+    /// Point a program at the router: codex, claude-code, opencode, aider
+    ///
+    /// Shows what would change in its settings, and asks. Without a name: how all of them stand.
+    Connect {
+        tool: Option<String>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Give a program its own settings back
+    Disconnect {
+        tool: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Mend what `doctor` found: credential-store
+    Fix {
+        #[arg(value_parser = ["credential-store"])]
+        what: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Keep the login that Codex uses now as an account of this name
     Save { name: String },
     /// Add an account: sign in with a browser or by a code, or give an API key, Azure OpenAI or any server like it
@@ -153,25 +200,37 @@ pub fn run() -> ExitCode {
     let environment = Environment::read();
     logging::start(&environment);
     crate::system::keep_memory_private();
+    if let Some(Verb::Run { name, command }) = &arguments.verb {
+        return run::run(&environment, name, command).unwrap_or_else(ended_badly);
+    }
     match obey(arguments.verb, &environment) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(err) => {
-            complain(&err);
-            match err {
-                CliError::Failed(_) => ExitCode::from(1),
-                CliError::Usage(_) => ExitCode::from(2),
-            }
-        }
+        Err(err) => ended_badly(err),
+    }
+}
+
+fn ended_badly(err: CliError) -> ExitCode {
+    complain(&err);
+    match err {
+        CliError::Failed(_) => ExitCode::from(1),
+        CliError::Usage(_) => ExitCode::from(2),
     }
 }
 
 fn obey(verb: Option<Verb>, environment: &Environment) -> Result<(), CliError> {
     match verb {
         None => front(environment),
+        // It has an exit code of its own and never comes here.
+        Some(Verb::Run { .. }) => Ok(()),
         Some(Verb::Serve) => serve::serve(environment),
         Some(Verb::List(wish)) => list::list(environment, &wish),
         Some(Verb::Show { name, json }) => show::show(environment, &parse(&name)?, json),
-        Some(Verb::Use { name }) => oneshot::use_profile(environment, parse(&name)?),
+        Some(Verb::Use { name, way }) => oneshot::use_profile(environment, parse(&name)?, way),
+        Some(Verb::Route { name }) => route::route(environment, name.as_deref()),
+        Some(Verb::SwitchWay { way }) => route::switch_way(environment, way.as_deref()),
+        Some(Verb::Connect { tool, yes }) => connect::connect(environment, tool.as_deref(), yes),
+        Some(Verb::Disconnect { tool, yes }) => connect::disconnect(environment, &tool, yes),
+        Some(Verb::Fix { what: _, yes }) => connect::fix_credential_store(environment, yes),
         Some(Verb::Save { name }) => oneshot::save(environment, created(&name)?),
         Some(Verb::Add(wish)) => add::add(environment, &wish),
         Some(Verb::SignIn { name, how }) => sign_in::again(environment, &name, &how),
@@ -231,6 +290,12 @@ fn prepare(environment: &Environment) -> Result<(Home, crate::desk::Settings), C
         warn(&format!("{bad}; using the default"));
     }
     Ok((home, settings))
+}
+
+/// Which terminals the environment names.
+fn terminals(environment: &Environment) -> crate::system::Terminals {
+    let value = |name: &str| environment.path(name).map(std::path::Path::as_os_str);
+    crate::system::Terminals::new(value("TERMINAL"), value("SHELL"), value("PATH"))
 }
 
 /// One line on standard output. A reader that went away is no failure of ours.

@@ -4,17 +4,56 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 
-use super::{CliError, prepare, say, warn};
-use crate::desk::{Command, Desk, LoginKind, Outcome, Snapshot};
+use super::{CliError, connect, prepare, route, say, warn};
+use crate::connect::{Places, codex_address};
+use crate::desk::{Command, Desk, LoginKind, Outcome, Settings, Snapshot, SwitchWay};
 use crate::profile::ProfileName;
-use crate::store::Environment;
+use crate::store::state::State;
+use crate::store::{Environment, Home};
 use crate::worker::{self, Options, Patience, Polls, Worker};
 
 /// A refresh may wait 45 s for another program's lock and then 30 s for the issuer, twice.
 const LONGEST_VERB: Duration = Duration::from_secs(150);
 
+/// By which way to switch; neither: as `switch-way` says.
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[group(multiple = false)]
+pub(super) struct Way {
+    /// Write auth.json, for every program; what runs must restart
+    #[arg(long)]
+    everywhere: bool,
+    /// Let the router draw from it first; at once, for what points at the router
+    #[arg(long)]
+    through_router: bool,
+}
+
+impl Way {
+    fn is_through_router(self, home: &Home, settings: &Settings) -> bool {
+        let way = State::read(home)
+            .switch_way()
+            .unwrap_or(settings.switch_way);
+        self.through_router || (way == SwitchWay::Router && !self.everywhere)
+    }
+}
+
 /// Makes Codex use the profile, by the same rules as a click.
-pub(super) fn use_profile(environment: &Environment, name: ProfileName) -> Result<(), CliError> {
+pub(super) fn use_profile(
+    environment: &Environment,
+    name: ProfileName,
+    way: Way,
+) -> Result<(), CliError> {
+    let (home, settings) = prepare(environment)?;
+    if way.is_through_router(&home, &settings) {
+        route::through_router(&home, &name)?;
+        let router = connect::router(&home, &settings);
+        let is_pointed = codex_address(&home).is_some_and(|address| router.is_at(&address));
+        if !is_pointed {
+            say(
+                "Codex does not point at the router, so it keeps its account; `codex-router connect codex` changes that.",
+            );
+        }
+        return Ok(());
+    }
     let worker = start(environment)?;
     let desk = worker.desk();
     loaded(&desk)?;
@@ -29,7 +68,10 @@ pub(super) fn use_profile(environment: &Environment, name: ProfileName) -> Resul
         Outcome::SwitchFailed { reason, .. } => Some(Err(reason.clone())),
         _ => None,
     });
-    let running = desk.snapshot().codex.len();
+    let (running, is_on_router) = {
+        let snapshot = desk.snapshot();
+        (snapshot.codex.len(), snapshot.is_codex_on_router)
+    };
     drop(desk);
     worker.stop();
     let to = outcome?.map_err(|reason| anyhow!("{name} is not in use now: {reason}"))?;
@@ -40,6 +82,11 @@ pub(super) fn use_profile(environment: &Environment, name: ProfileName) -> Resul
         n => say(&format!(
             "{n} running Codex programs keep the old account until they are restarted."
         )),
+    }
+    if running > 0 && is_on_router {
+        say(
+            "What they ask goes through the router: `codex-router use NAME --through-router` switches at once.",
+        );
     }
     Ok(())
 }
@@ -114,12 +161,35 @@ pub(super) fn refresh(
     }
 }
 
+/// Renews one login without a word.
+pub(super) fn renew_quietly(environment: &Environment, name: &ProfileName) -> Result<(), CliError> {
+    let worker = start(environment)?;
+    let desk = worker.desk();
+    loaded(&desk)?;
+    let outcome = ask(
+        &desk,
+        Command::RefreshToken(name.clone()),
+        |outcome| match outcome {
+            Outcome::TokenRefreshed { name: of } if of == name => Some(Ok(())),
+            Outcome::TokenRefreshFailed { name: of, reason } if of == name => {
+                Some(Err(anyhow!("{reason}").into()))
+            }
+            _ => None,
+        },
+    );
+    drop(desk);
+    worker.stop();
+    outcome?
+}
+
 /// A worker that does only what it is asked.
 pub(super) fn start(environment: &Environment) -> Result<Worker, CliError> {
     let (home, settings) = prepare(environment)?;
     let options = Options {
         home,
         user_home: environment.user_home().map(std::path::Path::to_owned),
+        places: Places::of(environment),
+        terminals: super::terminals(environment),
         settings,
         router: false,
         polls: Polls::WhenAsked,

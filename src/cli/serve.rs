@@ -6,8 +6,9 @@ use anyhow::anyhow;
 
 use super::oneshot::wait_for;
 use super::{CliError, logging, prepare, say, warn};
+use crate::connect::Places;
 use crate::desk::{Command, Desk, RouterState, Settings, Snapshot};
-use crate::store::{Environment, Home, InstanceLock, keys_file};
+use crate::store::{Environment, Home, InstanceLock, keys_file, overlay};
 use crate::worker::{self, Options, Patience, Polls, Worker};
 
 /// Binding takes microseconds; reading many profiles from a slow disk takes longer.
@@ -63,9 +64,17 @@ pub(super) fn start(
     settings: Settings,
     router: bool,
 ) -> Result<Worker, CliError> {
+    // Of terminals that were killed; what was rotated in them must be home before anything is renewed.
+    if let Err(err) = overlay::sweep(&home, SystemTime::now()) {
+        warn(&format!(
+            "a terminal that was killed could not be tidied up: {err}"
+        ));
+    }
     let options = Options {
         home,
         user_home: environment.user_home().map(std::path::Path::to_owned),
+        places: Places::of(environment),
+        terminals: super::terminals(environment),
         settings,
         router,
         polls: Polls::ByThemselves,

@@ -2,6 +2,7 @@
 
 use super::edit::Edit;
 use super::import::{ExportTo, ImportSource};
+use super::settings::SwitchWay;
 use super::sign_in::{NewLogin, SignInWish};
 use super::tools::Tool;
 use crate::profile::{ProfileName, Secret};
@@ -12,6 +13,8 @@ pub enum Command {
     Use(ProfileName),
     /// From now on the router draws from this profile first, whatever Codex's own file says; nothing: by its strategy again.
     RouteTo(Option<ProfileName>),
+    /// From now on switch this way without asking, or ask again.
+    RememberSwitchWay(SwitchWay),
     /// Keep the login that the Codex CLI uses as a profile of this name.
     Save(ProfileName),
     /// Ask the upstream for the usage of one profile.
@@ -82,6 +85,8 @@ pub enum Command {
     Connect(Tool),
     /// Give this program its own settings back.
     Disconnect(Tool),
+    /// Let Codex read its login from `auth.json` instead of the system's keyring: a line of its own settings.
+    UseFileStore,
     /// A terminal in which Codex uses this account, and nothing else changes.
     OpenTerminal(ProfileName),
     /// Finish what must not be lost, then stop.

@@ -24,6 +24,8 @@ pub struct Settings {
     /// Whether the router starts with the program.
     pub router_on: bool,
     pub strategy: Strategy,
+    /// How Codex gets another account, until the user has chosen otherwise in a dialog.
+    pub switch_way: SwitchWay,
     /// Whether Codex may talk to the router over WebSockets.
     pub websocket: bool,
     /// Whether a session stays at the profile that answered it before.
@@ -72,6 +74,38 @@ pub struct LedgerSettings {
     pub keep_days: u32,
     /// How much of every body is kept; nothing by default, at most [`MAX_PREVIEW_BYTES`].
     pub preview_bytes: usize,
+}
+
+/// How Codex gets another account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SwitchWay {
+    /// The user is asked where it makes a difference.
+    #[default]
+    Ask,
+    /// By its `auth.json`: for every program, which must restart.
+    Everywhere,
+    /// By the router's choice: at once, for what points at the router.
+    Router,
+}
+
+impl SwitchWay {
+    pub const ALL: [Self; 3] = [Self::Ask, Self::Everywhere, Self::Router];
+
+    /// As it stands in settings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ask => "ask",
+            Self::Everywhere => "everywhere",
+            Self::Router => "router",
+        }
+    }
+
+    /// # Errors
+    /// A sentence with the words that there are.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|way| way.as_str() == text);
+        found.ok_or_else(|| "write ask, everywhere or router".to_owned())
+    }
 }
 
 /// How the window looks.
@@ -134,6 +168,10 @@ const ROUTER_ON: Key = Key {
 const STRATEGY: Key = Key {
     toml: "router.strategy",
     env: &["CODEX_ROUTER_STRATEGY", "CODEX_ROUTER_ROUTER_STRATEGY"],
+};
+const SWITCH_WAY: Key = Key {
+    toml: "switch.way",
+    env: &["CODEX_ROUTER_SWITCH_WAY"],
 };
 const WEBSOCKET: Key = Key {
     toml: "router.websocket",
@@ -251,6 +289,7 @@ impl Default for Settings {
             hosts: Vec::new(),
             router_on: true,
             strategy: Strategy::default(),
+            switch_way: SwitchWay::default(),
             websocket: true,
             affinity: true,
             models: ModelMap::default(),
@@ -318,6 +357,7 @@ impl Settings {
             text.parse()
                 .map_err(|err: crate::pool::UnknownStrategy| err.to_string())
         });
+        source.take(&SWITCH_WAY, &mut settings.switch_way, SwitchWay::parse);
         source.take(&WEBSOCKET, &mut settings.websocket, parse_switch);
         source.take(&AFFINITY, &mut settings.affinity, parse_switch);
         source.take(&MODELS, &mut settings.models, ModelMap::parse);

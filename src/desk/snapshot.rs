@@ -8,6 +8,7 @@ use super::edit::{TokenHealth, TrashView};
 use super::history::History;
 use super::import::{ImportView, OlderStore};
 use super::record::{LedgerState, RequestRecord};
+use super::settings::SwitchWay;
 use super::sign_in::{LoginCheck, SignInView};
 use super::tools::{Tool, ToolView};
 use crate::pool::{Rest, Strategy, Terms};
@@ -41,6 +42,10 @@ pub struct Snapshot {
     pub tools: Vec<ToolView>,
     /// Whether Codex's own settings name the router, so that an account can change without a restart of Codex.
     pub is_codex_on_router: bool,
+    /// Since when, if that is known: a Codex that was started before goes another way until it restarts.
+    pub codex_connected_at: Option<SystemTime>,
+    /// How to switch, as the user said it last.
+    pub switch_way: SwitchWay,
     /// Of the account that was asked for last ([`super::Command::ShowHistory`]).
     pub history: Option<Arc<History>>,
     pub notices: Vec<Notice>,
@@ -302,9 +307,13 @@ pub enum Outcome {
         name: ProfileName,
         reason: String,
     },
-    /// From now on the router draws from this profile first.
+    /// From now on the router draws from this profile first; nothing: by its strategy again.
     Routed {
-        to: ProfileName,
+        to: Option<ProfileName>,
+    },
+    RouteFailed {
+        to: Option<ProfileName>,
+        reason: String,
     },
     Added {
         name: ProfileName,
@@ -366,6 +375,11 @@ pub enum Outcome {
         tool: Tool,
         reason: String,
     },
+    /// Codex reads its login from `auth.json` from its next start on.
+    FileStoreSet,
+    FileStoreFailed {
+        reason: String,
+    },
     TerminalFailed {
         name: ProfileName,
         reason: String,
@@ -380,14 +394,34 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodexProcess {
     pub pid: u32,
-    /// `codex`, `VS Code extension`, `app server`: words for the screen.
+    /// `codex`, `codex exec`, `VS Code extension`, `Codex app`, `app server`: words for the screen.
     pub kind: String,
     /// Its working directory, shortened by `~`.
     pub directory: Option<String>,
     pub started_at: Option<SystemTime>,
 }
 
+impl CodexProcess {
+    /// Whether somebody started it in a terminal, so that its place says which one it is.
+    pub fn is_in_terminal(&self) -> bool {
+        self.kind.starts_with("codex")
+    }
+}
+
 impl Snapshot {
+    /// Running Codex programs that do not know yet that their settings name the router.
+    pub fn codex_before_router(&self) -> usize {
+        let Some(since) = self.codex_connected_at else {
+            return 0;
+        };
+        // The system tells whole seconds.
+        let is_older = |process: &&CodexProcess| {
+            let known_by = process.started_at.map(|at| at + Duration::from_secs(1));
+            known_by.is_some_and(|at| at <= since)
+        };
+        self.codex.iter().filter(is_older).count()
+    }
+
     pub fn profile(&self, name: &ProfileName) -> Option<&ProfileView> {
         self.profiles.iter().find(|profile| profile.name == *name)
     }

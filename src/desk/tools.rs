@@ -14,6 +14,16 @@ pub enum Tool {
 impl Tool {
     pub const ALL: [Self; 4] = [Self::Codex, Self::ClaudeCode, Self::OpenCode, Self::Aider];
 
+    /// As it stands on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Codex => "codex",
+            Self::ClaudeCode => "claude-code",
+            Self::OpenCode => "opencode",
+            Self::Aider => "aider",
+        }
+    }
+
     /// What it is called by its makers.
     pub fn title(self) -> &'static str {
         match self {

@@ -52,6 +52,8 @@ pub enum Reason {
     ResetsSoonest,
     Priority,
     Fastest,
+    /// The user said so.
+    Chosen,
     /// It served this conversation before, and the strategy is to stay.
     Sticky,
     /// It served this conversation before.
@@ -68,6 +70,7 @@ impl fmt::Display for Reason {
             Self::ResetsSoonest => "resets soonest",
             Self::Priority => "priority",
             Self::Fastest => "fastest",
+            Self::Chosen => "chosen by you",
             Self::Sticky => "sticky",
             Self::Kept => "same session",
         })
@@ -252,17 +255,34 @@ fn sorted(pool: &Pool, need: Need<'_>, memory: Memory, now: SystemTime) -> Choic
         },
         until: None,
     }));
-    Choice {
+    let mut choice = Choice {
         strategy,
         model,
         candidates: ranked(strategy, usable, need.draw, now),
         left_out,
+    };
+    if let Some(name) = &pool.routed_to {
+        choice.put_first(name);
     }
+    choice
 }
 
 impl Choice {
+    /// The user's own word: in front of everybody, whatever it costs.
+    fn put_first(&mut self, name: &ProfileName) {
+        let place = self
+            .candidates
+            .iter()
+            .position(|candidate| candidate.member.name == *name);
+        if let Some(place) = place {
+            let mut chosen = self.candidates.remove(place);
+            chosen.reason = Reason::Chosen;
+            self.candidates.insert(0, chosen);
+        }
+    }
+
     /// Puts the one who answered before in front, for what only it has in its cache: never a paid one in front of one that is
-    /// not, so that it stands behind the last of those that come before it.
+    /// not, so that it stands behind the last of those that come before it, and nobody in front of the one that the user chose.
     pub fn keep_to(&mut self, name: &ProfileName) {
         let place = self
             .candidates
@@ -272,8 +292,12 @@ impl Choice {
             return;
         };
         let is_free = !costs_money(&first.member);
+        let chosen = usize::from(first.reason == Reason::Chosen);
+        if place < chosen {
+            return;
+        }
         let mut kept = self.candidates.remove(place);
-        let mut to = 0;
+        let mut to = chosen;
         if is_free && costs_money(&kept.member) {
             let mut before = self.candidates.iter().take(place);
             let last_free = before.rposition(|candidate| !costs_money(&candidate.member));
@@ -317,7 +341,8 @@ fn excluded(
     memory: Memory,
     now: SystemTime,
 ) -> Option<(WhyNot, Option<SystemTime>)> {
-    if strategy == Strategy::Active && pool.active.as_ref() != Some(&member.name) {
+    let is_chosen = pool.routed_to.as_ref() == Some(&member.name);
+    if strategy == Strategy::Active && pool.active.as_ref() != Some(&member.name) && !is_chosen {
         return Some((WhyNot::NotInUse, None));
     }
     if !member.terms.is_enabled {

@@ -46,6 +46,8 @@ pub struct Pool {
     /// The profile that the Codex CLI itself uses.
     pub active: Option<ProfileName>,
     pub strategy: Strategy,
+    /// The user's own choice: it comes first whatever the strategy says, as long as it can be used.
+    pub routed_to: Option<ProfileName>,
     /// The ways to the upstreams of the members.
     pub paths: Vec<Path>,
 }

@@ -26,6 +26,8 @@ pub enum StoreError {
     HardLinked { path: PathBuf },
     #[error("{path:?} is write-protected; allow it to be written (chmod u+w) and try again")]
     WriteProtected { path: PathBuf },
+    #[error("{path:?} was changed by another program just now; look again, then try again")]
+    ChangedMeanwhile { path: PathBuf },
     #[error("could not {action} {path:?}: {}", in_words(cause))]
     Io {
         action: &'static str,
@@ -72,6 +74,12 @@ pub enum StoreError {
     AlreadyThere { path: PathBuf },
     #[error("{path:?} is not JSON as it should be; mend it or delete it")]
     BrokenSide { path: PathBuf },
+    #[error(
+        "{0:?} is an endpoint for the router, which Codex cannot use by itself; point Codex at the router instead"
+    )]
+    NotForCodex(ProfileName),
+    #[error("sign in to {0:?} again first: its login is no longer accepted")]
+    SignInAgain(ProfileName),
     #[error("Codex is signed out: there is no login to keep")]
     NothingLive,
     #[error("the login that Codex uses cannot be read ({0}); sign in to Codex again")]

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use super::error::{StoreError, in_words};
 use super::folder::{self, Folder};
-use super::{import, live, rotation, safe_file};
+use super::{import, live, overlay, rotation, safe_file};
 
 /// The directory of the Codex CLI and of us. Cheap to clone.
 #[derive(Clone)]
@@ -76,7 +76,8 @@ impl Environment {
         self.user_home.as_deref()
     }
 
-    fn path(&self, name: &str) -> Option<&Path> {
+    /// The value of a variable as a path; an empty one counts as unset.
+    pub fn path(&self, name: &str) -> Option<&Path> {
         self.variables
             .get(OsStr::new(name))
             .filter(|value| !value.is_empty())
@@ -117,7 +118,8 @@ impl Home {
     /// Where it is by the environment.
     fn path(environment: &Environment) -> Result<PathBuf, HomeError> {
         match environment.path("CODEX_HOME") {
-            Some(path) => Ok(path.to_owned()),
+            // In a terminal of one account our own home is the real one.
+            Some(path) => Ok(behind_overlay(path).unwrap_or(path).to_owned()),
             None => Ok(environment
                 .user_home()
                 .ok_or(HomeError::Unknown)?
@@ -167,7 +169,7 @@ impl Home {
         self.root.join(LIVE)
     }
 
-    /// The CLI's own settings. We only read them.
+    /// The CLI's own settings. Written only where the user wants Codex pointed at the router or away from it.
     pub fn cli_config(&self) -> PathBuf {
         self.root.join("config.toml")
     }
@@ -259,6 +261,16 @@ impl Home {
         self.router_dir().join("cooldowns.json")
     }
 
+    /// Homes for one terminal each.
+    pub fn overlays_dir(&self) -> PathBuf {
+        self.router_dir().join(OVERLAYS)
+    }
+
+    /// What the settings of other programs were before we changed them.
+    pub fn connections_dir(&self) -> PathBuf {
+        self.router_dir().join(CONNECTIONS)
+    }
+
     /// Touched by a second instance that wants the first one's window.
     pub fn raise(&self) -> PathBuf {
         self.router_dir().join("raise")
@@ -298,10 +310,22 @@ pub(super) const BACKUPS: &str = "backups";
 pub(super) const DISPLACED: &str = "displaced";
 pub(super) const TRASH: &str = "trash";
 pub(super) const RENAMES: &str = "renames.json";
+pub(super) const OVERLAYS: &str = "overlays";
+pub(super) const CONNECTIONS: &str = "connections";
 pub(super) const INSTANCE_LOCK: &str = "instance.lock";
 pub(super) const STATE: &str = "state.json";
 pub(super) const KEYS: &str = "keys.json";
 pub(super) const ROUTER: &str = "router";
+
+/// The home that an overlay belongs to; `None` when it is none.
+fn behind_overlay(path: &Path) -> Option<&Path> {
+    let overlays = path.parent()?;
+    let router = overlays.parent()?;
+    let is_one = overlays.file_name()? == OVERLAYS
+        && router.file_name()? == ROUTER
+        && path.join(overlay::MARK).is_file();
+    is_one.then(|| router.parent())?
+}
 
 impl fmt::Debug for Home {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -319,7 +343,11 @@ pub fn prepare(home: &Home, now: SystemTime) -> Result<(), StoreError> {
     let root = home.folder()?;
     let router = home.router_folder()?;
     let backups = router.make(BACKUPS)?;
-    let mut folders = vec![router.make(LOCKS)?, router.make(DISPLACED)?];
+    let mut folders = vec![
+        router.make(LOCKS)?,
+        router.make(DISPLACED)?,
+        router.make(CONNECTIONS)?,
+    ];
     folders.extend(folders_in(&backups)?);
     folders.push(backups);
     if let Some(profiles) = root.child(PROFILES)? {

@@ -9,6 +9,7 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use super::error::StoreError;
+use super::folder::Folder;
 use super::home::{Home, INSTANCE_LOCK, LOCKS};
 use super::live::Place;
 use super::login_file::{AUTH, LoginFile};
@@ -119,7 +120,12 @@ pub(super) struct CliLocks {
 impl CliLocks {
     /// Waits up to 5 s for each.
     pub fn take(home: &Home, live: &Place) -> Result<Self, StoreError> {
-        let first = home.folder()?.open_lock(CLI_LOCK)?;
+        Self::take_in(home, &home.folder()?, live)
+    }
+
+    /// The same of another home that Codex uses, by its directory.
+    pub fn take_in(home: &Home, folder: &Folder, live: &Place) -> Result<Self, StoreError> {
+        let first = folder.open_lock(CLI_LOCK)?;
         wait(home, &first, CLI_PATIENCE, THE_LOGIN)?;
         let second = live.folder.open_lock(live.lock_name())?;
         wait(home, &second, CLI_PATIENCE, THE_LOGIN)?;

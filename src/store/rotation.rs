@@ -13,8 +13,8 @@ use super::home::Home;
 use super::live::Place;
 use super::locks::{AccountLock, CliLocks};
 use super::login_file::{AUTH, LoginFile, REREAD_PAUSE, REREADS, with_keys_of};
-use super::profiles;
 use super::safe_file::{self, Prepared};
+use super::{overlay, profiles};
 use crate::profile::{
     AuthFile, Fingerprint, Intent, Profile, ProfileName, Rotator, SideFile, Unreadable,
 };
@@ -304,17 +304,55 @@ fn holders_of(home: &Home, redeemed: &Fingerprint) -> Result<Vec<Profile>, Store
     Ok(profiles)
 }
 
-/// Replaces the live login if, and only if, it still holds the redeemed token; whether it did.
+/// Replaces the live login if, and only if, it still holds the redeemed token; whether it did. The same for the homes of single
+/// terminals, where what is running would be signed out as well.
 ///
 /// # Errors
-/// When it holds that token and cannot be replaced, or cannot be read: the CLI may then hold a spent token.
+/// When one of them holds that token and cannot be replaced, or cannot be read: the CLI may then hold a spent token.
 pub fn publish(
     home: &Home,
     redeemed: &Fingerprint,
     new: &AuthFile,
     now: SystemTime,
 ) -> Result<bool, StoreError> {
-    let place = Place::find(home)?;
+    let elsewhere = publish_to_overlays(home, redeemed, new, now);
+    let live = publish_at(
+        home,
+        &home.folder()?,
+        &Place::find(home)?,
+        redeemed,
+        new,
+        now,
+    )?;
+    elsewhere.map(|()| live)
+}
+
+/// The part of [`publish`] that is not about the live file.
+pub(super) fn publish_to_overlays(
+    home: &Home,
+    redeemed: &Fingerprint,
+    new: &AuthFile,
+    now: SystemTime,
+) -> Result<(), StoreError> {
+    let mut result = Ok(());
+    for (_name, folder) in overlay::all(home) {
+        let place = overlay::place_in(&folder);
+        if let Err(err) = publish_at(home, &folder, &place, redeemed, new, now) {
+            result = Err(err);
+        }
+    }
+    result
+}
+
+/// In the home whose directory is `folder` and whose login lies at `place`.
+fn publish_at(
+    home: &Home,
+    folder: &Folder,
+    place: &Place,
+    redeemed: &Fingerprint,
+    new: &AuthFile,
+    now: SystemTime,
+) -> Result<bool, StoreError> {
     let held = |file: &Option<LoginFile>| -> Option<AuthFile> {
         let login = file.as_ref()?.login.as_ref().ok()?;
         (login.refresh_fingerprint().as_ref() == Some(redeemed)).then(|| login.clone())
@@ -325,7 +363,7 @@ pub fn publish(
     let mut prepared = Prepared::new(&place.folder, &place.name)?;
     prepared.fill(&with_keys_of(new, &old).for_cli(now).to_bytes())?;
     for _ in 0..=REREADS {
-        let cli_waits = CliLocks::take(home, &place)?;
+        let cli_waits = CliLocks::take_in(home, folder, place)?;
         let present = place.read_once()?;
         if present.as_ref().is_some_and(LoginFile::may_be_half_written) {
             // An old CLI is writing without a lock. Not a moment to hold one.

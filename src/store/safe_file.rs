@@ -149,6 +149,18 @@ impl Prepared {
         write().map_err(StoreError::io("write", self.shown()))
     }
 
+    /// Gives it the rights of the file that it will replace, but for those of everybody else where only its owner may read it.
+    pub fn take_mode_of(&self, old: &File, is_closed: bool) -> Result<(), StoreError> {
+        let take = || -> io::Result<()> {
+            self.file.set_permissions(old.metadata()?.permissions())?;
+            if is_closed {
+                folder::close_file_to_others(&self.file)?;
+            }
+            Ok(())
+        };
+        take().map_err(StoreError::io("protect", self.shown()))
+    }
+
     /// Puts it in the place of the old file.
     pub fn publish(mut self) -> Result<(), StoreError> {
         self.folder.rename(&self.temporary, &self.name)?;

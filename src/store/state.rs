@@ -10,6 +10,7 @@ use super::error::StoreError;
 use super::home::{CURRENT_PROFILE, Home, STATE};
 use super::locks::EditLock;
 use super::safe_file;
+use crate::desk::settings::SwitchWay;
 use crate::profile::ProfileName;
 
 /// `state.json`, in the format of the program that this one grew from (`refresh_interval_seconds`, `auto_refresh_enabled`,
@@ -82,6 +83,26 @@ impl State {
 
     pub fn set_last_selected_profile(&mut self, name: &ProfileName) {
         self.set("last_selected_profile", name.as_str().into());
+    }
+
+    /// How the user wants to switch; nothing: as the settings say.
+    pub fn switch_way(&self) -> Option<SwitchWay> {
+        let text = self.json.get("switch_way")?.as_str()?;
+        SwitchWay::parse(text).ok() // of another version
+    }
+
+    pub fn set_switch_way(&mut self, way: SwitchWay) {
+        self.set("switch_way", way.as_str().into());
+    }
+
+    /// The profile that the router draws from first by the user's own choice.
+    pub fn routed_to(&self) -> Option<ProfileName> {
+        let text = self.json.get("routed_to")?.as_str()?;
+        ProfileName::existing(text).ok() // somebody else's idea of a name
+    }
+
+    pub fn set_routed_to(&mut self, name: Option<&ProfileName>) {
+        self.set("routed_to", name.map(ProfileName::as_str).into());
     }
 
     /// What the window remembers; its own business.

@@ -254,6 +254,12 @@ pub(super) fn update_holders(
         if matches!(&holder.login, Ok(held) if live.is_newer_than(held)) {
             profiles::write_login(home, &holder.name, live, now)?;
             note_rotation(home, &holder.name, now);
+            if let Ok(held) = &holder.login
+                && let Some(spent) = held.refresh_fingerprint()
+                && let Err(err) = rotation::publish_to_overlays(home, &spent, live, now)
+            {
+                tracing::warn!(profile = %holder.name, error = %err, "a terminal of this account keeps a spent token");
+            }
             updated.push(holder.name.clone());
         }
     }

@@ -89,12 +89,33 @@ fn uses_home(environ: &[OsString], codex_home: &Path, default_home: Option<&Path
     theirs.is_some_and(|path| real(path) == real(codex_home))
 }
 
+/// Editors that carry the extension, by the folder that they keep extensions in (of VS Code and its forks, also on a remote side).
+const EDITORS: [(&str, &str); 5] = [
+    (".cursor", "Cursor extension"),
+    (".windsurf", "Windsurf extension"),
+    (".vscode-oss", "VSCodium extension"),
+    (".vscode", "VS Code extension"),
+    // The extension's own name, wherever it is kept.
+    ("openai.chatgpt", "VS Code extension"),
+];
+
 fn kind(exe: Option<&Path>, cmd: &[OsString]) -> &'static str {
-    let is_in = |part: &str| exe.is_some_and(|exe| exe.to_string_lossy().contains(part));
-    if is_in(".vscode") || is_in(".cursor") || is_in("openai.chatgpt") {
-        "VS Code extension"
-    } else if cmd.iter().any(|argument| argument == "app-server") {
+    let place = exe.map(|exe| exe.to_string_lossy().replace('\\', "/"));
+    let is_in = |part: &str| place.as_ref().is_some_and(|place| place.contains(part));
+    if let Some((_, editor)) = EDITORS.iter().find(|(part, _)| is_in(part)) {
+        return editor;
+    }
+    // The desktop app carries the program inside itself (a guess by its name).
+    if is_in("/Codex.app/") || is_in("/Programs/Codex/") || is_in("/opt/Codex/") {
+        return "Codex app";
+    }
+    let asked = |word: &str| cmd.iter().skip(1).any(|argument| argument == word);
+    if asked("app-server") {
         "app server"
+    } else if asked("mcp-server") {
+        "MCP server"
+    } else if asked("exec") || asked("e") {
+        "codex exec"
     } else {
         "codex"
     }
@@ -143,6 +164,31 @@ mod tests {
 
     #[test]
     fn the_kind_is_read_from_where_it_lies_and_how_it_was_started() {
+        let kind_at = |place: &str| kind(Some(Path::new(place)), &["codex".into()]);
+        for (place, expected) in [
+            (
+                "/h/.cursor/extensions/openai.chatgpt-1/bin/codex",
+                "Cursor extension",
+            ),
+            (
+                "/h/.vscode-server/extensions/openai.chatgpt-1/codex",
+                "VS Code extension",
+            ),
+            (
+                "/h/.windsurf/extensions/openai.chatgpt-1/bin/codex",
+                "Windsurf extension",
+            ),
+            (
+                "C:\\Users\\a\\.vscode\\extensions\\x\\codex.exe",
+                "VS Code extension",
+            ),
+            (
+                "/Applications/Codex.app/Contents/Resources/codex",
+                "Codex app",
+            ),
+        ] {
+            assert_eq!(kind_at(place), expected, "{place}");
+        }
         let vscode = Path::new("/h/.vscode/extensions/openai.chatgpt-1/bin/codex");
         assert_eq!(
             kind(Some(vscode), &["codex".into(), "app-server".into()]),
@@ -160,7 +206,7 @@ mod tests {
                 Some(Path::new("/usr/bin/codex")),
                 &["codex".into(), "exec".into()]
             ),
-            "codex"
+            "codex exec"
         );
     }
 

@@ -75,6 +75,14 @@ pub fn rows(snapshot: &Snapshot, now: SystemTime, zone: &TimeZone, form: Form) -
     let mut rows = account_rows(snapshot, now, zone, form);
     rows.push(Row::separator("after accounts"));
     rows.push(router_row(snapshot));
+    rows.extend(snapshot.router.routed_to.as_ref().map(|name| {
+        let name = middle_truncate(name.as_str(), MOST_CHARS / 2);
+        let text = escaped(&format!("Router uses {name} first"));
+        Row {
+            kind: RowKind::Check { is_checked: true },
+            ..Row::plain("route", &text, Action::Ask(Command::RouteTo(None)))
+        }
+    }));
     let url = snapshot.router.base_url();
     rows.push(Row {
         is_enabled: url.is_some(),

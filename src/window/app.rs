@@ -11,7 +11,8 @@ use jiff::tz::TimeZone;
 use super::accounts::{self, Wishes};
 use super::ask::{Ask, Opening};
 use super::dialogs::{
-    self, AddDialog, AddTab, Dialog, ExportDialog, OrganiseDialog, SaveDialog, Scene, SwitchDialog,
+    self, AddDialog, AddTab, ConnectDialog, Dialog, ExportDialog, KeyringDialog, OrganiseDialog,
+    SaveDialog, Scene,
 };
 use super::errands::{Doors, Errands};
 use super::list::ListState;
@@ -293,8 +294,14 @@ impl App {
                 }
                 self.send(command);
             }
-            Ask::Switch(to) if snapshot.codex.is_empty() => self.send(Command::Use(to)),
-            Ask::Switch(to) => self.open(Dialog::Switch(SwitchDialog { to })),
+            Ask::Switch(to) => self.carry_out(ctx, snapshot, dialogs::switching(snapshot, to)),
+            Ask::OpenSwitch(dialog) => self.open(Dialog::Switch(dialog)),
+            Ask::OpenKeyring => self.open(Dialog::Keyring(KeyringDialog::default())),
+            Ask::OpenConnect => {
+                // What was seen earlier may have changed since.
+                self.send(Command::LookAtTools);
+                self.open(Dialog::Connect(ConnectDialog::new()));
+            }
             Ask::OpenSave => self.open(match SaveDialog::open(snapshot, snapshot.hides_emails) {
                 Some(dialog) => Dialog::Save(dialog),
                 None => Dialog::Add(Box::new(AddDialog::open(AddTab::Browser))),

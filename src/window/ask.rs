@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Closed;
-use super::dialogs::AddTab;
+use super::dialogs::{AddTab, SwitchDialog};
 use super::errands::Pick;
 use super::rows::{Section, Sort};
 use crate::desk::{Command, OnScreen, Span};
@@ -17,6 +17,12 @@ pub enum Ask {
     Switch(ProfileName),
     /// Everything about this account.
     Look(ProfileName),
+    /// The two ways to switch.
+    OpenSwitch(SwitchDialog),
+    /// The dialog of other programs and the router.
+    OpenConnect,
+    /// The ways out where Codex keeps its login elsewhere.
+    OpenKeyring,
     /// The dialog that keeps the login of Codex under a name.
     OpenSave,
     /// The dialog that adds an account, at this tab.

@@ -23,6 +23,8 @@ pub struct AccountMenu {
     /// Codex itself could use it, so that it can have a terminal.
     pub is_for_codex: bool,
     pub has_windows: bool,
+    /// The user has chosen it for the router.
+    pub is_routed_to: bool,
 }
 
 impl AccountMenu {
@@ -33,6 +35,7 @@ impl AccountMenu {
             is_pinned: detail.is_pinned,
             is_for_codex: detail.is_for_codex,
             has_windows: detail.chart.is_some(),
+            is_routed_to: detail.is_routed_to,
         }
     }
 
@@ -43,6 +46,7 @@ impl AccountMenu {
             is_pinned: row.is_pinned,
             is_for_codex: row.is_for_codex,
             has_windows: row.has_windows,
+            is_routed_to: row.is_routed_to,
         }
     }
 }
@@ -71,9 +75,14 @@ pub fn account_menu_ui(look: Look, menu: &AccountMenu, button: &Response, asks: 
             let ask = Ask::Command(Command::OpenTerminal(name()));
             item(ui, icon::TERMINAL, "Open terminal as this", "", ask);
         }
-        if menu.can_switch || menu.is_for_codex {
-            widgets::menu_divider_ui(ui, look);
-        }
+        let (route, to) = if menu.is_routed_to {
+            ("Let the router choose", None)
+        } else {
+            ("Router uses this first", Some(name()))
+        };
+        let ask = Ask::Command(Command::RouteTo(to));
+        item(ui, icon::CHEVRON_RIGHT, route, "", ask);
+        widgets::menu_divider_ui(ui, look);
         if menu.has_windows {
             let ask = Ask::Command(Command::RefreshUsage(name()));
             item(ui, icon::REFRESH, "Refresh usage", "R", ask);

@@ -1,6 +1,6 @@
 //! The router strip at the foot of every page. (`design` section 3, router strip.)
 
-use egui::{Align2, Color32, Id, Rect, Ui, WidgetInfo, accesskit, pos2, vec2};
+use egui::{Align2, Color32, Id, Popup, Rect, Response, Ui, WidgetInfo, accesskit, pos2, vec2};
 
 use super::ask::Ask;
 use super::fonts::icon;
@@ -101,6 +101,12 @@ pub fn strip_ui(ui: &Ui, look: Look, rect: Rect, strip: &Strip, asks: &mut Vec<A
                     right = centre.x - widgets::ICON_BUTTON / 2.0;
                 }
             }
+            let centre = pos2(right - widgets::ICON_BUTTON / 2.0, middle - 0.5);
+            let id = Id::unique("router menu");
+            let more =
+                widgets::icon_button_ui(ui, look, centre, id, icon::ELLIPSIS, "Router menu", "");
+            menu_ui(look, strip, &more, asks);
+            right = centre.x - widgets::ICON_BUTTON / 2.0;
         }
     }
     if is_one_line {
@@ -108,6 +114,28 @@ pub fn strip_ui(ui: &Ui, look: Look, rect: Rect, strip: &Strip, asks: &mut Vec<A
     } else {
         words(ui, look, strip, left, right - 8.0, middle);
     }
+}
+
+fn menu_ui(look: Look, strip: &Strip, more: &Response, asks: &mut Vec<Ask>) {
+    const WIDTH: f32 = 216.0;
+    Popup::menu(more)
+        .align(egui::RectAlign::TOP_END)
+        .gap(4.0)
+        .frame(widgets::menu_frame(look))
+        .width(WIDTH)
+        .show(|ui| {
+            ui.set_width(WIDTH);
+            let connect = "Connect apps…";
+            if widgets::menu_item_ui(ui, look, Some(icon::CODE), connect, "") {
+                asks.push(Ask::OpenConnect);
+            }
+            let choose = "Let the router choose";
+            if strip.routed_to.is_some()
+                && widgets::menu_item_ui(ui, look, Some(icon::SWITCH), choose, "")
+            {
+                asks.push(Ask::Command(Command::RouteTo(None)));
+            }
+        });
 }
 
 pub fn toggled(strip: &Strip) -> Ask {

@@ -10,7 +10,7 @@ use egui_kittest::kittest::Queryable;
 use super::*;
 use crate::desk::{
     CodexProcess, Command, DeskBack, Happening, Live, LoginKind, Notice, Outcome, ProfileView,
-    RouterState, RouterView, Snapshot, desk,
+    RouterState, RouterView, Snapshot, SwitchWay, Tool, ToolView, desk,
 };
 use crate::profile::{EndpointKind, Health, ProfileName};
 use crate::usage::{Usage, Window};
@@ -375,7 +375,11 @@ fn while_codex_runs_a_switch_is_confirmed_first() {
     }];
     let mut rig = rig(snapshot);
     rig.click("Switch to spare");
-    assert!(rig.shows("Codex is running.\nThese stay on work until they restart:"));
+    assert!(rig.shows("Codex is running. How should it switch?"));
+    let everywhere =
+        "Everywhere. Writes auth.json for every app.\nThese stay on work until they restart:";
+    assert!(rig.shows(everywhere));
+    assert!(rig.shows("codex in ~/src/api, pid 4121"));
     assert_eq!(rig.asked(), []);
     rig.click("Cancel");
     assert!(!rig.shows("Cancel"));
@@ -384,6 +388,123 @@ fn while_codex_runs_a_switch_is_confirmed_first() {
     rig.click("Switch");
     assert_eq!(rig.asked(), [Command::Use(name("spare"))]);
     assert!(!rig.shows("Cancel"));
+}
+
+fn running(mut snapshot: Snapshot) -> Snapshot {
+    snapshot.codex = vec![CodexProcess {
+        pid: 4121,
+        kind: "codex".into(),
+        directory: None,
+        started_at: None,
+    }];
+    snapshot
+}
+
+const THROUGH_ROUTER: &str =
+    "Through the router. Instant. Nothing restarts.\nCodex already points at the router.";
+
+#[test]
+fn where_codex_points_at_the_router_a_switch_goes_through_it_and_can_be_remembered() {
+    let mut snapshot = running(three());
+    snapshot.is_codex_on_router = true;
+    let mut rig = rig(snapshot);
+    rig.click("Switch to spare");
+    assert!(rig.shows(THROUGH_ROUTER));
+    rig.click("Switch");
+    assert_eq!(rig.asked(), [Command::RouteTo(Some(name("spare")))]);
+    rig.click("Switch to spare");
+    rig.click(
+        "Everywhere. Writes auth.json for every app.\nThese stay on work until they restart:",
+    );
+    rig.click("Remember and do not ask again");
+    rig.click("Switch");
+    assert_eq!(
+        rig.asked(),
+        [
+            Command::RememberSwitchWay(SwitchWay::Everywhere),
+            Command::Use(name("spare"))
+        ]
+    );
+}
+
+#[test]
+fn where_codex_does_not_point_at_the_router_it_is_connected_first() {
+    let mut rig = rig(running(three()));
+    rig.click("Switch to spare");
+    rig.click(
+        "Through the router. Instant. Nothing restarts.\nCodex does not point at the router yet.",
+    );
+    rig.click("Connect…");
+    assert_eq!(rig.asked(), [Command::LookAtTools]);
+    assert!(rig.shows("Connect apps to the router"));
+}
+
+fn tool(tool: Tool, is_connected: bool) -> ToolView {
+    ToolView {
+        tool,
+        is_installed: true,
+        is_connected,
+        file: "/home/ana/.codex/config.toml".into(),
+        diff: "--- config.toml\n+++ config.toml\n@@ -1 +1,2 @@\n model = \"gpt-5.5\"\n+openai_base_url = \"http://127.0.0.1:9876/v1\"\n".into(),
+        trouble: None,
+    }
+}
+
+#[test]
+fn apps_are_connected_and_disconnected_by_the_menu_of_the_router() {
+    let mut snapshot = three();
+    let broken = ToolView {
+        trouble: Some("\"settings.json\" cannot be understood; mend it first".into()),
+        ..tool(Tool::OpenCode, false)
+    };
+    snapshot.tools = vec![
+        tool(Tool::Codex, false),
+        tool(Tool::ClaudeCode, true),
+        broken,
+    ];
+    let mut rig = rig(snapshot);
+    rig.click("Router menu");
+    rig.click("Connect apps…");
+    assert_eq!(rig.asked(), [Command::LookAtTools]);
+    rig.click("Connect Codex");
+    assert_eq!(rig.asked(), [Command::Connect(Tool::Codex)]);
+    rig.click("Claude Code, uses the router");
+    rig.click("Disconnect Claude Code");
+    assert_eq!(rig.asked(), [Command::Disconnect(Tool::ClaudeCode)]);
+    rig.click("opencode, does not use the router");
+    assert!(!rig.shows("Connect opencode"), "there is no button for it");
+    rig.click("Close");
+    assert_eq!(rig.asked(), []);
+}
+
+#[test]
+fn a_choice_for_the_router_shows_and_is_taken_back() {
+    let mut snapshot = three();
+    snapshot.router.state = RouterState::On;
+    snapshot.router.routed_to = Some(name("spare"));
+    let mut rig = rig(snapshot);
+    assert!(rig.shows("Uses spare first, chosen by you."));
+    rig.click("Router menu");
+    rig.click("Let the router choose");
+    assert_eq!(rig.asked(), [Command::RouteTo(None)]);
+}
+
+#[test]
+fn a_login_in_the_keyring_has_two_ways_out() {
+    let mut snapshot = three();
+    snapshot.notices = vec![Notice::CredentialStore {
+        mode: "keyring".into(),
+    }];
+    let mut rig = rig(snapshot);
+    rig.click("Fix…");
+    rig.click("Change it");
+    assert_eq!(rig.asked(), [Command::UseFileStore]);
+    rig.click("Fix…");
+    rig.click(
+        "Use the router instead. Codex keeps its login where it is and sends its requests through the router.",
+    );
+    rig.click("Connect…");
+    assert_eq!(rig.asked(), [Command::LookAtTools]);
 }
 
 #[test]

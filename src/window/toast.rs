@@ -41,7 +41,14 @@ impl Toast {
                     .filter(|from| from != to)
                     .map(|from| ("Undo", Command::Use(from))),
             ),
-            Outcome::Routed { to } => (format!("The router now uses {}", called(to)), None),
+            Outcome::Routed { to: Some(to) } => {
+                (format!("The router now uses {}", called(to)), None)
+            }
+            Outcome::Routed { to: None } => ("The router chooses by itself again".to_owned(), None),
+            Outcome::FileStoreSet => (
+                "Codex reads auth.json from its next start on".to_owned(),
+                None,
+            ),
             Outcome::Added { name } => (format!("Added {}", called(name)), None),
             Outcome::SignedIn { name } => (format!("Signed in to {} again", called(name)), None),
             Outcome::Exported { count, to } => (
@@ -106,6 +113,8 @@ impl Toast {
             | Outcome::Ordered
             | Outcome::EditFailed { .. }
             | Outcome::ToolFailed { .. }
+            | Outcome::RouteFailed { .. }
+            | Outcome::FileStoreFailed { .. }
             | Outcome::TerminalFailed { .. } => return None,
         };
         Some(Self {

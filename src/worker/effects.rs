@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{debug, warn};
 
@@ -20,7 +20,9 @@ use super::recorder::Recorder;
 use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
 use super::signing_in;
 use super::state::unread_keys;
+use super::tools;
 use crate::client_key::{KeyRing, Meters};
+use crate::connect::{self, Places};
 use crate::desk::Settings;
 use crate::desk::record::LedgerState;
 use crate::desk::settings::{Listen, ModelMap};
@@ -37,8 +39,10 @@ use crate::store::models_cache::{self, KeptModel};
 use crate::store::refused_cache::{self, KeptRefusal};
 use crate::store::rename::{self, Renamed};
 use crate::store::state::{State, current_profile};
-use crate::store::{home::Home, keys_file, live, profiles, switch, trash, usage_cache};
-use crate::system;
+use crate::store::{
+    StoreError, home::Home, keys_file, live, overlay, profiles, switch, trash, usage_cache,
+};
+use crate::system::{self, Terminals};
 use crate::translate::models::Model;
 use crate::translate::{Parameter, UpstreamKind};
 use crate::upstream::Upstream;
@@ -48,6 +52,11 @@ use crate::usage::Usage;
 pub struct Hands {
     home: Arc<Home>,
     user_home: Option<PathBuf>,
+    /// Where other programs keep their settings.
+    places: Places,
+    terminals: Terminals,
+    /// Held by whoever changes one of them.
+    tool_turn: Arc<Mutex<()>>,
     upstream: Arc<Upstream>,
     refresher: Refresher,
     pool: watch::Receiver<Arc<Pool>>,
@@ -144,6 +153,9 @@ impl Hands {
             sign_ins,
             home,
             user_home,
+            places: Places::default(),
+            terminals: Terminals::default(),
+            tool_turn: Arc::default(),
             upstream,
             refresher,
             pool,
@@ -174,6 +186,15 @@ impl Hands {
     pub fn with_sign_ins(self, settings: &Settings) -> Self {
         Self {
             sign_ins: self.sign_ins.with_settings(settings),
+            ..self
+        }
+    }
+
+    /// Where other programs keep their settings, and which terminals there may be.
+    pub fn with_places(self, places: Places, terminals: Terminals) -> Self {
+        Self {
+            places,
+            terminals,
             ..self
         }
     }
@@ -272,9 +293,71 @@ impl Hands {
         let (home, events) = (self.home.clone(), self.events.clone());
         match effect {
             Effect::ReadDisk { number } => self.look(move || read_disk(&home, number)),
+            Effect::KeepRoute { to } => {
+                self.keep(async move {
+                    let wish = to.clone();
+                    let result = blocking(move || tools::keep_route(&home, wish.as_ref())).await;
+                    tell(&events, Event::RouteKept { to, result }).await;
+                });
+            }
+            Effect::KeepSwitchWay(way) => {
+                self.precious.spawn_blocking(move || {
+                    if let Err(err) = State::edit(&home, |state| state.set_switch_way(way)) {
+                        warn!(error = %err, "the way to switch is not remembered");
+                    }
+                });
+            }
+            Effect::LookAtTools { router } => {
+                let places = self.places.clone();
+                self.look(move || Event::ToolsSeen(connect::look(&home, &places, &router)));
+            }
+            Effect::ChangeTool { tool, wish, router } => {
+                let (places, turn) = (self.places.clone(), self.tool_turn.clone());
+                self.keep(async move {
+                    let _turn = turn.lock_owned().await;
+                    let ended = blocking(move || {
+                        let result = tools::change(&home, &places, &router, tool, wish);
+                        let seen = connect::look(&home, &places, &router);
+                        Ok::<_, String>((result.map_err(|err| err.to_string()), seen))
+                    });
+                    let (result, tools) = match ended.await {
+                        Ok((result, seen)) => (result, Some(seen)),
+                        Err(broken_off) => (Err(broken_off), None),
+                    };
+                    let changed = Event::ToolChanged {
+                        tool,
+                        wish,
+                        result,
+                        tools,
+                    };
+                    tell(&events, changed).await;
+                });
+            }
+            Effect::OpenTerminal { name } => {
+                let terminals = self.terminals.clone();
+                self.tasks.spawn(async move {
+                    let account = name.clone();
+                    let opened = blocking(move || {
+                        let program = std::env::current_exe().map_err(|err| err.to_string())?;
+                        let opened = terminals.open(&program, account.as_str(), home.root());
+                        opened.map_err(|err| err.to_string())
+                    });
+                    if let Err(reason) = opened.await {
+                        tell(&events, Event::TerminalFailed { name, reason }).await;
+                    }
+                });
+            }
+            Effect::UseFileStore => {
+                let turn = self.tool_turn.clone();
+                self.keep(async move {
+                    let _turn = turn.lock_owned().await;
+                    let result = blocking(move || connect::use_file_store(&home)).await;
+                    tell(&events, Event::FileStoreSet(result)).await;
+                });
+            }
             Effect::TakeHome => {
                 self.keep(async move {
-                    let taken = blocking(move || switch::take_home(&home, SystemTime::now())).await;
+                    let taken = blocking(move || take_home(&home, SystemTime::now())).await;
                     tell(&events, Event::TookHome(taken)).await;
                 });
             }
@@ -632,8 +715,10 @@ fn kept_refusals(refused: &[RefusedParameter]) -> Vec<KeptRefusal> {
 
 /// Reads everything that the truth is made of.
 pub fn read_disk(home: &Home, number: u64) -> Event {
+    let state = State::read(home);
     match profiles::load_all(home) {
         Ok(loaded) => Event::DiskRead(Box::new(Reading {
+            is_overlay_ahead: overlay::is_ahead(home, &loaded.profiles),
             number,
             profiles: loaded.profiles,
             skipped: loaded.skipped,
@@ -641,10 +726,21 @@ pub fn read_disk(home: &Home, number: u64) -> Event {
             live: live::read_live(home),
             credential_store: live::credential_store(home),
             current: current_profile(home),
+            routed_to: state.routed_to(),
+            switch_way: state.switch_way(),
+            codex_address: connect::codex_address(home),
+            codex_connected_at: connect::codex_connected_at(home),
             keys: keys_file::read(home),
         })),
         Err(err) => Event::DiskUnreadable(err.to_string()),
     }
+}
+
+/// What was rotated in the live file or in the terminal of an account.
+fn take_home(home: &Home, now: SystemTime) -> Result<Option<ProfileName>, StoreError> {
+    let live = switch::take_home(home, now)?;
+    let overlays = overlay::take_home(home, now)?;
+    Ok(live.or(overlays.into_iter().next()))
 }
 
 /// Switches, but not while a running Codex may be redeeming the live token: measured, that kills the login, because the CLI
@@ -708,11 +804,7 @@ enum Risk {
 }
 
 /// Looks at the live file as it is now: what it was when the switch was asked for may be over.
-fn redeem_at_risk(
-    home: &Home,
-    to: &ProfileName,
-    now: SystemTime,
-) -> Result<Risk, crate::store::StoreError> {
+fn redeem_at_risk(home: &Home, to: &ProfileName, now: SystemTime) -> Result<Risk, StoreError> {
     let live::Live::Login(login) = live::read_live(home) else {
         return Ok(Risk::None);
     };

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::client_key::KeyRing;
-use crate::desk::settings::Listen;
-use crate::desk::{CodexProcess, ExportTo, History, ImportSource};
+use crate::connect;
+use crate::desk::settings::{Listen, SwitchWay};
+use crate::desk::{CodexProcess, ExportTo, History, ImportSource, Tool, ToolView};
 use crate::ledger::Row;
 use crate::pool::Access;
 use crate::profile::{AuthFile, Fingerprint, Network, Profile, ProfileName};
@@ -61,6 +63,24 @@ pub enum Event {
         name: ProfileName,
         result: Result<(), String>,
     },
+    /// The user's choice for the router is written down, or is not.
+    RouteKept {
+        to: Option<ProfileName>,
+        result: Result<(), String>,
+    },
+    ToolsSeen(Vec<ToolView>),
+    ToolChanged {
+        tool: Tool,
+        wish: ToolWish,
+        result: Result<(), String>,
+        /// As they are now, unless nobody could look.
+        tools: Option<Vec<ToolView>>,
+    },
+    TerminalFailed {
+        name: ProfileName,
+        reason: String,
+    },
+    FileStoreSet(Result<(), String>),
     TookHome(Result<Option<ProfileName>, String>),
     RouterStarted(Result<Vec<SocketAddr>, StartError>),
     RouterStopped,
@@ -93,6 +113,13 @@ pub enum Event {
     TimePassed,
 }
 
+/// What is wanted of another program's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToolWish {
+    Connect,
+    Disconnect,
+}
+
 /// Everything that was found on disk in one go.
 #[derive(Debug)]
 pub struct Reading {
@@ -106,6 +133,16 @@ pub struct Reading {
     pub credential_store: Option<String>,
     /// What `.current_profile` says: only decides between several profiles of one account.
     pub current: Option<ProfileName>,
+    /// Whether a terminal of its own holds a newer login than the profile of its account.
+    pub is_overlay_ahead: bool,
+    /// What `state.json` says.
+    pub routed_to: Option<ProfileName>,
+    /// The same.
+    pub switch_way: Option<SwitchWay>,
+    /// Where Codex sends its requests, if its settings say so.
+    pub codex_address: Option<String>,
+    /// Since when, if we wrote that.
+    pub codex_connected_at: Option<SystemTime>,
     /// The keys that clients of the router show.
     pub keys: KeyRing,
 }
@@ -120,6 +157,23 @@ pub enum Effect {
         to: ProfileName,
     },
     SaveLive {
+        name: ProfileName,
+    },
+    /// For the next start, and for other starts of this program.
+    KeepRoute {
+        to: Option<ProfileName>,
+    },
+    KeepSwitchWay(SwitchWay),
+    LookAtTools {
+        router: connect::Router,
+    },
+    ChangeTool {
+        tool: Tool,
+        wish: ToolWish,
+        router: connect::Router,
+    },
+    UseFileStore,
+    OpenTerminal {
         name: ProfileName,
     },
     TakeHome,

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::client_key::{KeyRing, Meters};
+use crate::connect::Places;
 use crate::desk::{Command, Desk, DeskBack, OlderStore, Settings, Snapshot, desk};
 use crate::pool::Pool;
 pub use crate::router::REFUSAL_LASTS;
@@ -23,6 +24,7 @@ use crate::store::home::Home;
 use crate::store::state::State;
 use crate::store::watch::{Changed, Watcher};
 use crate::store::{cooldown_cache, import, trusted, usage_cache};
+use crate::system::Terminals;
 use crate::upstream::{Endpoints, Upstream};
 
 mod bindings;
@@ -45,6 +47,7 @@ mod signing_in;
 mod simulation;
 mod spend;
 mod state;
+mod tools;
 
 use effects::{Hands, TokenDesk};
 use event::{Effect, Event};
@@ -61,6 +64,9 @@ pub struct Options {
     pub home: Home,
     /// Shortens paths to `~`, and is where Codex looks when nothing else is set.
     pub user_home: Option<PathBuf>,
+    /// Where other programs keep their settings.
+    pub places: Places,
+    pub terminals: Terminals,
     pub settings: Settings,
     /// Whether the router starts at once.
     pub router: bool,
@@ -172,6 +178,7 @@ async fn run(options: Options, back: DeskBack) {
         report_sender,
     )
     .with_sign_ins(&options.settings)
+    .with_places(options.places, options.terminals)
     .with_models(options.settings.models.clone())
     .with_keys(keys_receiver, meters)
     .with_hosts(options.settings.hosts.clone())

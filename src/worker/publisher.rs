@@ -39,7 +39,7 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
                     .unwrap_or(state.router.listen.first()),
             ),
             strategy: state.settings.strategy,
-            routed_to: None,
+            routed_to: state.routed_to().cloned(),
             last_request: state.router.last_request.clone(),
             requests: state.router.requests,
             in_flight: state.kept.values().map(|kept| kept.in_flight.count()).sum(),
@@ -56,8 +56,10 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
             .clone()
             .filter(|_| state.kept.is_empty()),
         trash: state.trash.iter().map(trash_view).collect(),
-        tools: Vec::new(),
-        is_codex_on_router: false,
+        tools: state.tools.clone(),
+        is_codex_on_router: state.is_codex_on_router(),
+        codex_connected_at: state.codex_connected_at,
+        switch_way: state.switch_way(),
         history: state.history.clone(),
         notices: notices(state),
         paths: path_views(state, now),
@@ -74,6 +76,7 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
 pub fn pool(state: &AppState) -> Pool {
     let mut pool = Pool {
         active: state.active().cloned(),
+        routed_to: state.routed_to().cloned(),
         strategy: state.settings.strategy,
         ..Pool::default()
     };

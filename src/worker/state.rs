@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::event::{Effect, Event};
+use super::event::{Effect, Event, ToolWish};
 use super::kept::Kept;
 use super::organiser;
 use super::refusals::Refusals;
@@ -13,9 +13,10 @@ use super::signing_in::Work;
 use super::spend;
 use crate::client_key::KeyRing;
 use crate::desk::record::{LedgerState, RequestRecord};
-use crate::desk::settings::Listen;
+use crate::desk::settings::{Listen, SwitchWay};
 use crate::desk::{
     CodexProcess, Command, Happening, History, LastRequest, Outcome, RouterState, Settings,
+    ToolView,
 };
 use crate::ledger::Spend;
 use crate::price::Prices;
@@ -33,6 +34,7 @@ mod polling;
 mod refreshing;
 mod serving;
 mod signing_in;
+mod tools;
 
 use importing::Importing;
 use organising::edit_accounts;
@@ -56,6 +58,17 @@ pub struct AppState {
     /// Decides between several profiles of the live account.
     current: Option<ProfileName>,
     pub credential_store: Option<String>,
+    /// Where Codex's own settings send its requests.
+    codex_address: Option<String>,
+    pub codex_connected_at: Option<SystemTime>,
+    /// The user's choice for the router.
+    routed_to: Option<ProfileName>,
+    /// How the user wants to switch.
+    switch_way: Option<SwitchWay>,
+    /// Choices that are being written down; what is read meanwhile may be older.
+    routes_under_way: usize,
+    /// The settings of other programs, once somebody has asked for them.
+    pub tools: Vec<ToolView>,
     pub router: Router,
     pub codex: Vec<CodexProcess>,
     pub happenings: VecDeque<Happening>,
@@ -146,6 +159,12 @@ impl AppState {
             live: Live::Missing,
             current: None,
             credential_store: None,
+            codex_address: None,
+            codex_connected_at: None,
+            routed_to: None,
+            switch_way: None,
+            routes_under_way: 0,
+            tools: Vec::new(),
             router: Router {
                 state: RouterState::Off,
                 listen,
@@ -187,6 +206,10 @@ impl AppState {
     pub fn obey(&mut self, command: Command, now: SystemTime) -> Vec<Effect> {
         match command {
             Command::Use(to) => self.switch_to(to, now),
+            Command::RememberSwitchWay(way) => {
+                self.switch_way = Some(way);
+                vec![Effect::KeepSwitchWay(way)]
+            }
             Command::Save(name) => vec![Effect::SaveLive { name }],
             Command::RefreshUsage(name) => self.poll_when_asked(&name, now).into_iter().collect(),
             Command::RefreshAll => {
@@ -235,11 +258,14 @@ impl AppState {
             Command::Delete(names) => self.delete_accounts(names),
             Command::Undelete(ids) => vec![Effect::Organise(organiser::Work::Undelete(ids))],
             Command::Purge(ids) => vec![Effect::Organise(organiser::Work::Purge(ids))],
-            Command::RouteTo(_)
-            | Command::LookAtTools
-            | Command::Connect(_)
-            | Command::Disconnect(_)
-            | Command::OpenTerminal(_) => Vec::new(),
+            Command::RouteTo(to) => self.route_to(to, now),
+            Command::LookAtTools => vec![Effect::LookAtTools {
+                router: self.router_to_point_at(),
+            }],
+            Command::Connect(tool) => self.change_tool(tool, ToolWish::Connect),
+            Command::Disconnect(tool) => self.change_tool(tool, ToolWish::Disconnect),
+            Command::UseFileStore => vec![Effect::UseFileStore],
+            Command::OpenTerminal(name) => vec![Effect::OpenTerminal { name }],
             Command::Quit => {
                 self.is_ending = true;
                 self.cancel_import();
@@ -322,6 +348,7 @@ impl AppState {
             Event::TokenSaved { name, result } => self.note_token_saved(&name, result, now),
             Event::SwitchEnded { to, result, codex } => {
                 self.codex = codex;
+                let mut effects = Vec::new();
                 match result {
                     Ok(switched) => {
                         if let Some(file) = &switched.displaced {
@@ -338,19 +365,43 @@ impl AppState {
                         self.happen(
                             Outcome::Switched {
                                 from: switched.from,
-                                to,
+                                to: to.clone(),
                             },
                             now,
                         );
+                        self.follow_with_route(&to, &mut effects);
                     }
                     Err(reason) => self.happen(Outcome::SwitchFailed { to, reason }, now),
                 }
-                vec![self.read_disk()]
+                effects.push(self.read_disk());
+                effects
             }
             Event::SaveEnded { name, result } => {
                 match result {
                     Ok(()) => self.happen(Outcome::Saved { name }, now),
                     Err(reason) => self.happen(Outcome::SaveFailed { name, reason }, now),
+                }
+                vec![self.read_disk()]
+            }
+            Event::RouteKept { to, result } => self.note_route_kept(to, result, now),
+            Event::ToolsSeen(tools) => {
+                self.tools = tools;
+                Vec::new()
+            }
+            Event::ToolChanged {
+                tool,
+                wish,
+                result,
+                tools,
+            } => self.note_tool_changed(tool, wish, result, tools, now),
+            Event::TerminalFailed { name, reason } => {
+                self.happen(Outcome::TerminalFailed { name, reason }, now);
+                Vec::new()
+            }
+            Event::FileStoreSet(result) => {
+                match result {
+                    Ok(()) => self.happen(Outcome::FileStoreSet, now),
+                    Err(reason) => self.happen(Outcome::FileStoreFailed { reason }, now),
                 }
                 vec![self.read_disk()]
             }

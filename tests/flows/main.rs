@@ -40,6 +40,8 @@ mod pictures;
 // The tracer speaks of the registers of this processor.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod proofs;
+#[cfg(unix)]
+mod terminals;
 #[cfg(target_os = "linux")]
 mod tray;
 #[cfg(target_os = "linux")]

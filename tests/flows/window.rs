@@ -1,7 +1,8 @@
 //! The real window on a virtual screen: seen as a picture, used by spoken name as a screen reader does.
 
+use std::{fs, net::TcpListener, path::Path, process::Command, time::Duration};
+
 use codex_router::simulator::{Account, Window};
-use std::time::Duration;
 
 use crate::support::{Rig, Screen, TrayHost, until};
 
@@ -97,4 +98,66 @@ fn a_closed_window_comes_back_from_the_tray_and_the_router_goes_on() {
     host.click("Open Codex Router");
     screen.find("Switch to work");
     assert!(program.is_running());
+}
+
+#[test]
+fn while_codex_runs_a_switch_goes_through_the_router_by_its_dialog() {
+    let rig = two_profiles();
+    let Some(screen) = Screen::bare(&rig, 800, 1280) else {
+        return;
+    };
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let mut connect = rig.command(&["connect", "codex", "--yes"]);
+    let ended = rig
+        .spawn(connect.env("CODEX_ROUTER_ADDR", &address))
+        .ended();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    // A Codex of this home, as far as the system can tell.
+    let codex = rig.scratch().join("codex-bin").join("codex");
+    fs::create_dir(codex.parent().unwrap()).unwrap();
+    fs::copy("/bin/sleep", &codex).unwrap();
+    let _codex = rig.spawn(
+        Command::new(&codex)
+            .arg("600")
+            .env("CODEX_HOME", rig.home())
+            .current_dir(rig.scratch()),
+    );
+    let mut command = rig.command(&[]);
+    screen
+        .dress(&mut command)
+        .env("WINIT_X11_SCALE_FACTOR", "2")
+        .env("CODEX_ROUTER_ADDR", &address)
+        .env("CODEX_ROUTER_THEME", "light");
+    let mut program = rig.spawn(&mut command);
+    let base_url = program.base_url();
+    screen.press("Router menu");
+    screen.press("Connect apps…");
+    screen.find("Codex, uses the router");
+    picture(&screen, "connect-apps");
+    screen.press("Close");
+    screen.press("Switch to home");
+    screen.find("Codex already points at the router.");
+    screen.find("codex in ");
+    picture(&screen, "switch-dialog");
+    screen.press("Switch");
+    screen.find("Uses home first, chosen by you.");
+    picture(&screen, "router-first");
+    let said = rig.chat(&base_url, "hi").said().unwrap();
+    assert!(said.contains("home"), "{said}");
+    assert_eq!(rig.live()["tokens"], rig.profile("work")["tokens"]);
+}
+
+/// For whoever wants to look at it: `target/tmp/NAME.png`.
+fn picture(screen: &Screen, name: &str) {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.png"));
+    let mut last = Vec::new();
+    until("the window holds still", || {
+        screen.shoot(&file);
+        let shot = fs::read(&file).unwrap();
+        let is_still = shot == last;
+        last = shot;
+        is_still.then_some(())
+    });
 }

@@ -858,3 +858,60 @@ mod properties {
         }
     }
 }
+
+/// A pool in which the user has chosen this one.
+fn routed(strategy: Strategy, members: Vec<Member>, to: &str) -> Pool {
+    Pool {
+        routed_to: Some(name(to)),
+        active: Some(name("work")),
+        ..pool(strategy, members)
+    }
+}
+
+#[test]
+fn the_one_that_the_user_chose_comes_first_whatever_the_strategy_and_its_price() {
+    for strategy in Strategy::ALL {
+        let members = vec![member("work", Some(5.0)), key("paid"), member("home", None)];
+        let pool = routed(strategy, members, "paid");
+        let choice = choose(&pool, NOW);
+        let first = &choice.candidates[0];
+        assert_eq!(first.member.name, name("paid"), "{strategy}");
+        assert_eq!(first.reason.to_string(), "chosen by you");
+    }
+}
+
+#[test]
+fn a_chosen_one_that_cannot_be_used_is_named_with_its_reason_and_the_strategy_decides() {
+    let members = vec![member("work", Some(5.0)), member("home", Some(100.0))];
+    let choice = choose(&routed(Strategy::Active, members, "home"), NOW);
+    assert_eq!(choice.candidates[0].member.name, name("work"));
+    assert_eq!(choice.candidates[0].reason, Reason::InUse);
+    assert_eq!(
+        (&choice.left_out[0].name, choice.left_out[0].why),
+        (&name("home"), WhyNot::Empty)
+    );
+    let nobody = choose(
+        &routed(Strategy::LeastUsed, vec![member("work", None)], "gone"),
+        NOW,
+    );
+    assert_eq!(nobody.candidates[0].reason, Reason::MostLeft);
+}
+
+#[test]
+fn a_session_moves_to_the_one_that_the_user_chose() {
+    let members = vec![
+        member("work", Some(5.0)),
+        member("home", Some(50.0)),
+        member("third", Some(20.0)),
+    ];
+    let mut choice = choose(&routed(Strategy::Sticky, members, "home"), NOW);
+    choice.keep_to(&name("work"));
+    let names: Vec<_> = choice
+        .candidates
+        .iter()
+        .map(|it| it.member.name.as_str())
+        .collect();
+    assert_eq!(names, ["home", "work", "third"]);
+    choice.keep_to(&name("home"));
+    assert_eq!(choice.candidates[0].reason, Reason::Chosen);
+}

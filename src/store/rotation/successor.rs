@@ -9,10 +9,10 @@ use crate::store::folder::Folder;
 use crate::store::home::Home;
 use crate::store::live::{Live, read_live};
 use crate::store::login_file::AUTH;
-use crate::store::{profiles, safe_file};
+use crate::store::{overlay, profiles, safe_file};
 
-/// A login of the same account that somebody else has got in the meantime, in the profile itself, in the live file or in
-/// another profile: to be adopted instead of redeeming a token that is probably spent. The newest, if there are several.
+/// A login of the same account that somebody else has got in the meantime, in the profile itself, in the live file, in the home
+/// of a terminal or in another profile: to be adopted instead of redeeming a token that is probably spent. The newest, if there are several.
 pub fn find_newer(home: &Home, profile: &Profile) -> Option<AuthFile> {
     let known = profile.login.as_ref().ok()?; // without a login there is nothing to be newer than
     let mut newest: Option<AuthFile> = None;
@@ -39,11 +39,14 @@ pub fn find_newer(home: &Home, profile: &Profile) -> Option<AuthFile> {
             consider(found);
         }
     }
-    if let Live::Login(found) = read_live(home)
-        && is_another(&found)
-        && found.is_newer_than(known)
-    {
-        consider(found);
+    let live = match read_live(home) {
+        Live::Login(found) => Some(found),
+        Live::Missing | Live::Unreadable(_) => None,
+    };
+    for found in live.into_iter().chain(overlay::logins(home)) {
+        if is_another(&found) && found.is_newer_than(known) {
+            consider(found);
+        }
     }
     newest
 }

@@ -32,6 +32,11 @@ pub fn all(home: &Home) -> BTreeSet<PathBuf> {
     if home.keys().is_file() {
         places.insert(home.keys());
     }
+    let overlays = home.overlays_dir();
+    if is_folder(&overlays) {
+        places.extend(profile_folders(&overlays));
+        places.insert(overlays);
+    }
     places
 }
 
@@ -46,6 +51,12 @@ pub fn stamps(home: &Home) -> BTreeMap<PathBuf, Stamp> {
     note(home.live_auth());
     note(home.cli_config());
     note(home.keys());
+    let overlays = home.overlays_dir();
+    if is_folder(&overlays) {
+        for folder in profile_folders(&overlays) {
+            note(folder.join(AUTH));
+        }
+    }
     let profiles = home.profiles_dir();
     if is_folder(&profiles) {
         for folder in profile_folders(&profiles) {
@@ -107,6 +118,9 @@ pub fn matters(home: &Home, path: &Path) -> bool {
     if path.parent() == Some(home.root()) {
         // The CLI writes its history and logs here all day.
         is_named(&[LIVE, "config.toml", PROFILES])
+    } else if path.starts_with(home.overlays_dir()) {
+        // What Codex writes beside its login is linked away.
+        is_named(&[AUTH]) || path.parent() == Some(&home.overlays_dir())
     } else if path.starts_with(&profiles) {
         path.parent() == Some(&profiles) || is_named(&[AUTH, SIDE])
     } else {

@@ -16,23 +16,31 @@ use crate::profile::ProfileName;
 
 mod add;
 mod close;
+mod connect;
 mod copied;
 mod export;
 mod frame;
+mod keyring;
 mod organise;
 mod save;
 mod switch;
 
 pub use add::{AddDialog, AddTab};
+pub use connect::ConnectDialog;
 pub use export::ExportDialog;
 use frame::Leave;
+pub use keyring::KeyringDialog;
 pub use organise::OrganiseDialog;
 pub use save::SaveDialog;
-pub use switch::SwitchDialog;
+pub use switch::{SwitchDialog, switching};
 
 pub enum Dialog {
     /// Codex runs, and what runs keeps its old login.
     Switch(SwitchDialog),
+    /// Other programs and the router.
+    Connect(ConnectDialog),
+    /// Codex keeps its login elsewhere.
+    Keyring(KeyringDialog),
     /// A name for the login that Codex uses.
     Save(SaveDialog),
     /// Adding an account, or signing in to one again.
@@ -79,6 +87,8 @@ impl Dialog {
                 | Self::Switch(_)
                 | Self::Save(_)
                 | Self::Organise(_)
+                | Self::Connect(_)
+                | Self::Keyring(_)
                 | Self::CloseStops,
                 Return::LinkRefused | Return::Picked(..),
             ) => {}
@@ -88,7 +98,11 @@ impl Dialog {
     /// A click beside it leaves a dialog in which nothing can be lost.
     fn is_left_by(&self, leave: Leave) -> bool {
         match self {
-            Self::Switch(_) | Self::Save(_) | Self::CloseStops => true,
+            Self::Switch(_)
+            | Self::Save(_)
+            | Self::Connect(_)
+            | Self::Keyring(_)
+            | Self::CloseStops => true,
             Self::Organise(dialog) => dialog.is_left_by_a_click() || leave == Leave::Escape,
             // Whoever comes back from the browser clicks on the window first.
             Self::Add(_) | Self::Export(_) => leave == Leave::Escape,
@@ -100,6 +114,8 @@ impl Dialog {
 pub fn dialog_ui(ui: &Ui, scene: Scene<'_>, dialog: &mut Dialog, asks: &mut Vec<Ask>) {
     let leave = frame::frame_ui(ui.ctx(), scene.look, |ui| match dialog {
         Dialog::Switch(dialog) => switch::switch_ui(ui, scene, dialog, asks),
+        Dialog::Connect(dialog) => connect::connect_ui(ui, scene, dialog, asks),
+        Dialog::Keyring(dialog) => keyring::keyring_ui(ui, scene, dialog, asks),
         Dialog::Save(dialog) => save::save_ui(ui, scene, dialog, asks),
         Dialog::Add(dialog) => add::add_ui(ui, scene, dialog, asks),
         Dialog::Export(dialog) => export::export_ui(ui, scene, dialog, asks),
@@ -113,6 +129,8 @@ pub fn dialog_ui(ui: &Ui, scene: Scene<'_>, dialog: &mut Dialog, asks: &mut Vec<
             | Dialog::Save(_)
             | Dialog::Export(_)
             | Dialog::Organise(_)
+            | Dialog::Connect(_)
+            | Dialog::Keyring(_)
             | Dialog::CloseStops => {
                 asks.push(Ask::CloseDialog);
             }

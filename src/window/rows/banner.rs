@@ -41,6 +41,7 @@ pub enum BannerAct {
     Dismiss(u64),
     SaveLogin,
     TryAgain,
+    FixStore,
 }
 
 impl BannerAct {
@@ -50,6 +51,7 @@ impl BannerAct {
             Self::Dismiss(_) => "Dismiss",
             Self::SaveLogin => "Save",
             Self::TryAgain => "Try again",
+            Self::FixStore => "Fix…",
         }
     }
 }
@@ -125,6 +127,10 @@ fn failed(outcome: &Outcome, named: &dyn Fn(&ProfileName) -> String) -> Option<(
         Outcome::AddFailed { name, reason } => (format!("{} was not added", named(name)), reason),
         Outcome::ExportFailed { reason } => ("The export did not work".to_owned(), reason),
         Outcome::EditFailed { reason } => ("That was not changed".to_owned(), reason),
+        Outcome::RouteFailed { reason, .. } => ("The router was not told".to_owned(), reason),
+        Outcome::FileStoreFailed { reason } => {
+            ("Codex's settings were not changed".to_owned(), reason)
+        }
         Outcome::ToolFailed { tool, reason } => (
             format!("The settings of {} were not changed", tool.title()),
             reason,
@@ -146,6 +152,7 @@ fn failed(outcome: &Outcome, named: &dyn Fn(&ProfileName) -> String) -> Option<(
         | Outcome::Purged { .. }
         | Outcome::Deleted { .. }
         | Outcome::Undeleted { .. }
+        | Outcome::FileStoreSet
         | Outcome::Connected { .. }
         | Outcome::Disconnected { .. }
         | Outcome::UsageRefreshed { .. }
@@ -159,6 +166,8 @@ fn makes_up_for(later: &Outcome, failure: &Outcome) -> bool {
         (Outcome::Switched { .. }, Outcome::SwitchFailed { .. })
         | (Outcome::Saved { .. }, Outcome::SaveFailed { .. })
         | (Outcome::Added { .. } | Outcome::SignedIn { .. }, Outcome::AddFailed { .. })
+        | (Outcome::Routed { .. }, Outcome::RouteFailed { .. })
+        | (Outcome::FileStoreSet, Outcome::FileStoreFailed { .. })
         | (Outcome::Exported { .. }, Outcome::ExportFailed { .. }) => true,
         (
             Outcome::Connected { tool } | Outcome::Disconnected { tool },
@@ -264,10 +273,8 @@ fn notice(
             tone: BannerTone::Warn,
             icon: BannerIcon::Lock,
             title: "Codex reads the system keyring".into(),
-            text: format!(
-                "Switching files will not work. Set cli_auth_credentials_store to \"file\" in Codex's config.toml; it is {mode:?}."
-            ),
-            act: None,
+            text: format!("Switching files will not work: its login is in {mode:?}."),
+            act: Some(BannerAct::FixStore),
         },
         Notice::Offline { since } => Banner {
             tone: BannerTone::Plain,

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::row::{back, plan, sentence};
+use super::row::{back, chip, sentence};
 use super::spoken;
 use super::standing::{Fill, Kind, Level, Standing};
 use super::telling::Teller;
@@ -100,7 +100,7 @@ pub(super) fn of(
         Kind::Unreadable(_) => Badge::Unreadable,
         _ => Badge::InUse,
     };
-    let plan = plan(profile);
+    let plan = chip(profile, snapshot);
     let body = body(snapshot, profile, &standing, wish, teller);
     let title = words::called(profile, wish.hides_emails);
     ActiveCard {

@@ -2,7 +2,7 @@
 
 use super::card::{self, Badge, CardBody, Footer};
 use super::chart::{self, Chart};
-use super::row::{can_switch, plan, sentence};
+use super::row::{can_switch, chip, sentence};
 use super::spoken;
 use super::standing::{Kind, Standing};
 use super::telling::Teller;
@@ -24,6 +24,8 @@ pub struct Detail {
     pub age: String,
     pub can_switch: bool,
     pub is_pinned: bool,
+    /// The user has chosen it for the router.
+    pub is_routed_to: bool,
     pub body: CardBody,
     pub footer: Option<Footer>,
     /// None where there are no windows to draw.
@@ -148,7 +150,7 @@ pub(super) fn of(
         .as_deref()
         .filter(|history| history.name == profile.name);
     let title = words::called(profile, wish.hides_emails);
-    let plan = plan(profile);
+    let plan = chip(profile, snapshot);
     let badge = match standing.kind {
         Kind::SignInAgain => Some(Badge::LoginExpired),
         Kind::Unreadable(_) => Some(Badge::Unreadable),
@@ -166,6 +168,7 @@ pub(super) fn of(
         age: card::age(snapshot, profile, &standing, teller),
         can_switch: !profile.is_active && can_switch(profile, &standing),
         is_pinned: profile.about.is_pinned,
+        is_routed_to: snapshot.router.routed_to.as_ref() == Some(&profile.name),
         footer: card::footer(profile, &body),
         chart: has_windows(&standing).then(|| chart::of(profile, history, wish.span, teller)),
         login: login(profile, &standing, history, teller),

@@ -35,6 +35,8 @@ pub struct Row {
     pub is_in_pool: bool,
     /// Whether there is usage to ask for.
     pub has_windows: bool,
+    /// The user has chosen it for the router.
+    pub is_routed_to: bool,
 }
 
 /// The two lines at the right of a row.
@@ -80,7 +82,8 @@ fn entry(
     teller: &Teller<'_>,
 ) -> Entry {
     let standing = Standing::of(profile, snapshot, teller);
-    let plan = plan(profile);
+    let is_routed_to = snapshot.router.routed_to.as_ref() == Some(&profile.name);
+    let plan = chip(profile, snapshot);
     let second = second(profile, snapshot, wish);
     let right = right(profile, &standing, teller);
     let title = words::called(profile, wish.hides_emails);
@@ -105,6 +108,7 @@ fn entry(
             is_for_codex: profile.kind.is_for_codex(),
             is_in_pool: profile.is_in_pool,
             has_windows: !profile.kind.is_paid_by_request(),
+            is_routed_to,
         },
     }
 }
@@ -141,8 +145,16 @@ fn haystack(profile: &ProfileView, plan: Option<&str>, second: &str, wish: &Wish
     haystack
 }
 
+/// `Plus`, and `Plus · router first` where the user has chosen it for the router.
+pub(super) fn chip(profile: &ProfileView, snapshot: &Snapshot) -> Option<String> {
+    let is_chosen = snapshot.router.routed_to.as_ref() == Some(&profile.name);
+    let chosen = is_chosen.then(|| "router first".to_owned());
+    let words: Vec<_> = plan(profile).into_iter().chain(chosen).collect();
+    (!words.is_empty()).then(|| words.join(" · "))
+}
+
 /// `Plus`; an API key has no plan, but its kind stands in the same place.
-pub(super) fn plan(profile: &ProfileView) -> Option<String> {
+fn plan(profile: &ProfileView) -> Option<String> {
     match profile.kind {
         LoginKind::ApiKey => Some("API".into()),
         LoginKind::Endpoint { kind, .. } => Some(words::endpoint_label(kind).into()),

@@ -4,6 +4,7 @@ use super::standing::{Kind, Standing};
 use super::telling::Teller;
 use super::{Wish, called};
 use crate::desk::{LastRequest, RouterState, Snapshot, words};
+use crate::profile::ProfileName;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Strip {
@@ -13,6 +14,8 @@ pub struct Strip {
     pub address: String,
     /// What the copy button copies.
     pub base_url: Option<String>,
+    /// The account that the user has chosen for the router.
+    pub routed_to: Option<ProfileName>,
     /// The second line.
     pub text: String,
     /// `142 requests`, where there is room for it.
@@ -65,9 +68,18 @@ pub(super) fn of(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> S
             None => match &router.last_request {
                 Some(last) => (
                     StripFace::On(Some(icon(last))),
-                    told(last, snapshot, wish, teller),
+                    with_choice(snapshot, wish, told(last, snapshot, wish, teller)),
                 ),
-                None => (StripFace::On(None), "Ready. No request yet.".to_owned()),
+                None => (
+                    StripFace::On(None),
+                    match &router.routed_to {
+                        Some(name) => {
+                            let title = called(snapshot, name, wish.hides_emails);
+                            format!("Uses {title} first, chosen by you.")
+                        }
+                        None => "Ready. No request yet.".to_owned(),
+                    },
+                ),
             },
         },
     };
@@ -86,6 +98,7 @@ pub(super) fn of(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> S
         is_on,
         face,
         base_url: router.base_url(),
+        routed_to: router.routed_to.clone(),
         spoken: super::spoken::list([
             Some("Router".to_owned()),
             Some(if is_on { "on" } else { "off" }.to_owned()),
@@ -98,6 +111,17 @@ pub(super) fn of(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> S
             1 => Some("1 request".to_owned()),
             count => Some(format!("{count} requests")),
         },
+    }
+}
+
+/// `spare first · gpt-5.4 via spare · 1.8s`.
+fn with_choice(snapshot: &Snapshot, wish: &Wish<'_>, told: String) -> String {
+    match &snapshot.router.routed_to {
+        Some(name) => {
+            let title = called(snapshot, name, wish.hides_emails);
+            format!("{title} first · {told}")
+        }
+        None => told,
     }
 }
 

@@ -49,6 +49,8 @@ impl Rig {
         let options = Options {
             home: home.clone(),
             user_home: None,
+            places: crate::connect::Places::default(),
+            terminals: crate::system::Terminals::default(),
             settings,
             router: false,
             polls: Polls::WhenAsked,

@@ -162,6 +162,11 @@ impl Life {
             live: Live::Login(logins()[0][0].clone()),
             credential_store: None,
             current: None,
+            is_overlay_ahead: false,
+            routed_to: None,
+            switch_way: None,
+            codex_address: None,
+            codex_connected_at: None,
             keys: KeyRing::default(),
         };
         let clock = Instant::now();

@@ -86,13 +86,17 @@ impl AppState {
         self.live = reading.live;
         self.current = reading.current;
         self.credential_store = reading.credential_store;
+        self.codex_address = reading.codex_address;
+        self.codex_connected_at = reading.codex_connected_at;
+        self.note_route_read(reading.routed_to, reading.switch_way);
         let keys = reading.keys.or_keys_of(&self.keys);
         if *self.keys != keys {
             self.keys = Arc::new(keys);
         }
         self.home_trouble = None;
         self.is_loaded = true;
-        effects.extend(self.take_home());
+        let from_terminal = reading.is_overlay_ahead.then_some(Effect::TakeHome);
+        effects.extend(self.take_home().or(from_terminal));
         effects.extend(self.mend_live());
         effects.extend(self.note_time(now));
         effects

@@ -165,9 +165,11 @@ impl AppState {
     }
 
     /// Keeps a profile under another name, with all that is known of it.
-    fn call(&mut self, renamed: Renamed) -> Option<Effect> {
+    fn call(&mut self, renamed: Renamed) -> Vec<Effect> {
         let Renamed { from, to } = &renamed;
-        let mut kept = self.kept.remove(from)?;
+        let Some(mut kept) = self.kept.remove(from) else {
+            return Vec::new();
+        };
         kept.profile.name.clone_from(to);
         self.kept.insert(to.clone(), kept);
         // Whoever went by an even older name finds it in one step.
@@ -190,7 +192,11 @@ impl AppState {
                 Arc::make_mut(record).rename(from, to);
             }
         }
-        Some(Effect::FollowRename(renamed))
+        let route = self.route_renamed(&renamed);
+        [Effect::FollowRename(renamed)]
+            .into_iter()
+            .chain(route)
+            .collect()
     }
 
     /// What a profile is called by now, that was called so when something about it began.

@@ -26,6 +26,7 @@ mod serving;
 mod signing_in;
 mod switching;
 mod terms;
+mod tools;
 mod unsaved;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -86,6 +87,11 @@ fn numbered_reading(number: u64, profiles: Vec<Profile>, live: Live) -> Event {
         live,
         credential_store: None,
         current: None,
+        is_overlay_ahead: false,
+        routed_to: None,
+        switch_way: None,
+        codex_address: None,
+        codex_connected_at: None,
     }))
 }
 

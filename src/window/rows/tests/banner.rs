@@ -136,7 +136,7 @@ fn every_notice_has_words() {
         told(Notice::CredentialStore {
             mode: "keyring".into()
         }),
-        "Codex reads the system keyring | Switching files will not work. Set cli_auth_credentials_store to \"file\" in Codex's config.toml; it is \"keyring\"."
+        "Codex reads the system keyring | Switching files will not work: its login is in \"keyring\"."
     );
     let reason = || "no space left".to_owned();
     assert_eq!(

@@ -1,0 +1,318 @@
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use serde_json::json;
+
+use super::*;
+
+const NOON: SystemTime = SystemTime::UNIX_EPOCH;
+
+/// A user with a home of Codex and nothing else.
+struct User {
+    temp: tempfile::TempDir,
+    home: Home,
+    places: Places,
+    router: Router,
+}
+
+impl User {
+    fn new() -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path().canonicalize().unwrap();
+        let home = Home::at(&root.join(".codex")).unwrap();
+        crate::store::prepare(&home, NOON).unwrap();
+        let places = Places {
+            user_home: Some(root),
+            ..Places::default()
+        };
+        let router = Router::at("127.0.0.1:9876".parse().unwrap(), false);
+        Self {
+            temp,
+            home,
+            places,
+            router,
+        }
+    }
+
+    fn needing_a_key() -> Self {
+        let user = Self::new();
+        let router = Router {
+            needs_key: true,
+            ..user.router.clone()
+        };
+        Self { router, ..user }
+    }
+
+    fn file(&self, tool: Tool) -> PathBuf {
+        settings::file(tool, &self.places, &self.home.cli_config()).unwrap()
+    }
+
+    fn write(&self, tool: Tool, text: &str) {
+        fs::create_dir_all(self.file(tool).parent().unwrap()).unwrap();
+        fs::write(self.file(tool), text).unwrap();
+    }
+
+    fn text(&self, tool: Tool) -> String {
+        fs::read_to_string(self.file(tool)).unwrap()
+    }
+
+    fn connect(&self, tool: Tool) -> Result<(), ConnectError> {
+        connect(&self.home, &self.places, &self.router, tool, NOON)
+    }
+
+    fn disconnect(&self, tool: Tool) -> Result<(), ConnectError> {
+        disconnect(&self.home, &self.places, &self.router, tool)
+    }
+
+    fn view(&self, tool: Tool) -> ToolView {
+        let views = look(&self.home, &self.places, &self.router);
+        views.into_iter().find(|view| view.tool == tool).unwrap()
+    }
+}
+
+/// Settings that somebody has arranged, with everything that a careless edit would lose.
+fn arranged(tool: Tool) -> &'static str {
+    match tool {
+        Tool::Codex => {
+            "# my Codex\r\nmodel = \"gpt-5.5\" # fast\r\nzz_future = [1, 2]\r\n\r\n[tui]\r\ntheme = \"x\"\r\n"
+        }
+        Tool::ClaudeCode => {
+            "{\n  \"zz\": { \"deep\": [1] },\n  \"env\": {\n    \"A\": \"1\",\n    \"ANTHROPIC_BASE_URL\": \"https://proxy.example\"\n  },\n  \"model\": \"opus\"\n}\n"
+        }
+        Tool::OpenCode => {
+            "{\n  // mine\n  \"model\": \"anthropic/claude\",\n  \"provider\": {\n    \"anthropic\": {} // keep\n  },\n}\n"
+        }
+        Tool::Aider => {
+            "# aider\nmodel: sonnet # good\ndark-mode: true\nread:\n  - CONVENTIONS.md\n"
+        }
+    }
+}
+
+#[test]
+fn every_program_is_pointed_at_the_router_and_gets_exactly_its_own_settings_back() {
+    for tool in Tool::ALL {
+        for before in [None, Some(""), Some(arranged(tool))] {
+            let user = User::new();
+            if let Some(text) = before {
+                user.write(tool, text);
+            }
+            assert!(!user.view(tool).is_connected);
+            user.connect(tool).unwrap();
+            let view = user.view(tool);
+            assert!(view.is_connected, "{view:?}");
+            assert_eq!(view.trouble, None);
+            // A second time changes nothing but the record of nothing.
+            let first = user.text(tool);
+            user.connect(tool).unwrap();
+            assert_eq!(user.text(tool), first, "{tool:?}");
+            user.disconnect(tool).unwrap();
+            let after = fs::read_to_string(user.file(tool)).ok();
+            assert_eq!(after.as_deref(), before, "{tool:?}");
+            assert!(!user.view(tool).is_connected);
+            assert!(matches!(
+                user.disconnect(tool),
+                Err(ConnectError::NotConnected(_))
+            ));
+        }
+    }
+}
+
+#[test]
+fn what_was_changed_since_stays_and_only_our_own_values_go() {
+    for tool in Tool::ALL {
+        let user = User::new();
+        user.write(tool, arranged(tool));
+        user.connect(tool).unwrap();
+        let comment = match tool {
+            Tool::Codex | Tool::Aider => "# added later\n",
+            Tool::ClaudeCode | Tool::OpenCode => "\n",
+        };
+        user.write(tool, &format!("{}{comment}", user.text(tool)));
+        user.disconnect(tool).unwrap();
+        assert_eq!(
+            user.text(tool),
+            format!("{}{comment}", arranged(tool)),
+            "{tool:?}"
+        );
+    }
+}
+
+#[test]
+fn an_address_that_the_user_has_changed_since_is_left_alone() {
+    let user = User::new();
+    user.connect(Tool::Codex).unwrap();
+    let theirs = "openai_base_url = \"https://eu.example/v1\"\n";
+    user.write(Tool::Codex, theirs);
+    user.disconnect(Tool::Codex).unwrap();
+    assert_eq!(user.text(Tool::Codex), theirs);
+}
+
+#[test]
+fn another_port_of_the_router_is_told_to_the_program_and_the_first_settings_are_not_forgotten() {
+    let mut user = User::new();
+    user.write(Tool::ClaudeCode, arranged(Tool::ClaudeCode));
+    user.connect(Tool::ClaudeCode).unwrap();
+    user.router = Router::at("127.0.0.1:9877".parse().unwrap(), false);
+    assert!(!user.view(Tool::ClaudeCode).is_connected);
+    user.connect(Tool::ClaudeCode).unwrap();
+    assert!(
+        user.text(Tool::ClaudeCode)
+            .contains("http://127.0.0.1:9877\"")
+    );
+    user.disconnect(Tool::ClaudeCode).unwrap();
+    assert_eq!(user.text(Tool::ClaudeCode), arranged(Tool::ClaudeCode));
+}
+
+#[test]
+fn a_broken_a_protected_and_an_odd_file_get_a_sentence_and_are_not_written() {
+    for (tool, text) in [
+        (Tool::Codex, "model = \n"),
+        (Tool::Codex, "model_provider = \"azure\"\n"),
+        (Tool::ClaudeCode, "{ \"env\": "),
+        (Tool::ClaudeCode, "{ \"env\": 7 }"),
+        (Tool::OpenCode, "[]"),
+        (Tool::Aider, "model: |\n  x\n"),
+    ] {
+        let user = User::new();
+        user.write(tool, text);
+        let reason = user.connect(tool).unwrap_err().to_string();
+        assert_eq!(user.view(tool).trouble, Some(reason));
+        assert_eq!(user.text(tool), text);
+    }
+    let user = User::new();
+    user.write(Tool::Codex, arranged(Tool::Codex));
+    fs::set_permissions(user.file(Tool::Codex), fs::Permissions::from_mode(0o400)).unwrap();
+    let reason = user.connect(Tool::Codex).unwrap_err().to_string();
+    assert!(reason.contains("write-protected"), "{reason}");
+    assert_eq!(user.text(Tool::Codex), arranged(Tool::Codex));
+}
+
+#[test]
+fn a_link_into_the_dotfiles_stays_one_with_the_mode_of_its_file() {
+    let user = User::new();
+    let dotfile = user.temp.path().join("dotfiles.json");
+    fs::write(&dotfile, arranged(Tool::ClaudeCode)).unwrap();
+    fs::set_permissions(&dotfile, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::create_dir(user.temp.path().join(".claude")).unwrap();
+    symlink(&dotfile, user.file(Tool::ClaudeCode)).unwrap();
+    user.connect(Tool::ClaudeCode).unwrap();
+    assert!(user.file(Tool::ClaudeCode).is_symlink());
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&dotfile), 0o644);
+    user.disconnect(Tool::ClaudeCode).unwrap();
+    assert!(user.file(Tool::ClaudeCode).is_symlink());
+    assert_eq!(
+        fs::read_to_string(&dotfile).unwrap(),
+        arranged(Tool::ClaudeCode)
+    );
+}
+
+#[test]
+fn where_a_key_is_needed_one_is_made_that_no_diff_shows_and_that_goes_with_the_connection() {
+    let user = User::needing_a_key();
+    keys_file::edit(&user.home, |document| {
+        document.set_required(true);
+        Ok::<_, KeysError>(())
+    })
+    .unwrap();
+    user.write(Tool::ClaudeCode, "{}\n");
+    let preview = user.view(Tool::ClaudeCode).diff;
+    assert!(
+        preview.contains("\"ANTHROPIC_AUTH_TOKEN\": \"…\""),
+        "{preview}"
+    );
+    user.connect(Tool::ClaudeCode).unwrap();
+    let written: Value = serde_json::from_str(&user.text(Tool::ClaudeCode)).unwrap();
+    let shown = written["env"]["ANTHROPIC_AUTH_TOKEN"].as_str().unwrap();
+    let ring = keys_file::read(&user.home);
+    assert_eq!(ring.keys().len(), 1);
+    assert_eq!(ring.keys()[0].label, "Claude Code");
+    assert!(shown.ends_with(&ring.keys()[0].last4), "the key that opens");
+    let mode = fs::metadata(user.file(Tool::ClaudeCode))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600, "a key is nobody else's to read");
+    assert!(!user.view(Tool::ClaudeCode).diff.contains(shown));
+
+    user.disconnect(Tool::ClaudeCode).unwrap();
+    let ring = keys_file::read(&user.home);
+    assert_eq!(ring.keys().len(), 0);
+    assert!(ring.is_required, "the last key that goes opens no door");
+    let reason = user.connect(Tool::Codex).unwrap_err().to_string();
+    assert!(reason.contains("keys require off"), "{reason}");
+}
+
+#[test]
+fn a_key_that_stood_in_the_file_is_shown_in_no_diff() {
+    let user = User::new();
+    let text = json!({ "env": { "ANTHROPIC_AUTH_TOKEN": "my-own-secret" } }).to_string();
+    user.write(Tool::ClaudeCode, &text);
+    assert!(!user.view(Tool::ClaudeCode).diff.contains("my-own-secret"));
+    user.connect(Tool::ClaudeCode).unwrap();
+    assert!(!user.view(Tool::ClaudeCode).diff.contains("my-own-secret"));
+    user.disconnect(Tool::ClaudeCode).unwrap();
+    assert_eq!(user.text(Tool::ClaudeCode), text);
+}
+
+#[test]
+fn a_router_without_a_fixed_port_is_nothing_to_point_at() {
+    let mut user = User::new();
+    user.router = Router::at("127.0.0.1:0".parse().unwrap(), false);
+    let reason = user.connect(Tool::Codex).unwrap_err().to_string();
+    assert!(reason.contains("router.addr"), "{reason}");
+}
+
+#[test]
+fn the_environment_says_where_a_program_keeps_its_settings() {
+    let environment = Environment::of(
+        [
+            ("CLAUDE_CONFIG_DIR", "/c"),
+            ("XDG_CONFIG_HOME", "/x"),
+            ("PATH", "/nowhere"),
+        ],
+        Some("/u".into()),
+    );
+    let file = |tool, environment: &Environment| {
+        settings::file(
+            tool,
+            &Places::of(environment),
+            Path::new("/codex/config.toml"),
+        )
+        .unwrap()
+    };
+    assert_eq!(
+        file(Tool::ClaudeCode, &environment),
+        Path::new("/c/settings.json")
+    );
+    assert_eq!(
+        file(Tool::OpenCode, &environment),
+        Path::new("/x/opencode/opencode.json")
+    );
+    assert_eq!(
+        file(Tool::Aider, &environment),
+        Path::new("/u/.aider.conf.yml")
+    );
+    let own = Environment::of([("OPENCODE_CONFIG", "/mine.json")], None);
+    assert_eq!(file(Tool::OpenCode, &own), Path::new("/mine.json"));
+}
+
+#[test]
+fn codex_is_let_read_its_login_from_the_file() {
+    let user = User::new();
+    user.write(
+        Tool::Codex,
+        "cli_auth_credentials_store = \"keyring\"\n[x]\n",
+    );
+    let change = plan_file_store(&user.home).unwrap();
+    assert!(
+        change
+            .diff
+            .contains("+cli_auth_credentials_store = \"file\""),
+        "{}",
+        change.diff
+    );
+    use_file_store(&user.home).unwrap();
+    assert_eq!(crate::store::credential_store(&user.home), None);
+    assert!(user.text(Tool::Codex).ends_with("[x]\n"));
+}
