@@ -106,7 +106,7 @@ pub fn strip_ui(ui: &Ui, look: Look, rect: Rect, strip: &Strip, asks: &mut Vec<A
             let more =
                 widgets::icon_button_ui(ui, look, centre, id, icon::ELLIPSIS, "Router menu", "");
             menu_ui(look, strip, &more, asks);
-            right = centre.x - widgets::ICON_BUTTON / 2.0;
+            right = centre.x - widgets::ICON_BUTTON / 2.0 - if is_one_line { 8.0 } else { 0.0 };
         }
     }
     if is_one_line {
