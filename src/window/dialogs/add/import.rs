@@ -197,10 +197,11 @@ fn passphrase_ui(
         let how = (told, Tail::Hidden);
         let words = ("", "Passphrase of the backup");
         let field = frame::secret_field(ui, look, id, &mut tab.passphrase, words, how);
+        // First this: a field that gets the focus back has not lost it.
+        is_entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         if ui.memory(|memory| memory.focused().is_none()) {
             field.request_focus();
         }
-        is_entered = field.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         ui.add_space(12.0);
         widgets::warn_box_ui(
             ui,
