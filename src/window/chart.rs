@@ -53,15 +53,11 @@ pub fn chart_ui(ui: &Ui, look: Look, rect: Rect, chart: &Chart) {
         );
     }
     if let Some(words) = &chart.words {
-        text::put(
-            painter,
-            plot.center(),
-            Align2::CENTER_CENTER,
-            words,
-            Role::Caption,
-            look.text_2,
-            plot.width(),
-        );
+        let galley = text::line(painter, words, Role::Caption, look.text_2, plot.width());
+        // No line runs through words.
+        let ground = Rect::from_center_size(plot.center(), galley.size() + vec2(12.0, 4.0));
+        painter.rect_filled(ground, 0.0, look.surface);
+        text::place(painter, galley, plot.center(), Align2::CENTER_CENTER);
     }
     let ends = label_places(&chart.lines, y);
     for (line, label_y) in chart.lines.iter().zip(ends) {

@@ -42,7 +42,7 @@ pub struct AxisMark {
 }
 
 /// Nearer to each other, marks could not be read.
-const MARK_GAP: f32 = 0.075;
+const MARK_GAP: f32 = 0.09;
 /// A smaller rise is a rounding of the upstream, not a reset.
 const RISE: f64 = 0.5;
 
