@@ -352,6 +352,8 @@ pub fn prepare(home: &Home, now: SystemTime) -> Result<(), StoreError> {
     folders.push(backups);
     if let Some(profiles) = root.child(PROFILES)? {
         profiles.close_to_others()?;
+        // Before anything in them is removed: that makes a directory look young.
+        import::remove_leftovers_in(&profiles, now)?;
         for profile in folders_in(&profiles)? {
             // Nowhere else can a temporary file be the only copy of a login.
             safe_file::remove_leftovers(&profile, now, rotation::is_recoverable)?;
@@ -362,8 +364,6 @@ pub fn prepare(home: &Home, now: SystemTime) -> Result<(), StoreError> {
     if let Some(path) = live::linked_dir(home) {
         folders.push(Folder::open(&path, &path)?);
     }
-    // First: a directory that something is removed from looks young.
-    import::remove_leftovers_below(home, now)?;
     folders.extend([root, router]);
     for folder in &folders {
         safe_file::remove_leftovers(folder, now, |_, _| false)?;

@@ -21,7 +21,8 @@ mod scan;
 mod writer;
 
 pub use other_programs::{older_store, other_programs};
-pub use writer::{Incoming, Taken, remove_leftovers_below, write};
+pub(super) use writer::remove_leftovers_in;
+pub use writer::{Incoming, Taken, write};
 
 /// What was found where.
 #[derive(Clone, Debug)]
@@ -121,7 +122,9 @@ impl<'a> Look<'a> {
                     &text,
                     Origin {
                         source: self.shown(path),
-                        wish: wish_of_folder(&text_of(folder), is_ours),
+                        // A list is not called by its folder.
+                        wish: wish_of_folder(&text_of(folder), is_ours)
+                            .filter(|_| name == super::login_file::AUTH),
                         stem: stem_of(&name),
                         side: side.flatten(),
                         is_expected: true,

@@ -240,6 +240,11 @@ fn every_other_program_is_looked_for_in_its_place() {
         .find(|found| found.source == "~/.codex-work")
         .unwrap();
     assert_eq!(work.wish.as_deref(), Some("work"));
+    let listed = looked
+        .found
+        .iter()
+        .find(|found| found.source.ends_with("accounts.json"));
+    assert_eq!(listed.unwrap().wish.as_deref(), Some("S"));
     assert_eq!(
         older_store(&home, Some(user)),
         Some((user.join(".codex_router"), 1))
@@ -453,6 +458,7 @@ fn what_a_killed_import_left_is_no_account_and_goes_away() {
     let left = home.profiles_dir().join(".bob.0123456789abcdef.tmp");
     put_login(&left.join("auth.json"), &login("bob", 1));
     put(&left.join("router.json"), "{}");
+    put(&left.join(".auth.json.0123456789abcdef.tmp"), "{");
     assert_eq!(profiles::load_all(&home).unwrap().profiles.len(), 1);
     let written = left.metadata().unwrap().modified().unwrap();
     home::prepare(&home, written + Duration::from_secs(59)).unwrap();

@@ -442,17 +442,17 @@ fn refuse_unsafe_name(name: &ProfileName) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// When the directory cannot be listed, or one of ours cannot be removed.
-pub fn remove_leftovers_below(home: &Home, now: SystemTime) -> Result<(), StoreError> {
-    let Some(profiles) = home.folder()?.child(PROFILES)? else {
-        return Ok(());
-    };
+pub(in crate::store) fn remove_leftovers_in(
+    profiles: &Folder,
+    now: SystemTime,
+) -> Result<(), StoreError> {
     for name in profiles.names()? {
         if !is_temporary(&name) || profiles.kind_of(&name)? != Some(Kind::Folder) {
             continue;
         }
         let modified_at = profiles.modified_at(&name)?;
         if now.duration_since(modified_at).unwrap_or_default() > LEFTOVER_AGE {
-            remove_hidden(&profiles, &name)?;
+            remove_hidden(profiles, &name)?;
         }
     }
     Ok(())
