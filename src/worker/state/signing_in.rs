@@ -50,7 +50,7 @@ impl SignIns {
         let Some(SigningIn { view, .. }) = &mut self.current else {
             return;
         };
-        let mut follow = |name: &mut Option<ProfileName>| {
+        let follow = |name: &mut Option<ProfileName>| {
             if name.as_ref() == Some(from) {
                 *name = Some(to.clone());
             }
