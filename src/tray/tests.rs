@@ -79,8 +79,8 @@ fn clicks_reach_the_worker_and_snapshots_reach_the_panel() {
             assert_eq!(
                 labels,
                 [
-                    "work · Plus",
                     "R&D_spare · Plus",
+                    "work · Plus",
                     "",
                     "Router on · 127.0.0.1:9876",
                     "Copy router URL",
@@ -97,7 +97,7 @@ fn clicks_reach_the_worker_and_snapshots_reach_the_panel() {
                     .map(|line| line.is_checked)
                     .collect::<Vec<_>>()
             };
-            assert_eq!(checks(&panel)[..4], [true, false, false, true]);
+            assert_eq!(checks(&panel)[..4], [false, true, false, true]);
 
             // A click is a command, and no check mark moves before the worker says so.
             panel.click("R&D_spare · Plus");
@@ -110,7 +110,7 @@ fn clicks_reach_the_worker_and_snapshots_reach_the_panel() {
             panel.click("Refresh now");
             assert_eq!(worker.asked.recv_timeout(SOON), Ok(Command::RefreshAll));
             panel
-                .menu_where(|menu| menu[0].is_checked && !menu[1].is_checked && menu[3].is_checked);
+                .menu_where(|menu| !menu[0].is_checked && menu[1].is_checked && menu[3].is_checked);
 
             // What only a window or the program can do is wished for.
             panel.activate();
@@ -141,14 +141,14 @@ fn clicks_reach_the_worker_and_snapshots_reach_the_panel() {
             switched.router.state = RouterState::Off;
             worker.snapshots.send_replace(Arc::new(switched));
             let menu = panel.menu_with("R&D_spare · Plus · 5h 66% · week 51%");
-            let menu = if menu[1].is_checked {
+            let menu = if menu[0].is_checked {
                 menu
             } else {
-                panel.menu_where(|menu| menu[1].is_checked)
+                panel.menu_where(|menu| menu[0].is_checked)
             };
             assert_eq!(menu.len(), 9);
             panel.menu_where(|menu| {
-                menu[3].label == "Router off" && !menu[3].is_checked && !menu[0].is_checked
+                menu[3].label == "Router off" && !menu[3].is_checked && !menu[1].is_checked
             });
             let after = panel.icon_other_than(&before);
             let colours: std::collections::HashSet<_> = after.as_chunks::<4>().0.iter().collect();
