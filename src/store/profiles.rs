@@ -21,6 +21,13 @@ pub struct Loaded {
     pub skipped: Vec<Skipped>,
 }
 
+impl Loaded {
+    /// Whether every profile could be read.
+    pub(super) fn is_whole(&self) -> bool {
+        self.skipped.is_empty() && self.profiles.iter().all(|profile| profile.login.is_ok())
+    }
+}
+
 /// A directory entry that was left alone, and why: a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {

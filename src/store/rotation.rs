@@ -170,7 +170,7 @@ impl Rotation {
             side.set_rejected(Some(&redeemed));
         });
         let others = match holders_of(&self.home, &redeemed) {
-            Ok(others) => others,
+            Ok((others, _are_all)) => others,
             Err(err) => {
                 tracing::warn!(error = %err, "other profiles of this account cannot be looked for");
                 return;
@@ -259,6 +259,7 @@ impl Rotation {
 }
 
 /// Which of the other profiles with the redeemed token got the new login.
+#[derive(Default)]
 struct Twins {
     saved: Vec<ProfileName>,
     are_complete: bool,
@@ -266,15 +267,14 @@ struct Twins {
 
 /// Other profiles with the redeemed token would be dead without the new one.
 fn save_in_twins(home: &Home, redeemed: &Fingerprint, new: &AuthFile) -> Twins {
-    let mut twins = Twins {
-        saved: Vec::new(),
-        are_complete: true,
-    };
+    let mut twins = Twins::default();
     let holders = match holders_of(home, redeemed) {
-        Ok(holders) => holders,
+        Ok((holders, are_all)) => {
+            twins.are_complete = are_all;
+            holders
+        }
         Err(err) => {
             tracing::warn!(error = %err, "other profiles of this account cannot be looked for");
-            twins.are_complete = false;
             return twins;
         }
     };
@@ -294,14 +294,19 @@ fn save_in_twins(home: &Home, redeemed: &Fingerprint, new: &AuthFile) -> Twins {
     twins
 }
 
-/// The profiles that hold the redeemed token at this moment.
-fn holders_of(home: &Home, redeemed: &Fingerprint) -> Result<Vec<Profile>, StoreError> {
-    let mut profiles = profiles::load_all(home)?.profiles;
-    profiles.retain(|profile| match &profile.login {
+/// The profiles that hold the redeemed token at this moment, and whether those are all: one that cannot be read, not even
+/// the second time, may hold it, too.
+fn holders_of(home: &Home, redeemed: &Fingerprint) -> Result<(Vec<Profile>, bool), StoreError> {
+    let mut loaded = profiles::load_all(home)?;
+    if !loaded.is_whole() {
+        loaded = profiles::load_all(home)?;
+    }
+    let are_all = loaded.is_whole();
+    loaded.profiles.retain(|profile| match &profile.login {
         Ok(login) => login.refresh_fingerprint().as_ref() == Some(redeemed),
         Err(_unreadable) => false,
     });
-    Ok(profiles)
+    Ok((loaded.profiles, are_all))
 }
 
 /// Replaces the live login if, and only if, it still holds the redeemed token; whether it did. The same for the homes of single

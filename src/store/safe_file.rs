@@ -130,6 +130,7 @@ impl Prepared {
         let mut prepared = Self::new(folder, name)?;
         folder::reserve(&mut prepared.file, RESERVED_BYTES)
             .and_then(|()| prepared.file.sync_all())
+            .and_then(|()| prepared.file.rewind())
             .map_err(StoreError::io(
                 "take room on the disk for",
                 prepared.shown(),
@@ -137,14 +138,14 @@ impl Prepared {
         Ok(prepared)
     }
 
-    /// Writes and syncs the text; what was reserved and not needed goes back.
+    /// Writes and syncs the text; what was reserved and not needed goes back. After a failure it is to be dropped.
     pub fn fill(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let mut write = || -> io::Result<()> {
-            self.file.rewind()?;
-            // The text first: from then on it is in a file, wherever we are killed.
+            // The text before anything else: from then on it is in a file, wherever we are killed.
             self.file.write_all(bytes)?;
             self.file.set_len(bytes.len() as u64)?;
-            self.file.sync_all()
+            self.file.sync_all()?;
+            self.file.rewind()
         };
         write().map_err(StoreError::io("write", self.shown()))
     }

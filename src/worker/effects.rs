@@ -762,7 +762,7 @@ async fn switch_safely(
                     "Codex may be renewing its login right now, and that login is not saved here, so switching would lose it; save it first, try again in a minute or close Codex".into(),
                 );
             }
-            Risk::Of(from) => match refresher.refresh(from.clone()).await {
+            Risk::Of(from) => match refresher.beside_codex().refresh(from.clone()).await {
                 Ok(refreshed) => {
                     let unsaved = refreshed.unsaved.clone();
                     let result = Ok(refreshed);

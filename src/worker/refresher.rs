@@ -51,6 +51,8 @@ pub struct Patience {
     /// The winner of a race is still writing: look again this often, for this long.
     pub look_again_every: Duration,
     pub look_again_for: Duration,
+    /// The same where a Codex runs that may be the winner: its answer may still be on the way, for as long as ours may.
+    pub look_again_beside_codex: Duration,
     /// Before the second and third sending of a token that never left this computer.
     pub not_sent: [Duration; 2],
     /// Before the second, third and fourth try to save.
@@ -62,6 +64,7 @@ impl Default for Patience {
         Self {
             look_again_every: Duration::from_millis(250),
             look_again_for: Duration::from_secs(5),
+            look_again_beside_codex: Duration::from_secs(30),
             not_sent: [Duration::from_millis(200), Duration::from_millis(800)],
             save: [
                 Duration::from_millis(100),
@@ -79,6 +82,7 @@ impl Patience {
         Self {
             look_again_every: Duration::ZERO,
             look_again_for: Duration::ZERO,
+            look_again_beside_codex: Duration::ZERO,
             not_sent: [Duration::ZERO; 2],
             save: [Duration::ZERO; 3],
         }
@@ -99,6 +103,13 @@ pub struct Refresher {
 }
 
 impl Refresher {
+    /// The same while a Codex runs whose login this is.
+    pub fn beside_codex(&self) -> Self {
+        let mut other = self.clone();
+        other.patience.look_again_for = self.patience.look_again_beside_codex;
+        other
+    }
+
     /// Gets a newer login for the profile, by adopting or by redeeming. Runs to its end once begun: dropping the caller's
     /// future must not happen between sending and saving, so the worker runs this as a task of its own.
     ///

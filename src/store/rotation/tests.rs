@@ -352,6 +352,26 @@ fn a_login_that_was_written_and_not_in_its_place_yet_is_put_there() {
 }
 
 #[test]
+fn while_a_profile_that_cannot_be_read_may_hold_the_spent_token_the_note_stays() {
+    let home = one_profile();
+    home.profile_text("twin", b"{ half");
+    let mut rotation = begin(&home);
+    rotation.finish(&login("ana", 20), noon()).unwrap();
+    assert!(intent(&home).is_some());
+    home.profile("twin", &login("ana", 10));
+    catch_up(
+        &home,
+        &name("work"),
+        &fingerprint(10),
+        &login("ana", 20),
+        noon(),
+    );
+    assert_eq!(home.token_of("twin"), "rt_FAKE_ana_20");
+    rotation.finish(&login("ana", 20), noon()).unwrap();
+    assert_eq!(intent(&home), None);
+}
+
+#[test]
 fn while_the_live_file_is_behind_the_note_stays() {
     let home = one_profile();
     home.live(&login("ana", 10));

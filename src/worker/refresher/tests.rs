@@ -186,6 +186,23 @@ async fn a_refusal_because_another_program_was_first_adopts_its_login() {
 }
 
 #[tokio::test]
+async fn beside_a_codex_whose_answer_is_on_the_way_a_refusal_is_not_the_last_word() {
+    let mut rig = Rig::start().await;
+    rig.refresher.patience.look_again_beside_codex = Duration::from_secs(60);
+    let rotated = rig.simulator.rotate_as_cli("work");
+    let refresher = rig.refresher.beside_codex();
+    let flight = tokio::spawn(async move { refresher.refresh(name("work")).await });
+    while rig.simulator.refused_redeems("work") == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!flight.is_finished());
+    std::fs::write(rig.home.live_auth(), &rotated).unwrap();
+    let refreshed = flight.await.unwrap().unwrap();
+    assert!(refreshed.auth.same_login(&login(&rotated)));
+    assert!(rig.on_disk().same_login(&refreshed.auth));
+}
+
+#[tokio::test]
 async fn trouble_of_the_issuer_leaves_the_token_as_good_as_it_was() {
     let rig = Rig::start().await;
     let before = rig.on_disk();
