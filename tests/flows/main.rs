@@ -17,6 +17,7 @@ mod support;
 mod adding;
 mod bad_input;
 mod clients;
+mod crowd;
 mod headless;
 mod importing;
 mod keys;

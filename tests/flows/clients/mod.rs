@@ -16,6 +16,7 @@ use crate::support::{Ended, Program, Rig, guest, node_module};
 mod anthropic_python;
 mod claude_code;
 mod codex;
+mod codex_beside;
 mod connect;
 mod continue_cli;
 mod llm;

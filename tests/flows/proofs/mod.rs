@@ -14,7 +14,9 @@ use std::{
 };
 
 mod call;
+mod disk;
 mod durability;
+mod holding;
 mod importing;
 mod points;
 mod refreshing;

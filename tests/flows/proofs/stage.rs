@@ -170,6 +170,11 @@ impl Home {
         }
     }
 
+    /// Makes this the user's own.
+    pub fn give(&self, path: &Path) {
+        give(path, self.user);
+    }
+
     /// Every file and directory in it, with its path below it.
     pub fn entries(&self) -> Vec<PathBuf> {
         let mut found = vec![PathBuf::new()];
