@@ -41,10 +41,13 @@ impl Import {
         for account in ["work", "home"] {
             sim.add(Account::chatgpt(account));
         }
+        let held = sim.auth_json("work");
+        // Good until it expires: what looks at it meanwhile must not renew it.
+        let newer = sim.rotate_as_cli("work");
         Self {
-            held: sim.auth_json_expired("work"),
-            incoming: ("work", sim.auth_json("work")),
-            live: sim.auth_json("work"),
+            held,
+            incoming: ("work", newer.clone()),
+            live: newer,
             other: sim.auth_json("home"),
         }
     }
