@@ -257,6 +257,14 @@ impl Cooldown {
         self
     }
 
+    /// Nobody's word for its end holds any more: it ends when a guess would have, or earlier.
+    fn become_a_guess(&mut self) {
+        let (_, most) = self.cause.guess();
+        self.source = RestSource::Guess;
+        self.until = self.until.min(self.since + most);
+        self.probe_at = self.probe_at.min(self.until);
+    }
+
     pub fn is_evidence(&self) -> bool {
         self.source != RestSource::Guess
     }
@@ -408,6 +416,16 @@ impl Cooldowns {
         let is_older = |since: SystemTime| since <= seen_at || is_from_future(since, seen_at);
         self.all
             .take_if(|all| all.cause == RestCause::UsageLimit && is_older(all.since));
+    }
+
+    /// The newest numbers show room: an end that was read off older ones is no more than a guess.
+    pub fn doubt_windows(&mut self) {
+        let models = self.models.iter_mut().map(|(_, cooldown)| cooldown);
+        for cooldown in self.all.iter_mut().chain(models) {
+            if cooldown.source == RestSource::UsageWindow {
+                cooldown.become_a_guess();
+            }
+        }
     }
 
     /// Polls fail: what only they would have noticed is found out by a request.

@@ -343,6 +343,9 @@ impl Kept {
             Some(old) => usage.or_else_from(old),
             None => usage,
         };
+        if usage.blocked_until(now).is_none() && !self.refusals.cooldowns.is_empty() {
+            self.refusals.change(Cooldowns::doubt_windows);
+        }
         self.usage_error = None;
         self.usage = Some(Arc::new(usage));
     }

@@ -150,6 +150,30 @@ fn a_poll_lifts_a_usage_limit_and_nothing_else() {
 }
 
 #[test]
+fn an_end_that_was_read_off_older_numbers_becomes_a_guess_and_a_told_one_stays() {
+    let read = |model| {
+        let end = Told {
+            until: at(2 * HOUR),
+            source: RestSource::UsageWindow,
+        };
+        let mut cooldowns = Cooldowns::default();
+        cooldowns.note(model, RestCause::UsageLimit, Some(end), refused(NOON));
+        cooldowns.doubt_windows();
+        standing(&cooldowns, "m", at(secs(299)))
+    };
+    let guess = Standing::Resting {
+        cause: RestCause::UsageLimit,
+        until: at(MAX_GUESS),
+    };
+    assert_eq!(read(None), guess);
+    assert_eq!(read(Some("m")), guess);
+    let mut limited = after(RestCause::UsageLimit, told(at(HOUR)));
+    let before = limited.clone();
+    limited.doubt_windows();
+    assert_eq!(limited, before);
+}
+
+#[test]
 fn a_pause_of_a_clock_that_was_ahead_is_tried_at_once_and_lifted_by_an_answer() {
     let mut ahead = Cooldowns::default();
     let day = at(24 * HOUR);

@@ -1,6 +1,8 @@
 //! What is refused to whom, for how long, and what ends it.
 
 use super::*;
+use crate::pool::affinity::{Bindings, SessionKey, Tie};
+use crate::pool::choose;
 
 #[test]
 fn a_usage_limit_rests_the_profile_until_its_reset_and_success_ends_a_rest() {
@@ -58,6 +60,46 @@ fn a_limit_ends_early_when_a_poll_shows_room_whatever_end_was_told() {
     assert!(rest(&state).is_some(), "there is still no room");
     poll(&mut state, 40.0);
     assert_eq!(rest(&state), None);
+}
+
+#[test]
+fn an_end_read_off_numbers_that_newer_headers_contradict_moves_no_session() {
+    let mut state = state();
+    let poll = Event::UsageArrived {
+        name: name("work"),
+        result: Ok(usage(100.0, noon())),
+    };
+    state.note(poll, noon());
+    state.note(
+        attempt("work", AttemptResult::UsageLimit { told: None }),
+        noon(),
+    );
+    let rest = pause_of(&state, "work").unwrap();
+    assert_eq!(rest.until, noon() + 60 * MINUTE);
+    assert_eq!(rest.source, RestSource::UsageWindow);
+
+    // Under way since before the refusal, so that its success alone proves nothing.
+    let now = noon() + MINUTE / 6;
+    let answered = AttemptOutcome {
+        profile: name("work"),
+        model: "m".into(),
+        began: noon() - MINUTE,
+        at: now,
+        result: AttemptResult::Served,
+        counts: true,
+        usage: Some(usage(0.0, now)),
+    };
+    state.note(Event::Reported(Report::Attempt(answered)), now);
+    let rest = pause_of(&state, "work").unwrap();
+    assert_eq!(rest.until, noon() + 5 * MINUTE);
+    assert_eq!(rest.source, RestSource::Guess);
+
+    let mut choice = choose(&publisher::pool(&state), now);
+    let mut sessions = Bindings::default();
+    sessions.served(SessionKey::named("s"), &name("work"), Tie::Loose, noon());
+    let lives_at = sessions.find(SessionKey::named("s")).unwrap();
+    assert_eq!(choice.keep_home(lives_at, now), Tie::Holds);
+    assert_eq!(choice.candidates[0].member.name, name("spare"));
 }
 
 #[test]
