@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::about::is_deceptive;
+
 /// The claims that matter to us, from an id token or an access token; both carry the same namespaces
 /// (codex-rs/core/src/token_data.rs).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,14 +43,16 @@ impl Claims {
             .find(|o| o.is_default)
             .or(auth.organizations.first());
         Some(Self {
-            email,
-            plan: auth.chatgpt_plan_type,
+            email: email.and_then(harmless),
+            plan: auth.chatgpt_plan_type.and_then(harmless),
             user_id: auth
                 .chatgpt_user_id
                 .or(auth.user_id)
                 .or_else(|| text(claims.get("sub"))),
             workspace_id: auth.chatgpt_account_id,
-            workspace_title: organization.and_then(|o| o.title.clone()),
+            workspace_title: organization
+                .and_then(|o| o.title.clone())
+                .and_then(harmless),
             is_fedramp: auth.chatgpt_account_is_fedramp,
             issued_at: moment(claims.get("iat")),
             expires_at: moment(claims.get("exp")),
@@ -114,6 +118,12 @@ fn text(value: Option<&Value>) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// A text that goes to screens and terminals: nobody has signed for what an imported file says of itself. One that would move a
+/// cursor or turn the direction of writing counts as missing.
+fn harmless(text: String) -> Option<String> {
+    (!text.contains(is_deceptive)).then_some(text)
+}
+
 /// Seconds since 1970 (RFC 7519 section 2, NumericDate; a fraction is allowed). Beyond the year 9999 it is nonsense.
 fn moment(value: Option<&Value>) -> Option<SystemTime> {
     const YEAR_9999: f64 = 253_402_300_799.0;
@@ -130,6 +140,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_claim_that_would_move_the_cursor_of_a_terminal_counts_as_missing() {
+        let claims = Claims::read(&jwt(&json!({
+            "email": "ana@example.dev\u{1b}[2K\rgood@example.dev",
+            "https://api.openai.com/auth": {
+                "chatgpt_plan_type": "plus\u{202e}",
+                "chatgpt_user_id": "user-fake",
+                "organizations": [{"id": "org-fake", "is_default": true, "title": "a\u{7}b"}],
+            },
+        })))
+        .unwrap();
+        assert_eq!((claims.email, claims.plan), (None, None));
+        assert_eq!(claims.workspace_title, None);
+        assert_eq!(claims.user_id.as_deref(), Some("user-fake"));
+    }
 
     fn jwt(claims: &Value) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());

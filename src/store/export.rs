@@ -51,10 +51,16 @@ pub fn to_folder(
     }
     for account in &accounts {
         let place = folder.make(account.name.as_str())?;
-        if let Some(side) = &account.side {
+        // What is there was equal a moment ago. A Codex that uses that folder may have renewed its login since.
+        let is_missing = |file| safe_file::read_in(&place, file).map(|held| held.is_none());
+        if let Some(side) = &account.side
+            && is_missing(SIDE)?
+        {
             safe_file::replace_in(&place, SIDE, side)?;
         }
-        safe_file::replace_in(&place, AUTH, &account.auth)?;
+        if is_missing(AUTH)? {
+            safe_file::replace_in(&place, AUTH, &account.auth)?;
+        }
     }
     let count = accounts.len();
     Ok(Written { count, left_out })

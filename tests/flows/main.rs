@@ -17,7 +17,6 @@ mod support;
 mod adding;
 mod bad_input;
 mod clients;
-mod crowd;
 mod headless;
 mod importing;
 mod keys;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::super::event::{Effect, Event};
+use super::super::kept::Kept;
 use super::super::organiser::{Done, Work};
 use super::super::refresher::RefreshFailure;
 use super::AppState;
@@ -98,9 +99,12 @@ impl AppState {
                 notes,
                 failures,
             } => {
-                // Whoever asks for something of them is not told that it is there.
+                // Whoever asks for something of them is not told that it is there. A new login that is in memory alone stays: the
+                // reading that follows keeps it aside.
                 for (name, _id) in &names {
-                    self.kept.remove(name);
+                    if self.kept.get(name).is_some_and(Kept::may_redeem) {
+                        self.kept.remove(name);
+                    }
                 }
                 let (names, ids): (Vec<_>, Vec<_>) = names.into_iter().unzip();
                 if !names.is_empty() {

@@ -96,6 +96,15 @@ impl SigningIn {
 
 impl AppState {
     pub(super) fn sign_in(&mut self, wish: SignInWish, now: SystemTime) -> Vec<Effect> {
+        if self
+            .sign_ins
+            .current
+            .as_ref()
+            .is_some_and(|current| current.is_writing)
+        {
+            // If that fails, this is the only place where its login still is.
+            return Vec::new();
+        }
         let trouble = wish
             .again
             .as_ref()
