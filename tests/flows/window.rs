@@ -137,6 +137,7 @@ fn while_codex_runs_a_switch_goes_through_the_router_by_its_dialog() {
     screen.find("Codex, uses the router");
     picture(&screen, "connect-apps");
     screen.press("Close");
+    screen.lose("Codex, uses the router");
     screen.press("Switch to home");
     screen.find("Codex already points at the router.");
     screen.find("codex in ");
