@@ -5,8 +5,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::Url;
 
 use super::{Outlet, Purpose, SendError, read_all, retry_after};
 use crate::profile::{RefreshedTokens, Secret};
@@ -93,6 +95,31 @@ impl Outlet<'_> {
             status: status.as_u16(),
             retry_after: retry_after(&headers, now),
         })
+    }
+}
+
+impl Outlet<'_> {
+    /// One step of a sign-in: the status, and the answer or why it did not arrive.
+    async fn ask_issuer(
+        &self,
+        url: &Url,
+        content_type: &str,
+        body: String,
+    ) -> Result<(StatusCode, Result<Vec<u8>, String>), SendError> {
+        let endpoints = self.endpoints();
+        let response = self
+            .client_for(url, Purpose::Request)?
+            .post(url.clone())
+            .timeout(TOTAL_TIMEOUT)
+            .header("content-type", content_type)
+            .header("originator", &endpoints.originator)
+            .header("user-agent", &endpoints.user_agent)
+            .body(body)
+            .send()
+            .await
+            .map_err(|err| self.send_error(url, &err))?;
+        let status = response.status();
+        Ok((status, read_all(response, MAX_ANSWER_BYTES).await))
     }
 }
 

@@ -4,9 +4,9 @@ use serde::Deserialize;
 use url::form_urlencoded::Serializer;
 use zeroize::Zeroizing;
 
-use super::{MAX_ANSWER_BYTES, Outlet, TOTAL_TIMEOUT, code_of};
+use super::{Outlet, code_of};
 use crate::profile::Secret;
-use crate::upstream::{Purpose, SendError, below, read_all};
+use crate::upstream::{SendError, below};
 
 /// What a code was given for.
 #[derive(Debug)]
@@ -45,22 +45,9 @@ impl Outlet<'_> {
         let endpoints = self.endpoints();
         let url = below(&endpoints.issuer, "oauth/token");
         let not_reached = |err: SendError| ExchangeError::NotReached(err.to_string());
-        let client = self
-            .client_for(&url, Purpose::Request)
-            .map_err(not_reached)?;
-        let request = client
-            .post(url.clone())
-            .timeout(TOTAL_TIMEOUT)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .header("originator", &endpoints.originator)
-            .header("user-agent", &endpoints.user_agent)
-            .body(form_of(grant, &endpoints.client_id));
-        let response = request
-            .send()
-            .await
-            .map_err(|err| not_reached(self.send_error(&url, &err)))?;
-        let status = response.status();
-        let answer = read_all(response, MAX_ANSWER_BYTES).await;
+        let body = form_of(grant, &endpoints.client_id);
+        let asked = self.ask_issuer(&url, "application/x-www-form-urlencoded", body);
+        let (status, answer) = asked.await.map_err(not_reached)?;
         if status.is_success() {
             let answer = Zeroizing::new(answer.map_err(ExchangeError::NotReached)?);
             return tokens_of(&answer);

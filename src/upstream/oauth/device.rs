@@ -7,9 +7,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{MAX_ANSWER_BYTES, Outlet, TOTAL_TIMEOUT, code_of};
+use super::{Outlet, code_of};
 use crate::profile::Secret;
-use crate::upstream::{Purpose, SendError, below, read_all};
+use crate::upstream::below;
 
 /// A code that somebody has yet to type.
 #[derive(Clone, Debug)]
@@ -123,25 +123,11 @@ impl Outlet<'_> {
             &endpoints.issuer,
             &format!("api/accounts/deviceauth/{what}"),
         );
-        let not_reached = |err: SendError| DeviceError::NotReached(err.to_string());
-        let client = self
-            .client_for(&url, Purpose::Request)
-            .map_err(not_reached)?;
-        let request = client
-            .post(url.clone())
-            .timeout(TOTAL_TIMEOUT)
-            .header("content-type", "application/json")
-            .header("originator", &endpoints.originator)
-            .header("user-agent", &endpoints.user_agent)
-            .body(body.to_string());
-        let response = request
-            .send()
+        let (status, answer) = self
+            .ask_issuer(&url, "application/json", body.to_string())
             .await
-            .map_err(|err| not_reached(self.send_error(&url, &err)))?;
-        let status = response.status();
-        let answer = read_all(response, MAX_ANSWER_BYTES)
-            .await
-            .map_err(DeviceError::NotReached)?;
+            .map_err(|err| DeviceError::NotReached(err.to_string()))?;
+        let answer = answer.map_err(DeviceError::NotReached)?;
         Ok((status, answer))
     }
 }

@@ -6,7 +6,6 @@ use egui::{
 };
 
 use super::focus_ring;
-use crate::window::fonts::icon;
 use crate::window::text::{self, Role};
 use crate::window::theme::{CARD_RADIUS, HAIRLINE, Look};
 
@@ -48,7 +47,6 @@ pub fn paint_box(painter: &Painter, look: Look, centre: Pos2, tick: Tick, is_ena
 }
 
 /// A box with words behind it, over the whole width. `spoken` is its name.
-#[allow(dead_code, reason = "other dialogs are on their way")]
 pub fn checkbox_ui(
     ui: &mut Ui,
     look: Look,
@@ -139,67 +137,4 @@ fn paint_radio(painter: &Painter, look: Look, centre: Pos2, is_chosen: bool) {
     } else {
         painter.circle(centre, 7.4, look.surface, Stroke::new(1.25, look.off));
     }
-}
-
-/// A field that opens a list. `spoken` is its name. Returns what was chosen now.
-#[allow(dead_code, reason = "other dialogs are on their way")]
-pub fn select_ui(
-    ui: &Ui,
-    look: Look,
-    rect: Rect,
-    id: Id,
-    spoken: &str,
-    (options, chosen): (&[&str], usize),
-) -> Option<usize> {
-    let shown = options.get(chosen).copied().unwrap_or_default();
-    let response = ui.interact(rect, id, Sense::click());
-    let told = format!("{spoken}: {shown}");
-    response.widget_info(|| WidgetInfo::labeled(accesskit::Role::ComboBox, true, &told));
-    let painter = ui.painter();
-    let fill = if response.hovered() {
-        look.sunken
-    } else {
-        look.surface
-    };
-    painter.rect(
-        rect,
-        CornerRadius::same(crate::window::theme::CONTROL_RADIUS),
-        fill,
-        Stroke::new(HAIRLINE, look.border),
-        StrokeKind::Inside,
-    );
-    text::put(
-        painter,
-        pos2(rect.left() + 10.0, rect.center().y),
-        Align2::LEFT_CENTER,
-        shown,
-        Role::Body,
-        look.text,
-        rect.width() - 36.0,
-    );
-    let chevron = pos2(rect.right() - 16.0, rect.center().y);
-    text::icon(painter, chevron, icon::CHEVRON_DOWN, 14, look.text_2);
-    focus_ring(
-        painter,
-        look,
-        rect,
-        crate::window::theme::CONTROL_RADIUS,
-        &response,
-    );
-    let mut choice = None;
-    egui::Popup::menu(&response)
-        .align(egui::RectAlign::BOTTOM_START)
-        .gap(4.0)
-        .frame(super::menu_frame(look))
-        .width(rect.width())
-        .show(|ui| {
-            ui.set_width(rect.width() - 8.0);
-            for (index, option) in options.iter().enumerate() {
-                let check = (index == chosen).then_some(icon::CHECK);
-                if super::menu_item_ui(ui, look, check, option, "") {
-                    choice = Some(index);
-                }
-            }
-        });
-    choice
 }

@@ -28,9 +28,7 @@ pub use button::{
     framed_icon_button_ui, icon_button_ui, label_width, paint_button, paint_icon_button,
 };
 pub use chip::name_and_chip;
-pub use choice::{Tick, paint_box, radio_card_ui};
-#[allow(unused_imports, reason = "other dialogs are on their way")]
-pub use choice::{checkbox_ui, select_ui};
+pub use choice::{Tick, checkbox_ui, paint_box, radio_card_ui};
 pub use field::{Tail, field_ui, secret_field_ui};
 pub use mark::{in_use_mark, mark};
 pub use menu::{danger_item_ui, menu_divider_ui, menu_frame, menu_item_ui, open_menu_by_key};
