@@ -1,21 +1,15 @@
-//! The Accounts page: header, banner, card, list, detail. It puts the parts below and beside each other and nothing more.
+//! The Accounts page: card, list, detail. It puts the parts below and beside each other and nothing more.
 
-use egui::{
-    Align2, CornerRadius, Id, Rect, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, accesskit, pos2,
-    vec2,
-};
+use egui::{Align2, CornerRadius, Id, Rect, Sense, Ui, UiBuilder, pos2, vec2};
 
 use super::ask::Ask;
-use super::dialogs::AddTab;
 use super::fonts::icon;
 use super::list::{self, ListState};
-use super::rows::{Banner, Page};
+use super::rows::Page;
+use super::shell::{Wishes, banner_ui, below_banner, scroll_ui};
 use super::text::{self, Role};
-use super::theme::{
-    CARD_GAP, CONTROL_RADIUS, GUTTER, HEADER_HEIGHT, Look, STRIP_HEIGHT, WIDE_STRIP_HEIGHT,
-};
-use super::{banner, bulk, card, detail, first_run, strip, widgets};
-use crate::desk::Command;
+use super::theme::{CARD_GAP, CONTROL_RADIUS, GUTTER, Look};
+use super::{bulk, card, detail, first_run, widgets};
 
 /// Lower than this, the card is compact whatever the number of accounts.
 const LOW_WINDOW: f32 = 560.0;
@@ -27,51 +21,31 @@ const MOST_DETAIL: f32 = 720.0;
 /// What is said to somebody who has no account yet stays this narrow.
 const MOST_FIRST_RUN: f32 = 480.0;
 
-/// What the page needs beside its words.
-pub struct Wishes<'a> {
-    pub hides_emails: bool,
-    /// A complaint of the window itself goes before every other banner.
-    pub complaint: Option<&'a Banner>,
-    pub logo: &'a egui::TextureHandle,
-}
-
 /// Whether a window of this width has room for a detail beside the list.
 pub fn is_wide(width: f32) -> bool {
     width >= WIDE_WINDOW
 }
 
-/// How high what lies at the foot of the page is.
-pub fn foot_height(width: f32, state: &ListState) -> f32 {
-    let bar = if state.chosen.is_empty() {
+/// How high the bar for the chosen rows is, while there are any.
+pub fn bar_height(state: &ListState) -> f32 {
+    if state.chosen.is_empty() {
         0.0
     } else {
         bulk::HEIGHT
-    };
-    strip_height(width) + bar
-}
-
-fn strip_height(width: f32) -> f32 {
-    if is_wide(width) {
-        WIDE_STRIP_HEIGHT
-    } else {
-        STRIP_HEIGHT
     }
 }
 
+/// Draws the page into `body`, which is as wide as `window` and ends above the router strip.
 pub fn accounts_ui(
     ui: &mut Ui,
     look: Look,
+    body: Rect,
     page: &Page,
     wishes: &Wishes<'_>,
     state: &mut ListState,
     asks: &mut Vec<Ask>,
 ) {
     let window = ui.max_rect();
-    ui.painter().rect_filled(window, 0.0, look.bg);
-    let header = window.with_max_y(window.top() + HEADER_HEIGHT);
-    let foot = window.with_min_y(window.bottom() - strip_height(window.width()));
-    header_ui(ui, look, header, page, wishes, asks);
-    let body = Rect::from_min_max(header.left_bottom(), foot.right_top());
     let has_accounts = page.is_loaded && page.first_run.is_none();
     if has_accounts && is_wide(window.width()) {
         wide_ui(ui, look, body, page, wishes, state, asks);
@@ -84,7 +58,6 @@ pub fn accounts_ui(
             page_ui(ui, look, page, wishes, window.height(), state, asks);
         });
     }
-    strip::strip_ui(ui, look, foot, &page.strip, asks);
 }
 
 /// The bar for the chosen rows, if there are any. Returns what is left above it.
@@ -104,57 +77,16 @@ fn bar_ui(
     body.with_max_y(top)
 }
 
-/// Everything in `body` scrolls; its contents keep their gutter.
-fn scroll_ui(ui: &mut Ui, body: Rect, salt: &str, contents: impl FnOnce(&mut Ui)) {
-    ui.scope_builder(UiBuilder::new().max_rect(body), |ui| {
-        ScrollArea::vertical()
-            .auto_shrink(false)
-            .id_salt(salt)
-            .show(ui, |ui| {
-                let width = ui.available_width();
-                ui.horizontal_top(|ui| {
-                    ui.add_space(GUTTER);
-                    ui.vertical(|ui| {
-                        ui.set_width(width - 2.0 * GUTTER);
-                        contents(ui);
-                        keep_focus_in_view(ui);
-                    });
-                });
-            });
-    });
-}
-
-/// The Tab key may lead to what has to be scrolled to.
-fn keep_focus_in_view(ui: &Ui) {
-    let focused = ui.memory(|memory| memory.focused());
-    let response = focused.and_then(|id| ui.ctx().read_response(id));
-    let came = response.filter(|it| it.gained_focus() && ui.min_rect().contains_rect(it.rect));
-    if let Some(response) = came {
-        ui.scroll_to_rect(response.rect.expand(8.0), None);
-    }
-}
-
-fn banner_ui(ui: &mut Ui, look: Look, page: &Page, wishes: &Wishes<'_>, asks: &mut Vec<Ask>) {
-    if let Some(words) = wishes.complaint.or(page.banner.as_ref()) {
-        banner::banner_ui(ui, look, words, asks);
-        ui.add_space(CARD_GAP);
-    }
-}
-
 fn wide_ui(
     ui: &mut Ui,
     look: Look,
-    mut body: Rect,
+    body: Rect,
     page: &Page,
     wishes: &Wishes<'_>,
     state: &mut ListState,
     asks: &mut Vec<Ask>,
 ) {
-    let above = ui.scope_builder(
-        UiBuilder::new().max_rect(body.shrink2(vec2(GUTTER, 0.0))),
-        |ui| banner_ui(ui, look, page, wishes, asks),
-    );
-    body.min.y = above.response.rect.bottom().max(body.top());
+    let body = below_banner(ui, look, body, page, wishes, asks);
     let list = body.with_max_x(body.left() + LIST_WIDTH + 2.0 * GUTTER);
     let list = bar_ui(ui, look, list, page, state, asks);
     let search = ui.scope_builder(
@@ -271,79 +203,4 @@ fn page_ui(
     }
     list::list_ui(ui, look, page, state, asks);
     ui.add_space(CARD_GAP);
-}
-
-fn header_ui(
-    ui: &Ui,
-    look: Look,
-    rect: Rect,
-    page: &Page,
-    wishes: &Wishes<'_>,
-    asks: &mut Vec<Ask>,
-) {
-    let middle = rect.center().y;
-    let galley = text::line(ui.painter(), "Accounts", Role::BodyM, look.text, 200.0);
-    let tab = Rect::from_min_size(
-        pos2(rect.left() + GUTTER, middle - 14.0),
-        vec2((galley.size().x + 20.0).ceil(), 28.0),
-    );
-    let radius = CornerRadius::same(CONTROL_RADIUS);
-    ui.painter().rect_filled(tab, radius, look.tab_selected);
-    text::place(ui.painter(), galley, tab.center(), Align2::CENTER_CENTER);
-    let response = ui.interact(tab, Id::unique("page title"), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(accesskit::Role::Heading, true, "Accounts"));
-
-    let mut x = rect.right() - GUTTER - 14.0 - 60.0;
-    let mut next = || {
-        // Half a point up: icons are centred on the words beside them, not on the line.
-        let centre = pos2(x, middle - 0.5);
-        x += 30.0;
-        centre
-    };
-    let (eye, spoken) = if wishes.hides_emails {
-        (icon::EYE_OFF, "Show emails")
-    } else {
-        (icon::EYE, "Hide emails")
-    };
-    let hide = widgets::icon_button_ui(
-        ui,
-        look,
-        next(),
-        Id::unique("emails"),
-        eye,
-        spoken,
-        "Shift+H",
-    );
-    if hide.clicked() {
-        asks.push(Ask::ToggleEmails);
-    }
-    if refresh_ui(ui, look, next(), page.is_refreshing) {
-        asks.push(Ask::Command(Command::RefreshAll));
-    }
-    let add = widgets::icon_button_ui(
-        ui,
-        look,
-        next(),
-        Id::unique("add account"),
-        icon::PLUS,
-        "Add account",
-        "N",
-    );
-    if add.clicked() {
-        asks.push(Ask::OpenAdd(AddTab::Browser));
-    }
-}
-
-/// The refresh button; its icon turns while a refresh that the user asked for is under way.
-fn refresh_ui(ui: &Ui, look: Look, centre: egui::Pos2, is_refreshing: bool) -> bool {
-    let id = Id::unique("refresh all");
-    if !is_refreshing {
-        let response =
-            widgets::icon_button_ui(ui, look, centre, id, icon::REFRESH, "Refresh all", "R");
-        return response.clicked();
-    }
-    let rect = Rect::from_center_size(centre, egui::Vec2::splat(widgets::ICON_BUTTON));
-    let response = widgets::hit(ui, rect, id, "Refreshing");
-    widgets::arc(ui, centre, 6.5, 0.75, look.text_2);
-    response.clicked()
 }

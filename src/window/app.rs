@@ -8,16 +8,16 @@ use std::time::{Duration, Instant, SystemTime};
 use egui::{Context, TextureHandle, ThemePreference, Ui, ViewportCommand};
 use jiff::tz::TimeZone;
 
-use super::accounts::{self, Wishes};
+use super::accounts;
 use super::ask::{Ask, Opening};
 use super::dialogs::{
     self, AddDialog, AddTab, ConnectDialog, Dialog, ExportDialog, KeyringDialog, OrganiseDialog,
     SaveDialog, Scene,
 };
 use super::errands::{Doors, Errands};
-use super::list::ListState;
 use super::memory::{Geometry, Memory};
-use super::rows::{Banner, BannerIcon, BannerTone, Page, Wish, called};
+use super::rows::{Banner, BannerIcon, BannerTone, Page, Tab, Wish, called};
+use super::shell::{self, States, Wishes};
 use super::theme::{self, Look, Tokens};
 use super::toast::{self, Toast};
 use super::wake::Outside;
@@ -38,7 +38,7 @@ pub struct App {
     /// Where memory and reason of the end go.
     farewell: Sender<(Memory, Closed)>,
     closed: Option<Closed>,
-    list: ListState,
+    states: States,
     /// How far back the chart looks.
     span: Span,
     /// Whose history was asked for, and when its newest numbers came.
@@ -110,7 +110,7 @@ impl App {
             clock: parts.clock,
             farewell: parts.farewell,
             closed: None,
-            list: ListState::default(),
+            states: States::default(),
             span: Span::default(),
             history_of: None,
             ordered_after: None,
@@ -135,7 +135,7 @@ impl App {
             if happening.seq > self.seen {
                 self.seen = happening.seq;
                 if let Outcome::Renamed { from, to, .. } = &happening.outcome {
-                    self.list.follow(from.clone(), to.clone());
+                    self.states.list.follow(from.clone(), to.clone());
                 }
                 let named = |name: &ProfileName| called(snapshot, name, snapshot.hides_emails);
                 if let Some(toast) = Toast::about(happening, named, egui_now) {
@@ -198,9 +198,9 @@ impl App {
 
     /// The account that is looked at: beside the list there always is one.
     fn shown<'a>(&'a self, snapshot: &'a Snapshot, is_wide: bool) -> Option<&'a ProfileName> {
-        let wanted = self.list.shown.as_ref();
+        let wanted = self.states.list.shown.as_ref();
         if !is_wide {
-            return wanted.filter(|_| self.list.is_pushed);
+            return wanted.filter(|_| self.states.list.is_pushed);
         }
         let first = || snapshot.active().or(snapshot.profiles.first());
         wanted.or_else(|| first().map(|profile| &profile.name))
@@ -208,12 +208,14 @@ impl App {
 
     /// Lets go of what is gone, and of an order that has been published, or has come to nothing.
     fn settle(&mut self, snapshot: &Snapshot) {
-        self.list.keep_only(|name| snapshot.profile(name).is_some());
+        self.states
+            .list
+            .keep_only(|name| snapshot.profile(name).is_some());
         let newest = snapshot.happenings.last().map(|happening| happening.seq);
         let is_answered = self.ordered_after.is_some_and(|seq| newest > Some(seq));
-        let order = self.list.order.as_deref();
+        let order = self.states.list.order.as_deref();
         if is_answered || order.is_some_and(|order| order == own_order(&snapshot.profiles)) {
-            self.list.order = None;
+            self.states.list.order = None;
             self.ordered_after = None;
         }
     }
@@ -243,16 +245,21 @@ impl App {
 
     fn page(&self, snapshot: &Snapshot, now: SystemTime, is_wide: bool) -> Page {
         let wish = Wish {
+            tab: self.memory.tab,
+            pool: self.states.pool.wish(),
+            activity: self.states.activity.wish(),
+            keys: self.states.keys.wish(),
+            settings: self.states.settings.wish(),
             hides_emails: snapshot.hides_emails,
             sort: self.memory.sort,
-            search: &self.list.search,
+            search: &self.states.list.search,
             dismissed: self.memory.dismissed,
             is_wide,
             detail: self.shown(snapshot, is_wide),
             span: self.span,
             is_grouped: self.memory.is_grouped,
             folds: self.memory.folds,
-            order: self.list.order.as_deref(),
+            order: self.states.list.order.as_deref(),
         };
         Page::of(snapshot, now, &self.clock.zone, &wish)
     }
@@ -267,9 +274,9 @@ impl App {
             complaint: self.complaint.as_ref(),
             logo: &self.logo,
         };
-        accounts::accounts_ui(ui, look, page, &wishes, &mut self.list, asks);
+        shell::shell_ui(ui, look, page, &wishes, &mut self.states, asks);
         if let Some(toast) = &mut self.toast {
-            let foot = accounts::foot_height(ui.max_rect().width(), &self.list);
+            let foot = shell::foot_height(ui.max_rect().width(), page, &self.states);
             toast::toast_ui(ui, look, foot, toast, asks);
         }
         if let Some(dialog) = &mut self.dialog {
@@ -312,7 +319,11 @@ impl App {
             Ask::OpenExport(names) => {
                 self.open(Dialog::Export(Box::new(ExportDialog::open(names))))
             }
-            Ask::Look(name) => self.list.show(&name),
+            Ask::Turn(tab) => self.memory.tab = tab,
+            Ask::Look(name) => {
+                self.memory.tab = Tab::Accounts;
+                self.states.list.show(&name);
+            }
             Ask::Open(opening) => self.open_about(&opening, snapshot),
             Ask::GroupRows(is_grouped) => self.memory.is_grouped = Some(is_grouped),
             Ask::Fold(section) => self.memory.folds.turn(section),
@@ -320,7 +331,10 @@ impl App {
             Ask::CloseDialog => self.dialog = None,
             Ask::OpenLink(url) => self.errands.open_link(ctx, url),
             Ask::Pick(pick) => self.errands.pick(ctx, pick),
-            Ask::Select(name) => self.list.select(name),
+            Ask::Select(name) => {
+                self.memory.tab = Tab::Accounts;
+                self.states.list.select(name);
+            }
             Ask::CopyBaseUrl(url) => {
                 let egui_now = ctx.input(|input| input.time);
                 self.toast = Some(Toast::saying(format!("Copied {url}"), egui_now));
@@ -434,7 +448,7 @@ impl eframe::App for App {
         let mut asks = Vec::new();
         self.follow(&ctx, &snapshot, &mut asks);
         if self.dialog.is_none() {
-            keys::obey(ui, &page, &mut self.list, &mut asks);
+            keys::obey(ui, &page, &mut self.states, &mut asks);
         }
         self.draw(ui, &snapshot, &page, &mut asks);
         self.ask_for_history(&snapshot, &page);

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use super::Closed;
 use super::dialogs::{AddTab, SwitchDialog};
 use super::errands::Pick;
-use super::rows::{Section, Sort};
+use super::rows::{Section, Sort, Tab};
 use crate::desk::{Command, OnScreen, Span};
 use crate::profile::ProfileName;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
+    /// Opens this page.
+    Turn(Tab),
     /// Goes to the worker as it is.
     Command(Command),
     /// From now on Codex uses this account; asked back first when Codex runs.

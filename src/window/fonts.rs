@@ -95,6 +95,7 @@ pub mod icon {
     pub const PLUS: &str = "\u{e13d}";
     pub const REFRESH: &str = "\u{e145}";
     pub const SEARCH: &str = "\u{e151}";
+    pub const SETTINGS: &str = "\u{e154}";
     pub const SHIELD_CHECK: &str = "\u{e1ff}";
     pub const SMARTPHONE: &str = "\u{e163}";
     pub const SWITCH: &str = "\u{e24a}";

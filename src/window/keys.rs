@@ -6,8 +6,9 @@ use super::Closed;
 use super::ask::{Ask, Opening};
 use super::dialogs::AddTab;
 use super::list::{self, ListState};
-use super::rows::Page;
-use super::{accounts, drag, menus, strip};
+use super::rows::{OpenPage, Page, Tab};
+use super::shell::States;
+use super::{accounts, activity, client_keys, drag, menus, pool, settings, strip};
 use crate::desk::Command;
 
 const ADD: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::N);
@@ -19,7 +20,19 @@ const FIND: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::F)
 const QUIT: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Q);
 const REFRESH_ALL: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::R);
 const ROUTER: KeyboardShortcut = KeyboardShortcut::new(COMMAND_SHIFT, Key::R);
+/// Which page each opens.
+const TURNS: [(KeyboardShortcut, Tab); 5] = [
+    (command(Key::Num1), Tab::Accounts),
+    (command(Key::Num2), Tab::Pool),
+    (command(Key::Num3), Tab::Activity),
+    (command(Key::Num4), Tab::Keys),
+    (command(Key::Comma), Tab::Settings),
+];
 const COMMAND_SHIFT: Modifiers = Modifiers::COMMAND.plus(Modifiers::SHIFT);
+
+const fn command(key: Key) -> KeyboardShortcut {
+    KeyboardShortcut::new(Modifiers::COMMAND, key)
+}
 
 /// A press of a key shows where the focus is, a press of a button hides it.
 pub fn uses_keyboard(ctx: &Context, before: bool) -> bool {
@@ -33,9 +46,9 @@ pub fn uses_keyboard(ctx: &Context, before: bool) -> bool {
 }
 
 /// Everything that a key can ask for while no dialog is open.
-pub fn obey(ui: &Ui, page: &Page, state: &mut ListState, asks: &mut Vec<Ask>) {
+pub fn obey(ui: &Ui, page: &Page, states: &mut States, asks: &mut Vec<Ask>) {
     let ctx = ui.ctx();
-    let pressed = |shortcut| ctx.input_mut(|input| input.consume_shortcut(shortcut));
+    let pressed = |shortcut: &_| ctx.input_mut(|input| input.consume_shortcut(shortcut));
     // Longer shortcuts first: egui lets Ctrl+Shift+R pass for Ctrl+R.
     if pressed(&ROUTER) {
         asks.push(strip::toggled(&page.strip));
@@ -60,11 +73,43 @@ pub fn obey(ui: &Ui, page: &Page, state: &mut ListState, asks: &mut Vec<Ask>) {
     if pressed(&QUIT) {
         asks.push(Ask::Leave(Closed::Quit));
     }
-    if pressed(&FIND) && has_search(ui, page) {
-        ctx.memory_mut(|memory| memory.request_focus(list::search_id()));
+    for (shortcut, tab) in &TURNS {
+        if pressed(shortcut) {
+            asks.push(Ask::Turn(*tab));
+        }
     }
     if Popup::is_any_open(ctx) {
         return;
+    }
+    let is_escaping = ctx.input(|input| input.key_pressed(Key::Escape));
+    let has_left = match &page.open {
+        OpenPage::Accounts => return of_accounts(ui, page, &mut states.list, asks),
+        OpenPage::Pool(_) => {
+            pool::keys(ui, page, &mut states.pool, asks);
+            is_escaping && states.pool.escape()
+        }
+        OpenPage::Activity(_) => {
+            activity::keys(ui, page, &mut states.activity, asks);
+            is_escaping && states.activity.escape()
+        }
+        OpenPage::Keys(_) => {
+            client_keys::keys(ui, page, &mut states.keys, asks);
+            is_escaping && states.keys.escape()
+        }
+        OpenPage::Settings(_) => {
+            settings::keys(ui, page, &mut states.settings, asks);
+            is_escaping && states.settings.escape()
+        }
+    };
+    if is_escaping && !has_left {
+        asks.push(Ask::HideIfHarmless);
+    }
+}
+
+fn of_accounts(ui: &Ui, page: &Page, state: &mut ListState, asks: &mut Vec<Ask>) {
+    let ctx = ui.ctx();
+    if ctx.input_mut(|input| input.consume_shortcut(&FIND)) && has_search(ui, page) {
+        ctx.memory_mut(|memory| memory.request_focus(list::search_id()));
     }
     if ctx.input(|input| input.key_pressed(Key::Escape)) {
         let is_wide = accounts::is_wide(ui.max_rect().width());

@@ -8,13 +8,14 @@ use egui::{
 
 use super::ask::{Ask, Opening};
 use super::detail::DetailState;
+use super::dialogs::AddTab;
 use super::drag::{self, Drag};
 use super::fonts::icon;
 use super::rows::{Group, Page, Row, Sort};
 use super::text::{self, Role};
 use super::theme::{CARD_GAP as GAP, CONTROL_RADIUS, Look};
 use super::widgets::{self, ButtonKind, ICON_BUTTON, Label};
-use super::{menus, row};
+use super::{accounts, menus, row};
 use crate::profile::ProfileName;
 
 const ROW_HEIGHT: f32 = 52.0;
@@ -198,7 +199,35 @@ pub fn list_ui(ui: &mut Ui, look: Look, page: &Page, state: &mut ListState, asks
     }
     if page.groups.is_empty() && !state.search.is_empty() {
         nothing_found_ui(ui, look, page, state, asks);
+    } else if page.groups.is_empty() && !accounts::is_wide(ui.ctx().content_rect().width()) {
+        alone_ui(ui, look, asks);
     }
+}
+
+/// Below the only account there is.
+fn alone_ui(ui: &mut Ui, look: Look, asks: &mut Vec<Ask>) {
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 36.0), Sense::hover());
+    let words = "No other account yet";
+    response.widget_info(|| WidgetInfo::labeled(accesskit::Role::Label, true, words));
+    let middle = rect.top() + 20.0;
+    let at = pos2(rect.left() + 4.0, middle);
+    let width = rect.width() - ICON_BUTTON;
+    let role = Role::CaptionM;
+    text::put(
+        ui.painter(),
+        at,
+        Align2::LEFT_CENTER,
+        words,
+        role,
+        look.text_2,
+        width,
+    );
+    add_ui(
+        ui,
+        look,
+        pos2(rect.right() - ICON_BUTTON / 2.0, middle),
+        asks,
+    );
 }
 
 fn nothing_found_ui(ui: &mut Ui, look: Look, page: &Page, state: &ListState, asks: &mut Vec<Ask>) {
@@ -234,7 +263,8 @@ fn nothing_found_ui(ui: &mut Ui, look: Look, page: &Page, state: &ListState, ask
 pub fn search_ui(ui: &mut Ui, look: Look, page: &Page, state: &mut ListState, asks: &mut Vec<Ask>) {
     let (rect, _) =
         ui.allocate_exact_size(vec2(ui.available_width(), SEARCH_HEIGHT), Sense::hover());
-    let field = rect.with_max_x(rect.right() - SEARCH_HEIGHT - 8.0);
+    let pitch = SEARCH_HEIGHT + 8.0;
+    let field = rect.with_max_x(rect.right() - 2.0 * pitch);
     let hint = if page.is_dense {
         format!("Search {} accounts", page.listed)
     } else {
@@ -249,7 +279,13 @@ pub fn search_ui(ui: &mut Ui, look: Look, page: &Page, state: &mut ListState, as
         (Some(icon::SEARCH), &hint, "Search accounts"),
         false,
     );
-    let button = rect.with_min_x(rect.right() - SEARCH_HEIGHT);
+    let plus = rect.with_min_x(rect.right() - SEARCH_HEIGHT);
+    let id = Id::unique("add account");
+    let word = "Add account";
+    if widgets::framed_icon_button_ui(ui, look, plus, id, icon::PLUS, word).clicked() {
+        asks.push(Ask::OpenAdd(AddTab::Browser));
+    }
+    let button = plus.translate(vec2(-pitch, 0.0));
     let spoken = sort_spoken(page.sort);
     let id = Id::unique("sort");
     let response = widgets::framed_icon_button_ui(ui, look, button, id, icon::FILTER, &spoken);
@@ -347,7 +383,17 @@ fn head_ui(
         );
     }
     if let Some(sort) = sorted {
-        sort_select_ui(ui, look, page, pos2(rect.right(), middle), sort, asks);
+        let plus = pos2(rect.right() - ICON_BUTTON / 2.0, middle);
+        add_ui(ui, look, plus, asks);
+        sort_select_ui(ui, look, page, pos2(plus.x - 20.0, middle), sort, asks);
+    }
+}
+
+fn add_ui(ui: &Ui, look: Look, centre: egui::Pos2, asks: &mut Vec<Ask>) {
+    let id = Id::unique("add account");
+    let plus = icon::PLUS;
+    if widgets::icon_button_ui(ui, look, centre, id, plus, "Add account", "N").clicked() {
+        asks.push(Ask::OpenAdd(AddTab::Browser));
     }
 }
 

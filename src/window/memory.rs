@@ -3,12 +3,14 @@
 use egui::{Context, Pos2, Vec2};
 use serde::{Deserialize, Serialize};
 
-use super::rows::{Folds, Sort};
+use super::rows::{Folds, Sort, Tab};
 
 /// Every field may be missing in what was kept by another version.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
+    /// The page that was open.
+    pub tab: Tab,
     pub sort: Sort,
     /// Whether rows are grouped by status; none: as their number has it.
     pub is_grouped: Option<bool>,

@@ -7,12 +7,14 @@
 use std::sync::{Arc, mpsc};
 
 mod accounts;
+mod activity;
 mod app;
 mod ask;
 mod banner;
 mod bulk;
 mod card;
 mod chart;
+mod client_keys;
 mod detail;
 mod dialogs;
 mod display;
@@ -20,14 +22,18 @@ mod drag;
 mod errands;
 mod first_run;
 mod fonts;
+mod head;
 mod keys;
 mod list;
 mod logo;
 mod memory;
 mod menus;
+mod pool;
 mod row;
 pub mod rows;
 mod scheme;
+mod settings;
+mod shell;
 mod strip;
 #[cfg(test)]
 mod tests;

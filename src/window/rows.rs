@@ -13,36 +13,47 @@ use crate::desk::sort::own_order;
 use crate::desk::{Snapshot, Span, words};
 use crate::profile::ProfileName;
 
+mod activity;
 mod banner;
 mod card;
 mod chart;
+mod client_keys;
 mod detail;
 mod found;
+mod pool;
 mod row;
 mod sections;
+mod settings;
 mod spoken;
 mod standing;
 mod strength;
 mod strip;
+mod tab;
 mod telling;
 #[cfg(test)]
 mod tests;
 
+pub use activity::{ActivityPage, ActivityWish};
 pub use banner::{Banner, BannerAct, BannerIcon, BannerTone};
 pub use card::{ActiveCard, Badge, CardAct, CardBody, Footer, WindowBlock};
 pub use chart::{Chart, ChartLine, span_label};
+pub use client_keys::{ClientKeysPage, ClientKeysWish};
 pub use detail::{Detail, LoginMark, LoginPart, PoolPart, Priority};
 pub use found::{FoundRow, Tone, import_ended};
+pub use pool::{PoolPage, PoolWish};
 pub use row::{Right, Row, sentence};
 pub use sections::{Folds, Group, Section};
+pub use settings::{SettingsPage, SettingsWish};
 pub use standing::{Fill, Level, Mark};
 pub use strength::Strength;
 pub use strip::{LastIcon, Strip, StripFace};
+pub use tab::Tab;
 use telling::Teller;
 
-/// The Accounts page, worded.
+/// What the window shows, worded. What belongs to the Accounts page is empty while another one is open.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
+    pub open: OpenPage,
     /// Before the first reading of the disk there is nothing to say yet.
     pub is_loaded: bool,
     pub banner: Option<Banner>,
@@ -76,6 +87,16 @@ pub struct Page {
     pub next_change_in: Option<Duration>,
 }
 
+/// The open page, and its words where they are its own.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OpenPage {
+    Accounts,
+    Pool(PoolPage),
+    Activity(ActivityPage),
+    Keys(ClientKeysPage),
+    Settings(SettingsPage),
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FirstRun {
     pub found: Option<Found>,
@@ -101,6 +122,11 @@ pub struct Found {
 /// How the user wants to look at the page.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wish<'a> {
+    pub tab: Tab,
+    pub pool: PoolWish,
+    pub activity: ActivityWish,
+    pub keys: ClientKeysWish,
+    pub settings: SettingsWish,
     pub hides_emails: bool,
     pub sort: Sort,
     pub search: &'a str,
@@ -126,20 +152,59 @@ const COUNTED_FROM: usize = 20;
 impl Page {
     pub fn of(snapshot: &Snapshot, now: SystemTime, zone: &TimeZone, wish: &Wish<'_>) -> Self {
         let teller = Teller::new(now, zone);
+        let open = match wish.tab {
+            Tab::Accounts => return Self::accounts(snapshot, wish, &teller),
+            Tab::Pool => OpenPage::Pool(pool::of(snapshot, wish, &teller)),
+            Tab::Activity => OpenPage::Activity(activity::of(snapshot, wish, &teller)),
+            Tab::Keys => OpenPage::Keys(client_keys::of(snapshot, wish, &teller)),
+            Tab::Settings => OpenPage::Settings(settings::of(snapshot, wish, &teller)),
+        };
+        let around = Self::around(snapshot, wish, &teller);
+        Self {
+            open,
+            next_change_in: teller.next_change_in(),
+            ..around
+        }
+    }
+
+    /// What every page has around it; nothing of a page.
+    fn around(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> Self {
+        Self {
+            open: OpenPage::Accounts,
+            is_loaded: snapshot.is_loaded,
+            banner: banner::of(snapshot, wish, teller),
+            active: None,
+            first_run: None,
+            groups: Vec::new(),
+            listed: 0,
+            counts: None,
+            is_dense: false,
+            is_grouped: None,
+            sort: wish.sort,
+            is_own_order: false,
+            order: Vec::new(),
+            detail: None,
+            deleted: snapshot.trash.len(),
+            strip: strip::of(snapshot, wish, teller),
+            is_refreshing: snapshot.is_refreshing,
+            next_change_in: None,
+        }
+    }
+
+    fn accounts(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> Self {
         let count = snapshot.profiles.len();
         let is_dense = count >= DENSE_FROM;
         let is_own_order = wish.sort == Sort::Own;
         let is_grouped = (!is_own_order).then(|| wish.is_grouped.unwrap_or(is_dense));
-        let entries = row::entries(snapshot, wish, &teller);
+        let entries = row::entries(snapshot, wish, teller);
         let active = snapshot.active().filter(|_| !wish.is_wide);
+        let around = Self::around(snapshot, wish, teller);
         Self {
-            is_loaded: snapshot.is_loaded,
-            banner: banner::of(snapshot, wish, &teller),
-            active: active.map(|profile| card::of(snapshot, profile, wish, &teller)),
+            active: active.map(|profile| card::of(snapshot, profile, wish, teller)),
             first_run: (snapshot.is_loaded && snapshot.profiles.is_empty())
                 .then(|| FirstRun::of(snapshot, wish)),
             listed: entries.len(),
-            counts: (count >= COUNTED_FROM).then(|| sections::counts(snapshot, &teller)),
+            counts: (count >= COUNTED_FROM).then(|| sections::counts(snapshot, teller)),
             groups: sections::groups(
                 entries,
                 is_grouped == Some(true),
@@ -148,7 +213,6 @@ impl Page {
             ),
             is_dense,
             is_grouped,
-            sort: wish.sort,
             is_own_order,
             order: match wish.order {
                 _ if !is_own_order => Vec::new(),
@@ -158,11 +222,19 @@ impl Page {
             detail: wish
                 .detail
                 .and_then(|name| snapshot.profile(name))
-                .map(|profile| detail::of(snapshot, profile, wish, &teller)),
-            deleted: snapshot.trash.len(),
-            strip: strip::of(snapshot, wish, &teller),
-            is_refreshing: snapshot.is_refreshing,
+                .map(|profile| detail::of(snapshot, profile, wish, teller)),
             next_change_in: teller.next_change_in(),
+            ..around
+        }
+    }
+
+    pub fn tab(&self) -> Tab {
+        match &self.open {
+            OpenPage::Accounts => Tab::Accounts,
+            OpenPage::Pool(_) => Tab::Pool,
+            OpenPage::Activity(_) => Tab::Activity,
+            OpenPage::Keys(_) => Tab::Keys,
+            OpenPage::Settings(_) => Tab::Settings,
         }
     }
 

@@ -20,6 +20,7 @@ mod exporting;
 mod importing;
 mod keying;
 mod organise;
+mod pages;
 mod signing_in;
 
 fn now() -> SystemTime {
