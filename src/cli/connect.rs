@@ -97,6 +97,7 @@ fn list(home: &Home, places: &Places, router: &Router) {
     for view in connect::look(home, places, router) {
         let state = match (view.is_connected, view.is_installed) {
             (true, _) => "uses the router",
+            (false, _) if view.is_outdated => "uses its earlier address",
             (false, true) => "does not use the router",
             (false, false) => "not found here",
         };

@@ -5,52 +5,34 @@
 //!
 //! Never enters: how the router works, and the clock. Everything blocks; callers on a runtime use `spawn_blocking`.
 
-use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use serde_json::Value;
-use url::{Host, Url};
-
-use crate::client_key::{ClientKey, Policy};
 use crate::desk::{Tool, ToolView};
 use crate::profile::Secret;
 use crate::store::foreign_file::{self, Reach};
-use crate::store::{Environment, Home, KeysError, StoreError, keys_file};
+use crate::store::{Home, KeysError, StoreError};
 
+mod address;
 mod codex;
 mod diff;
+mod found;
 mod json_text;
+mod keys;
+mod places;
 mod record;
 mod settings;
 mod text;
 mod toml_text;
 mod yaml_text;
 
+pub use address::Router;
+pub use places::Places;
+
+use found::{Found, Standing};
 use record::Record;
-use settings::{Kind, Setting};
+use settings::Setting;
 use text::Untouchable;
-
-/// Where programs keep their settings, as the environment says it.
-#[derive(Clone, Debug, Default)]
-pub struct Places {
-    user_home: Option<PathBuf>,
-    claude_dir: Option<PathBuf>,
-    config_home: Option<PathBuf>,
-    opencode_config: Option<PathBuf>,
-    /// Where programs lie.
-    path: OsString,
-}
-
-/// The router that programs are pointed at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Router {
-    root: String,
-    port: u16,
-    /// Whether it refuses requests without a key.
-    needs_key: bool,
-}
 
 /// Why a program's settings are what they were.
 #[derive(Debug, thiserror::Error)]
@@ -81,95 +63,25 @@ pub struct Change {
     before: Option<String>,
     after: Option<String>,
     record: Option<Record>,
-}
-
-impl Places {
-    pub fn of(environment: &Environment) -> Self {
-        let path = |name: &str| environment.path(name).map(Path::to_owned);
-        Self {
-            user_home: environment.user_home().map(Path::to_owned),
-            claude_dir: path("CLAUDE_CONFIG_DIR"),
-            config_home: path("XDG_CONFIG_HOME"),
-            opencode_config: path("OPENCODE_CONFIG"),
-            path: path("PATH").unwrap_or_default().into_os_string(),
-        }
-    }
-
-    fn claude(&self) -> Option<PathBuf> {
-        let usual = || Some(self.user_home.as_ref()?.join(".claude"));
-        self.claude_dir.clone().or_else(usual)
-    }
-
-    fn config_home(&self) -> Option<PathBuf> {
-        let usual = || Some(self.user_home.as_ref()?.join(".config"));
-        self.config_home.clone().or_else(usual)
-    }
-
-    /// Whether the program, or anything that it keeps, is there.
-    fn has(&self, tool: Tool, file: &Path) -> bool {
-        let keeps = match tool {
-            // Our own home is not a sign of Codex.
-            Tool::Codex | Tool::Aider => file.is_file(),
-            Tool::ClaudeCode | Tool::OpenCode => file.parent().is_some_and(Path::is_dir),
-        };
-        let program = settings::program(tool);
-        let endings: &[&str] = if cfg!(windows) {
-            &[".exe", ".cmd"]
-        } else {
-            &[""]
-        };
-        keeps
-            || std::env::split_paths(&self.path).any(|folder| {
-                endings
-                    .iter()
-                    .any(|ending| folder.join(format!("{program}{ending}")).is_file())
-            })
-    }
-}
-
-impl Router {
-    /// The router at this address, as programs on this computer call it.
-    pub fn at(address: SocketAddr, needs_key: bool) -> Self {
-        let mut address = address;
-        if address.ip().is_unspecified() {
-            address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-        }
-        Self {
-            root: format!("http://{address}"),
-            port: address.port(),
-            needs_key,
-        }
-    }
-
-    /// Whether this address leads to it.
-    pub fn is_at(&self, address: &str) -> bool {
-        let (Ok(theirs), Ok(ours)) = (Url::parse(address), Url::parse(&self.root)) else {
-            return false;
-        };
-        let is_loopback = |url: &Url| match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(Host::Ipv6(ip)) => ip.is_loopback(),
-            None => false,
-        };
-        let is_same_host =
-            theirs.host() == ours.host() || (is_loopback(&theirs) && is_loopback(&ours));
-        theirs.scheme() == "http"
-            && is_same_host
-            && theirs.port_or_known_default() == ours.port_or_known_default()
-    }
+    /// The key that stands there and stays.
+    key_id: Option<String>,
 }
 
 /// Every program that we know, as it stands.
 pub fn look(home: &Home, places: &Places, router: &Router) -> Vec<ToolView> {
     let views = Tool::ALL.into_iter().filter_map(|tool| {
         let file = settings::file(tool, places, &home.cli_config())?;
-        let is_connected = is_connected(tool, &file, router);
-        let change = if is_connected {
-            plan_disconnect(home, places, router, tool)
-        } else {
-            plan_connect(home, places, router, tool)
+        let found = Found::of(home, places, tool);
+        let standing = match &found {
+            Ok(found) => found.standing(router),
+            Err(_said_below) => Standing::Elsewhere,
         };
+        let change = found.and_then(|found| match standing {
+            Standing::AtRouter => disconnected(found, router),
+            Standing::AtEarlierAddress | Standing::Elsewhere => {
+                connected(home, found, router, to_come(router).as_ref())
+            }
+        });
         let (diff, trouble) = match change {
             Ok(change) => (change.diff, None),
             Err(err) => (String::new(), Some(err.to_string())),
@@ -177,7 +89,8 @@ pub fn look(home: &Home, places: &Places, router: &Router) -> Vec<ToolView> {
         Some(ToolView {
             tool,
             is_installed: places.has(tool, &file),
-            is_connected,
+            is_connected: standing == Standing::AtRouter,
+            is_outdated: standing == Standing::AtEarlierAddress,
             file,
             diff,
             trouble,
@@ -199,7 +112,7 @@ pub fn codex_address(home: &Home) -> Option<String> {
 
 /// Since when; a Codex that was started before does not know. Nothing where it was pointed there by hand.
 pub fn codex_connected_at(home: &Home) -> Option<SystemTime> {
-    record::written_at(home, Tool::Codex)
+    record::written_at(home, Tool::Codex, &home.cli_config())
 }
 
 /// Codex's settings without what sends its requests to the router; `None` where nothing does.
@@ -219,14 +132,8 @@ pub fn plan_connect(
     router: &Router,
     tool: Tool,
 ) -> Result<Change, ConnectError> {
-    let to_come = Secret::new("a key that is made for it".to_owned());
-    planned(
-        home,
-        places,
-        router,
-        tool,
-        router.needs_key.then_some(&to_come),
-    )
+    let found = Found::of(home, places, tool)?;
+    connected(home, found, router, to_come(router).as_ref())
 }
 
 /// Points the program at the router.
@@ -241,40 +148,75 @@ pub fn connect(
     now: SystemTime,
 ) -> Result<(), ConnectError> {
     // Whatever is wrong is found before a key is made.
-    planned(home, places, router, tool, None)?;
-    let key = match router.needs_key && settings::takes_a_key(tool) {
-        true => Some(make_key(home, tool, now)?),
+    let change = plan_connect(home, places, router, tool)?;
+    let is_kept = change.key_id.is_some();
+    if change.present == change.after && change.record.is_some() {
+        return Ok(());
+    }
+    let made = match router.needs_key && settings::takes_a_key(tool) && !is_kept {
+        true => Some(keys::make(home, tool, now)?),
         false => None,
     };
-    let write = || -> Result<Option<String>, ConnectError> {
-        let shown = key.as_ref().map(|(_id, shown)| shown);
-        let change = planned(home, places, router, tool, shown)?;
-        let Some(after) = &change.after else {
-            return Ok(None);
-        };
-        let key_id = key.as_ref().map(|(id, _shown)| id.clone());
-        let old_key = change.record.and_then(|record| record.key_id);
-        // First what it was, then what it is: a cut in between leaves a record that matches nothing, and our keys untouched.
-        Record::new(&change.file, change.before, after, key_id).write(home, tool)?;
-        let reach = match key {
-            Some(_) => Reach::OwnerOnly,
-            None => Reach::AsItWas,
-        };
-        foreign_file::replace(&change.file, change.present.as_deref(), Some(after), reach)?;
-        Ok(old_key)
+    let written = match &made {
+        Some((id, key)) => Found::of(home, places, tool)
+            .and_then(|found| connected(home, found, router, Some(key)))
+            .and_then(|change| write(home, router, &change, Some(id), Reach::OwnerOnly)),
+        None => write(
+            home,
+            router,
+            &change,
+            change.key_id.as_ref(),
+            Reach::AsItWas,
+        ),
     };
-    match write() {
-        Ok(old_key) => {
-            old_key.iter().for_each(|id| drop_key(home, id));
+    match (written, made) {
+        (Ok(spent), _) => {
+            spent.iter().for_each(|id| keys::discard(home, id));
             Ok(())
         }
-        Err(err) => {
-            if let Some((id, _shown)) = &key {
-                drop_key(home, id);
-            }
+        (Err(err), Some((id, _key))) => {
+            keys::discard(home, &id);
             Err(err)
         }
+        (Err(err), None) => Err(err),
     }
+}
+
+/// Writes the file so that there is a way back at every moment. The keys that are of no use any more.
+fn write(
+    home: &Home,
+    router: &Router,
+    change: &Change,
+    key_id: Option<&String>,
+    reach: Reach,
+) -> Result<Vec<String>, ConnectError> {
+    let Change { tool, file, .. } = change;
+    let (present, after) = (change.present.as_deref(), change.after.as_deref());
+    let record = Record::new(
+        file,
+        change.before.clone(),
+        after.unwrap_or_default(),
+        &router.root,
+        key_id.cloned(),
+    );
+    let earlier = change.record.as_ref();
+    let pending = earlier.map_or_else(|| record.clone(), |earlier| record.clone().or(earlier));
+    pending.write(home, *tool)?;
+    if let Err(err) = foreign_file::replace(file, present, after, reach) {
+        match earlier.map(|earlier| earlier.write(home, *tool)) {
+            Some(Ok(())) => {}
+            Some(Err(err)) => {
+                tracing::warn!(error = %err, "the record of a connection knows too much")
+            }
+            None => record::forget(home, *tool, file),
+        }
+        return Err(err.into());
+    }
+    if let Err(err) = record.write(home, *tool) {
+        tracing::warn!(error = %err, "the record of a connection knows too much");
+    }
+    let spent = earlier.into_iter().flat_map(|earlier| &earlier.key_ids);
+    Ok(spent.filter(|id| Some(*id) != key_id).cloned().collect())
 }
 
 /// What giving the program its own settings back would change.
@@ -287,35 +229,7 @@ pub fn plan_disconnect(
     router: &Router,
     tool: Tool,
 ) -> Result<Change, ConnectError> {
-    let file = place(home, places, tool)?;
-    let present = foreign_file::read(&file)?;
-    let record = Record::read(home, tool, &file);
-    if record.is_none() && !is_connected(tool, &file, router) {
-        return Err(ConnectError::NotConnected(tool.title()));
-    }
-    let after = without_ours(tool, &file, router, present.as_deref(), record.as_ref())?;
-    if after == present && record.is_none() {
-        return Err(ConnectError::Refused(format!(
-            "{} was pointed at the router by hand; take that out of {} the same way",
-            tool.title(),
-            name_of(&file)
-        )));
-    }
-    let secrets = secrets(tool, &[present.as_deref(), after.as_deref()], None);
-    Ok(Change {
-        tool,
-        diff: diff::diff(
-            &name_of(&file),
-            present.as_deref().unwrap_or_default(),
-            after.as_deref().unwrap_or_default(),
-            &secrets,
-        ),
-        file,
-        before: after.clone(),
-        present,
-        after,
-        record,
-    })
+    disconnected(Found::of(home, places, tool)?, router)
 }
 
 /// Gives the program its own settings back. A key that was made for it opens the router no longer.
@@ -329,18 +243,13 @@ pub fn disconnect(
     tool: Tool,
 ) -> Result<(), ConnectError> {
     let change = plan_disconnect(home, places, router, tool)?;
-    if change.present != change.after {
-        foreign_file::replace(
-            &change.file,
-            change.present.as_deref(),
-            change.after.as_deref(),
-            Reach::AsItWas,
-        )?;
+    let (present, after) = (change.present.as_deref(), change.after.as_deref());
+    if present != after {
+        foreign_file::replace(&change.file, present, after, Reach::AsItWas)?;
     }
-    record::forget(home, tool);
-    if let Some(id) = change.record.and_then(|record| record.key_id) {
-        drop_key(home, &id);
-    }
+    record::forget(home, tool, &change.file);
+    let made = change.record.iter().flat_map(|record| &record.key_ids);
+    made.for_each(|id| keys::discard(home, id));
     Ok(())
 }
 
@@ -361,6 +270,7 @@ pub fn plan_file_store(home: &Home) -> Result<Change, ConnectError> {
         present,
         after: Some(after),
         record: None,
+        key_id: None,
     })
 }
 
@@ -379,14 +289,20 @@ pub fn use_file_store(home: &Home) -> Result<(), ConnectError> {
     )?)
 }
 
-fn planned(
+/// What stands in a plan for a key that is not made yet.
+fn to_come(router: &Router) -> Option<Secret> {
+    let words = || Secret::new("a key that is made for it".to_owned());
+    router.needs_key.then(words)
+}
+
+/// The file with everything of ours in it, and with this key, unless the one that it has is good.
+fn connected(
     home: &Home,
-    places: &Places,
+    found: Found,
     router: &Router,
-    tool: Tool,
     key: Option<&Secret>,
 ) -> Result<Change, ConnectError> {
-    let file = place(home, places, tool)?;
+    let tool = found.tool;
     if router.port == 0 {
         return Err(ConnectError::Refused(
             "the router's port is another one at each start; set router.addr to a fixed one first"
@@ -399,170 +315,44 @@ fn planned(
             tool.title()
         )));
     }
-    let present = foreign_file::read(&file)?;
-    let record = Record::read(home, tool, &file);
-    let before = without_ours(tool, &file, router, present.as_deref(), record.as_ref())?;
-    let base = before.clone().unwrap_or_default();
+    let made = found.record.iter().flat_map(|record| &record.key_ids);
+    let kept = keys::kept(home, found.key().as_deref(), made).filter(|_| router.needs_key);
+    let (kept_id, key) = match &kept {
+        Some((id, key)) => (Some(id.clone()), Some(key)),
+        None => (None, key),
+    };
+    let before = found.without_ours(router)?;
+    let mut after = before.clone().unwrap_or_default();
     if tool == Tool::Codex
-        && let Some(reason) = codex::trouble(&base).map_err(|why| untouchable(&file, why))?
+        && let Some(reason) = codex::trouble(&after).map_err(|why| untouchable(&found.file, why))?
     {
         return Err(ConnectError::Refused(reason));
     }
-    let mut after = base;
     for Setting { path, value, .. } in settings::wanted(tool, router, key) {
-        after = settings::format(tool)
-            .set(&after, path, &value)
-            .map_err(|why| untouchable(&file, why))?;
+        let set = found.format().set(&after, path, &value);
+        after = set.map_err(|why| untouchable(&found.file, why))?;
     }
-    let secrets = secrets(tool, &[present.as_deref(), Some(&after)], key);
+    let change = found.changed(before, Some(after), key);
     Ok(Change {
-        tool,
-        diff: diff::diff(
-            &name_of(&file),
-            present.as_deref().unwrap_or_default(),
-            &after,
-            &secrets,
-        ),
-        file,
-        present,
-        before,
-        after: Some(after),
-        record,
+        key_id: kept_id,
+        ..change
     })
 }
 
-/// What the file is without us: as it was, where nobody has touched it since; else with our own values taken out, or put back
-/// to what they were.
-fn without_ours(
-    tool: Tool,
-    file: &Path,
-    router: &Router,
-    present: Option<&str>,
-    record: Option<&Record>,
-) -> Result<Option<String>, ConnectError> {
-    let Some(present) = present else {
-        return Ok(None);
-    };
-    if let Some(record) = record.filter(|record| record.is_untouched(Some(present))) {
-        return Ok(record.before.clone());
+/// The file with nothing of ours in it.
+fn disconnected(found: Found, router: &Router) -> Result<Change, ConnectError> {
+    if found.record.is_none() && found.standing(router) != Standing::AtRouter {
+        return Err(ConnectError::NotConnected(found.tool.title()));
     }
-    let format = settings::format(tool);
-    let before = record.and_then(|record| record.before.clone());
-    let before = before.as_deref().unwrap_or_default();
-    let understood = |why| untouchable(file, why);
-    let mut text = present.to_owned();
-    let is_there = is_connected(tool, file, router) || record.is_some();
-    for setting in settings::wanted(tool, router, None)
-        .into_iter()
-        .filter(|_| is_there)
-    {
-        let here = format.get(&text, setting.path).map_err(understood)?;
-        if !here.is_some_and(|here| setting.is_ours(&here, router)) {
-            continue;
-        }
-        // What cannot be understood any more holds nothing to go back to.
-        let earlier = format.get(before, setting.path).ok().flatten();
-        text = match earlier {
-            Some(value) => format.set(&text, setting.path, &value),
-            None => removed(format, text, before, setting.path),
-        }
-        .map_err(understood)?;
+    let after = found.without_ours(router)?;
+    if after == found.present && found.record.is_none() {
+        return Err(ConnectError::Refused(format!(
+            "{} was pointed at the router by hand; take that out of {} the same way",
+            found.tool.title(),
+            name_of(&found.file)
+        )));
     }
-    Ok(Some(text))
-}
-
-/// Without the value, and without the objects that hold nothing else and were not there before.
-fn removed(
-    format: text::Format,
-    text: String,
-    before: &str,
-    path: &[&str],
-) -> Result<String, Untouchable> {
-    let mut text = format.remove(&text, path)?;
-    let mut path = path;
-    while let Some((_last, parents)) = path.split_last()
-        && !parents.is_empty()
-    {
-        let is_empty = |value: Value| value.as_object().is_some_and(serde_json::Map::is_empty);
-        let was_there = format.get(before, parents).ok().flatten().is_some();
-        if was_there || !format.get(&text, parents)?.is_some_and(is_empty) {
-            break;
-        }
-        text = format.remove(&text, parents)?;
-        path = parents;
-    }
-    Ok(text)
-}
-
-fn is_connected(tool: Tool, file: &Path, router: &Router) -> bool {
-    let Ok(Some(text)) = foreign_file::read(file) else {
-        return false; // said where it is looked at closer
-    };
-    if tool == Tool::Codex {
-        return codex::address(&text).is_some_and(|address| router.is_at(&address));
-    }
-    let address = settings::format(tool).get(&text, settings::address_path(tool));
-    matches!(address, Ok(Some(Value::String(address))) if router.is_at(&address))
-}
-
-/// Values of keys in these texts, and the one that is to come.
-fn secrets(tool: Tool, texts: &[Option<&str>], key: Option<&Secret>) -> Vec<String> {
-    let format = settings::format(tool);
-    let any = Router::at(([127, 0, 0, 1], 0).into(), false);
-    let mut paths: Vec<&[&str]> = settings::wanted(tool, &any, None)
-        .iter()
-        .filter(|setting| setting.kind == Kind::Key)
-        .map(|setting| setting.path)
-        .collect();
-    if tool == Tool::OpenCode {
-        paths.push(&["provider", "codex-router", "options", "apiKey"]);
-    }
-    let found = texts.iter().flatten().flat_map(|text| {
-        let values = paths.iter().filter_map(|path| format.get(text, path).ok()?);
-        values.filter_map(|value| value.as_str().map(str::to_owned))
-    });
-    found
-        .filter(|value| value != "unused")
-        .chain(key.map(|key| key.expose().to_owned()))
-        .collect()
-}
-
-/// A key of the router for this program, called as it is.
-fn make_key(home: &Home, tool: Tool, now: SystemTime) -> Result<(String, Secret), ConnectError> {
-    keys_file::edit(home, |document| {
-        let is_taken = |label: &str| {
-            let mut keys = document.keys().into_iter().flatten();
-            keys.any(|key| key.label.eq_ignore_ascii_case(label))
-        };
-        let title = tool.title();
-        let labels = std::iter::once(title.to_owned()).chain((2..).map(|n| format!("{title} {n}")));
-        let label = labels.into_iter().find(|label| !is_taken(label));
-        let (key, shown) = ClientKey::make(
-            label.unwrap_or_else(|| title.to_owned()),
-            Policy::default(),
-            rand::random(),
-            now,
-        );
-        document.add(&key);
-        Ok::<_, ConnectError>((key.id.as_str().to_owned(), shown))
-    })
-}
-
-/// What opened the router for one program alone opens it no longer.
-fn drop_key(home: &Home, id: &str) {
-    let dropped = keys_file::edit(home, |document| {
-        let is_required = document.is_required();
-        document.remove(id);
-        document.set_required(is_required);
-        Ok::<_, KeysError>(())
-    });
-    if let Err(err) = dropped {
-        tracing::warn!(error = %err, "a key that was made for a program stays");
-    }
-}
-
-fn place(home: &Home, places: &Places, tool: Tool) -> Result<PathBuf, ConnectError> {
-    settings::file(tool, places, &home.cli_config()).ok_or(ConnectError::NoPlace(tool.title()))
+    Ok(found.changed(after.clone(), after, None))
 }
 
 fn untouchable(file: &Path, why: Untouchable) -> ConnectError {

@@ -146,11 +146,11 @@ pub(super) fn wanted(tool: Tool, router: &Router, key: Option<&Secret>) -> Vec<S
 }
 
 impl Setting {
-    /// Whether what stands there was written by us.
-    pub fn is_ours(&self, present: &Value, router: &Router) -> bool {
+    /// Whether what stands there was written by us. `is_address`: of the router, now or earlier.
+    pub fn is_ours(&self, present: &Value, is_address: impl Fn(&str) -> bool) -> bool {
         let text = present.as_str().unwrap_or_default();
         match self.kind {
-            Kind::Address => router.is_at(text),
+            Kind::Address => is_address(text),
             Kind::Key => text == NO_KEY || text.starts_with(KEY_START),
             Kind::Word => *present == self.value,
             Kind::Ours => true,

@@ -1,9 +1,11 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::text::Format;
 use super::*;
+use crate::store::{Environment, keys_file};
 
 const NOON: SystemTime = SystemTime::UNIX_EPOCH;
 
@@ -88,6 +90,14 @@ fn arranged(tool: Tool) -> &'static str {
     }
 }
 
+/// What somebody adds to a file afterwards.
+fn later(tool: Tool) -> &'static str {
+    match settings::format(tool) {
+        Format::Toml | Format::Yaml => "# added later\n",
+        Format::Json => "\n",
+    }
+}
+
 #[test]
 fn every_program_is_pointed_at_the_router_and_gets_exactly_its_own_settings_back() {
     for tool in Tool::ALL {
@@ -123,10 +133,7 @@ fn what_was_changed_since_stays_and_only_our_own_values_go() {
         let user = User::new();
         user.write(tool, arranged(tool));
         user.connect(tool).unwrap();
-        let comment = match tool {
-            Tool::Codex | Tool::Aider => "# added later\n",
-            Tool::ClaudeCode | Tool::OpenCode => "\n",
-        };
+        let comment = later(tool);
         user.write(tool, &format!("{}{comment}", user.text(tool)));
         user.disconnect(tool).unwrap();
         assert_eq!(
@@ -315,4 +322,182 @@ fn codex_is_let_read_its_login_from_the_file() {
     use_file_store(&user.home).unwrap();
     assert_eq!(crate::store::credential_store(&user.home), None);
     assert!(user.text(Tool::Codex).ends_with("[x]\n"));
+}
+
+#[test]
+fn a_disconnect_after_the_router_has_moved_takes_its_earlier_address_out() {
+    for tool in Tool::ALL {
+        let mut user = User::new();
+        let later = later(tool);
+        user.write(tool, arranged(tool));
+        user.connect(tool).unwrap();
+        user.write(tool, &format!("{}{later}", user.text(tool)));
+        user.router = Router::at("127.0.0.1:9877".parse().unwrap(), false);
+        let view = user.view(tool);
+        assert!(view.is_outdated && !view.is_connected, "{view:?}");
+        user.disconnect(tool).unwrap();
+        assert_eq!(user.text(tool), format!("{}{later}", arranged(tool)));
+        assert!(!user.view(tool).is_outdated);
+    }
+}
+
+#[test]
+fn a_connect_after_the_router_has_moved_exchanges_the_address_and_keeps_the_way_back() {
+    for tool in Tool::ALL {
+        let mut user = User::new();
+        let later = later(tool);
+        user.write(tool, arranged(tool));
+        user.connect(tool).unwrap();
+        user.write(tool, &format!("{}{later}", user.text(tool)));
+        user.router = Router::at("127.0.0.1:9877".parse().unwrap(), false);
+        user.connect(tool).unwrap();
+        assert!(!user.text(tool).contains(":9876"), "{}", user.text(tool));
+        assert!(user.view(tool).is_connected);
+        user.disconnect(tool).unwrap();
+        assert_eq!(user.text(tool), format!("{}{later}", arranged(tool)));
+    }
+}
+
+#[test]
+fn each_file_of_a_program_gets_its_own_settings_back() {
+    let mut user = User::new();
+    let folders = ["one", "two"].map(|name| user.temp.path().join(name));
+    let text = |name| format!("{{ \"theme\": \"{name}\" }}\n");
+    for folder in &folders {
+        user.places.claude_dir = Some(folder.clone());
+        user.write(Tool::ClaudeCode, &text(folder.display()));
+        user.connect(Tool::ClaudeCode).unwrap();
+    }
+    for folder in &folders {
+        user.places.claude_dir = Some(folder.clone());
+        user.disconnect(Tool::ClaudeCode).unwrap();
+        assert_eq!(user.text(Tool::ClaudeCode), text(folder.display()));
+    }
+}
+
+#[test]
+fn a_file_is_the_same_one_by_whichever_path_its_folder_is_reached() {
+    let mut user = User::new();
+    let (folder, link) = (user.temp.path().join("real"), user.temp.path().join("link"));
+    fs::create_dir(&folder).unwrap();
+    symlink(&folder, &link).unwrap();
+    user.places.claude_dir = Some(link);
+    user.write(Tool::ClaudeCode, arranged(Tool::ClaudeCode));
+    user.connect(Tool::ClaudeCode).unwrap();
+    user.places.claude_dir = Some(folder);
+    user.disconnect(Tool::ClaudeCode).unwrap();
+    assert_eq!(user.text(Tool::ClaudeCode), arranged(Tool::ClaudeCode));
+}
+
+#[test]
+fn a_record_under_the_programs_name_alone_still_leads_back() {
+    let user = User::new();
+    user.write(Tool::Codex, arranged(Tool::Codex));
+    user.connect(Tool::Codex).unwrap();
+    let records = || fs::read_dir(user.home.connections_dir()).unwrap();
+    let record = records().next().unwrap().unwrap().path();
+    let json: Value = serde_json::from_slice(&fs::read(&record).unwrap()).unwrap();
+    let earlier = json!({
+        "file": user.file(Tool::Codex),
+        "before": json["before"],
+        "after_sha256": json["after_sha256"][0],
+        "key_id": null,
+    });
+    fs::remove_file(record).unwrap();
+    let named = user.home.connections_dir().join("codex.json");
+    crate::store::safe_file::replace(&named, earlier.to_string().as_bytes()).unwrap();
+    assert!(codex_connected_at(&user.home).is_some());
+    user.disconnect(Tool::Codex).unwrap();
+    assert_eq!(user.text(Tool::Codex), arranged(Tool::Codex));
+    assert_eq!(records().count(), 0);
+}
+
+#[test]
+fn a_connect_that_fails_leaves_the_way_back_as_it_was() {
+    let mut user = User::needing_a_key();
+    let tool = Tool::ClaudeCode;
+    let before = arranged(tool);
+    user.write(tool, before);
+    user.connect(tool).unwrap();
+    let (connected, keys) = (user.text(tool), || keys_file::read(&user.home).keys().len());
+    user.router = Router {
+        needs_key: true,
+        ..Router::at("127.0.0.1:9877".parse().unwrap(), false)
+    };
+    let set_mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let assert_as_it_was = || {
+        user.connect(tool).unwrap_err();
+        assert_eq!(user.text(tool), connected);
+        assert_eq!(keys(), 1, "the key in the file is the one that is left");
+    };
+    set_mode(&user.file(tool), 0o400);
+    assert_as_it_was();
+    set_mode(&user.file(tool), 0o600);
+    let (records, aside) = (user.home.connections_dir(), user.temp.path().join("aside"));
+    fs::rename(&records, &aside).unwrap();
+    fs::write(&records, "no folder").unwrap();
+    assert_as_it_was();
+    fs::remove_file(&records).unwrap();
+    fs::rename(&aside, &records).unwrap();
+    user.disconnect(tool).unwrap();
+    assert_eq!(user.text(tool), before);
+    assert_eq!(keys(), 0);
+}
+
+#[test]
+fn a_first_connect_that_fails_leaves_no_record_of_one() {
+    let user = User::new();
+    user.write(Tool::Codex, arranged(Tool::Codex));
+    fs::set_permissions(user.file(Tool::Codex), fs::Permissions::from_mode(0o400)).unwrap();
+    user.connect(Tool::Codex).unwrap_err();
+    assert_eq!(codex_connected_at(&user.home), None);
+}
+
+#[test]
+fn a_connect_that_was_cut_off_before_or_after_the_file_was_written_leads_back() {
+    for is_written in [false, true] {
+        let mut user = User::new();
+        let tool = Tool::OpenCode;
+        user.write(tool, arranged(tool));
+        user.connect(tool).unwrap();
+        let earlier = user.text(tool);
+        let file = user.file(tool);
+        let first = Record::read(&user.home, tool, &file).unwrap().unwrap();
+        user.router = Router::at("127.0.0.1:9877".parse().unwrap(), false);
+        user.connect(tool).unwrap();
+        let second = Record::read(&user.home, tool, &file).unwrap().unwrap();
+        let pending = second.or(&first);
+        pending.write(&user.home, tool).unwrap();
+        if !is_written {
+            user.write(tool, &earlier);
+        }
+        user.disconnect(tool).unwrap();
+        assert_eq!(user.text(tool), arranged(tool));
+    }
+}
+
+#[test]
+fn a_key_that_still_opens_the_router_is_kept_by_another_connect() {
+    let mut user = User::needing_a_key();
+    let tool = Tool::ClaudeCode;
+    user.write(tool, arranged(tool));
+    user.connect(tool).unwrap();
+    let ids = || keys_file::read(&user.home).keys().to_vec();
+    let (made, written) = (ids(), user.text(tool));
+    let again = plan_connect(&user.home, &user.places, &user.router, tool).unwrap();
+    assert_eq!(again.diff, "", "nothing is left to change");
+    user.connect(tool).unwrap();
+    assert_eq!((ids(), user.text(tool)), (made.clone(), written));
+
+    user.router = Router {
+        needs_key: true,
+        ..Router::at("127.0.0.1:9877".parse().unwrap(), false)
+    };
+    user.connect(tool).unwrap();
+    assert_eq!(keys_file::read(&user.home).keys(), made);
+    user.disconnect(tool).unwrap();
+    assert_eq!(keys_file::read(&user.home).keys().len(), 0);
+    assert_eq!(user.text(tool), arranged(tool));
 }

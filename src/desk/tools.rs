@@ -41,6 +41,8 @@ pub struct ToolView {
     /// Whether it, or its settings, were found on this computer.
     pub is_installed: bool,
     pub is_connected: bool,
+    /// Whether it points where the router was when it was connected, and is no more.
+    pub is_outdated: bool,
     /// The file that would be, or was, changed.
     pub file: PathBuf,
     /// What [`super::Command::Connect`] or, when it is connected, [`super::Command::Disconnect`] would change there, as a

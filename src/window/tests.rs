@@ -445,6 +445,7 @@ fn tool(tool: Tool, is_connected: bool) -> ToolView {
         tool,
         is_installed: true,
         is_connected,
+        is_outdated: false,
         file: "/home/ana/.codex/config.toml".into(),
         diff: "--- config.toml\n+++ config.toml\n@@ -1 +1,2 @@\n model = \"gpt-5.5\"\n+openai_base_url = \"http://127.0.0.1:9876/v1\"\n".into(),
         trouble: None,
@@ -462,6 +463,10 @@ fn apps_are_connected_and_disconnected_by_the_menu_of_the_router() {
         tool(Tool::Codex, false),
         tool(Tool::ClaudeCode, true),
         broken,
+        ToolView {
+            is_outdated: true,
+            ..tool(Tool::Aider, false)
+        },
     ];
     let mut rig = rig(snapshot);
     rig.click("Router menu");
@@ -474,6 +479,9 @@ fn apps_are_connected_and_disconnected_by_the_menu_of_the_router() {
     assert_eq!(rig.asked(), [Command::Disconnect(Tool::ClaudeCode)]);
     rig.click("opencode, does not use the router");
     assert!(!rig.shows("Connect opencode"), "there is no button for it");
+    rig.click("aider, uses an earlier address of the router");
+    rig.click("Connect aider");
+    assert_eq!(rig.asked(), [Command::Connect(Tool::Aider)]);
     rig.click("Close");
     assert_eq!(rig.asked(), []);
 }

@@ -70,6 +70,11 @@ fn tool_ui(ui: &mut Ui, look: Look, view: &ToolView, is_chosen: bool) -> bool {
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     let (state, glyph, ink) = match (view.is_connected, view.is_installed) {
         (true, _) => ("Uses the router", icon::CHECK_CIRCLE, look.ok),
+        (false, _) if view.is_outdated => (
+            "Uses an earlier address of the router",
+            icon::ALERT,
+            look.warn,
+        ),
         (false, true) => ("Does not use the router", icon::CODE, look.text_2),
         (false, false) => ("Not found on this computer", icon::CODE, look.text_3),
     };
