@@ -335,11 +335,7 @@ fn take_home_from(
         if let Ok(old) = &holder.login
             && login.is_newer_than(old)
         {
-            profiles::write_login(home, &holder.name, login, now)?;
-            // Whoever else held the old one would be signed out by it.
-            if let Some(spent) = old.refresh_fingerprint() {
-                rotation::publish(home, &spent, login, now)?;
-            }
+            rotation::adopt(home, holder, login, now)?;
             taken = Some(holder.name.clone());
         }
     }

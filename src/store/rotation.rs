@@ -19,23 +19,11 @@ use crate::profile::{
     AuthFile, Fingerprint, Intent, Profile, ProfileName, Rotator, SideFile, Unreadable,
 };
 
+mod adoption;
 mod successor;
+pub use adoption::{adopt, catch_up};
 pub(super) use successor::is_recoverable;
 pub use successor::{find_newer, find_successor};
-
-/// Brings what a refresh did not reach any more up to date: the other profiles that hold the redeemed token, and the live file.
-pub fn catch_up(
-    home: &Home,
-    name: &ProfileName,
-    redeemed: &Fingerprint,
-    new: &AuthFile,
-    now: SystemTime,
-) {
-    save_in_twins(home, redeemed, new);
-    if let Err(err) = publish(home, redeemed, new, now) {
-        tracing::warn!(profile = %name, error = %err, "the live login is behind its profile");
-    }
-}
 
 /// A refresh under way: the room for the new login is taken, the intent is written down, the account is locked.
 ///
@@ -333,7 +321,7 @@ pub fn publish(
 }
 
 /// The part of [`publish`] that is not about the live file.
-pub(super) fn publish_to_overlays(
+fn publish_to_overlays(
     home: &Home,
     redeemed: &Fingerprint,
     new: &AuthFile,

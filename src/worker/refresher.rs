@@ -129,7 +129,8 @@ impl Refresher {
         match self.redeem(&flight).await {
             Ok(Redeemed::Tokens(auth)) => Ok(self.save(flight, *auth).await),
             Ok(Redeemed::Adopted(auth)) => {
-                end(flight, Rotation::give_up).await;
+                // Its intent says who is still behind.
+                end(flight, drop).await;
                 Ok(Refreshed {
                     auth: *auth,
                     unsaved: None,
@@ -399,12 +400,9 @@ fn open(home: &Home, name: &ProfileName) -> Result<Opening, RefreshFailure> {
     if let Some(reason) = network.trouble() {
         return Err(RefreshFailure::NoWayOut(reason.to_owned()));
     }
-    let catch_up = |redeemed: &Fingerprint, new: &AuthFile| {
-        rotation::catch_up(home, name, redeemed, new, SystemTime::now());
-    };
     if let Some(successor) = rotation::find_successor(home, &profile).map_err(not_possible)? {
-        profiles::write_login(home, name, &successor, SystemTime::now()).map_err(not_possible)?;
-        catch_up(&token, &successor);
+        let now = SystemTime::now();
+        rotation::adopt(home, &profile, &successor, now).map_err(not_possible)?;
         return Ok(Opening::Adopted(Box::new(successor)));
     }
     match profile.side.intent() {
@@ -412,7 +410,7 @@ fn open(home: &Home, name: &ProfileName) -> Result<Opening, RefreshFailure> {
             debug!(profile = %name, since = ?intent.at, "a refresh was cut short; the token may be spent");
         }
         // Saved, and then cut short: Codex or another profile may still hold the token that was redeemed.
-        Some(intent) => catch_up(&intent.token, &old),
+        Some(intent) => _ = rotation::catch_up(home, name, &intent.token, &old, SystemTime::now()),
         None => {}
     }
     let rotation =
@@ -426,13 +424,14 @@ fn open(home: &Home, name: &ProfileName) -> Result<Opening, RefreshFailure> {
     })))
 }
 
-/// A newer login of the same account that lies somewhere else in this home, taken into the profile.
+/// A newer login of the same account that lies somewhere else in this home, taken into the profile and to everybody who holds the
+/// one before.
 fn adopt(home: &Home, profile: &Profile) -> Result<Option<AuthFile>, RefreshFailure> {
     let Some(newer) = find_newer(home, profile) else {
         return Ok(None);
     };
     let now = SystemTime::now();
-    profiles::write_login(home, &profile.name, &newer, now).map_err(not_possible)?;
+    rotation::adopt(home, profile, &newer, now).map_err(not_possible)?;
     if matches!(read_live(home), Live::Login(live) if live.same_login(&newer)) {
         switch::note_rotation(home, &profile.name, now);
     }
@@ -442,13 +441,18 @@ fn adopt(home: &Home, profile: &Profile) -> Result<Option<AuthFile>, RefreshFail
 /// A login of this account on disk that is not the one we sent.
 fn other_on_disk(home: &Home, name: &ProfileName, sent: &AuthFile) -> Option<AuthFile> {
     let profile = profiles::load(home, name).ok()?;
-    let adopted = adopt(home, &profile).ok().flatten();
-    adopted.or_else(|| {
-        profile
-            .login
-            .ok()
-            .filter(|login| login.same_account(sent) && !login.same_login(sent))
-    })
+    if let Some(adopted) = adopt(home, &profile).ok().flatten() {
+        return Some(adopted);
+    }
+    let login = profile.login.as_ref().ok()?;
+    if !login.same_account(sent) || login.same_login(sent) {
+        return None;
+    }
+    // Written to the profile itself, by somebody who may know of no other place.
+    if let Err(err) = rotation::adopt(home, &profile, login, SystemTime::now()) {
+        warn!(profile = %name, error = %err, "others still hold the token before");
+    }
+    profile.login.ok()
 }
 
 /// A failure that leaves the token as good as it was.

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::successor::recover;
 use super::*;
+use crate::store::overlay::Overlay;
 use crate::store::testing::{TestHome, login, login_with, name, noon};
 
 /// Profile `work` of ana, issued at second 10.
@@ -384,5 +385,59 @@ fn while_the_live_file_is_behind_the_note_stays() {
     std::fs::remove_file(second_name).unwrap();
     rotation.finish(&login("ana", 20), noon()).unwrap();
     assert_eq!(home.live_token(), "rt_FAKE_ana_20");
+    assert_eq!(intent(&home), None);
+}
+
+#[test]
+fn a_login_that_somebody_else_got_reaches_everybody_who_holds_the_one_before() {
+    let home = one_profile();
+    home.profile("twin", &login("ana", 10));
+    home.live(&login("ana", 10));
+    let terminal = Overlay::open(&home, &name("twin"), None, noon()).unwrap();
+    home.profile("fresh", &login("ana", 15));
+    adopt(&home, &home.read_profile("work"), &login("ana", 20), noon()).unwrap();
+    for holder in ["work", "twin"] {
+        assert_eq!(home.token_of(holder), "rt_FAKE_ana_20", "{holder}");
+    }
+    assert_eq!(home.live_token(), "rt_FAKE_ana_20");
+    let in_terminal = std::fs::read(terminal.root().join("auth.json")).unwrap();
+    let in_terminal = AuthFile::parse(&in_terminal).unwrap();
+    assert!(in_terminal.same_login(&login("ana", 20)));
+    assert_eq!(
+        home.token_of("fresh"),
+        "rt_FAKE_ana_15",
+        "a family of its own"
+    );
+    assert_eq!(intent(&home), None);
+    assert_eq!(home.leftovers(), [""; 0]);
+}
+
+#[test]
+fn who_is_still_behind_an_adopted_login_is_noted_before_it_is_written_and_until_it_is_mended() {
+    let home = one_profile();
+    home.live(&login("ana", 10));
+    std::fs::create_dir_all(home.router_dir()).unwrap();
+    std::fs::write(home.backups_dir(), "in the way").unwrap();
+    let newer = login("ana", 20);
+    adopt(&home, &home.read_profile("work"), &newer, noon()).unwrap_err();
+    let noted = Intent {
+        token: fingerprint(10),
+        at: noon(),
+    };
+    assert_eq!(intent(&home), Some(noted.clone()));
+    assert_eq!(home.live_token(), "rt_FAKE_ana_10");
+
+    std::fs::remove_file(home.backups_dir()).unwrap();
+    let second_name = home.root().join("second-name");
+    std::fs::hard_link(home.live_auth(), &second_name).unwrap();
+    let later = noon() + Duration::from_secs(5);
+    adopt(&home, &home.read_profile("work"), &newer, later).unwrap();
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_20");
+    assert_eq!(intent(&home), Some(noted));
+
+    // What comes next brings those up to date whom this one did not reach.
+    std::fs::remove_file(second_name).unwrap();
+    adopt(&home, &home.read_profile("work"), &login("ana", 30), noon()).unwrap();
+    assert_eq!(home.live_token(), "rt_FAKE_ana_30");
     assert_eq!(intent(&home), None);
 }

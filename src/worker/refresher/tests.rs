@@ -6,6 +6,8 @@ use super::*;
 use crate::desk::Settings;
 use crate::simulator::{Account, Gate, Refresh, Simulator};
 use crate::store::live::{Live, read_live};
+#[cfg(unix)]
+use crate::store::overlay::Overlay;
 use crate::store::{prepare, switch};
 
 /// A home with the profile `work`, whose access token has expired, and an issuer.
@@ -478,4 +480,56 @@ async fn a_profile_with_a_proxy_is_renewed_through_it_or_not_at_all() {
     write_side(&rig, "{}");
     rig.refresh().await.unwrap();
     assert_eq!(rig.simulator.redeems("work"), 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_login_that_a_terminal_rotated_is_adopted_and_codex_and_the_twin_get_it_too() {
+    let rig = Rig::start().await;
+    profiles::create(&rig.home, &name("twin"), &rig.on_disk()).unwrap();
+    rig.use_work();
+    let terminal = Overlay::open(&rig.home, &name("work"), None, SystemTime::now()).unwrap();
+    let rotated = rig.simulator.rotate_as_cli("work");
+    std::fs::write(terminal.root().join("auth.json"), &rotated).unwrap();
+    let before = rig.simulator.redeems("work");
+    rig.refresh().await.unwrap();
+    let rotated = login(&rotated);
+    for login in [
+        rig.on_disk(),
+        rig.live(),
+        rig.profile("twin").login.unwrap(),
+    ] {
+        assert!(login.same_login(&rotated));
+    }
+    assert_eq!(rig.profile("work").side.intent(), None);
+    assert_eq!(rig.simulator.redeems("work"), before);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn whom_an_adopted_login_did_not_reach_the_next_refresh_does() {
+    let rig = Rig::start().await;
+    rig.use_work();
+    let second_name = rig.home.root().join("second-name");
+    std::fs::hard_link(rig.home.live_auth(), &second_name).unwrap();
+    let gate = Gate::closed();
+    rig.simulator
+        .refresh_next("work", [Refresh::reused().held_before(&gate)]);
+    let refresher = rig.refresher.clone();
+    let flight = tokio::spawn(async move { refresher.refresh(name("work")).await });
+    gate.reached(1).await;
+    // Somebody else was first, and wrote to the profile alone.
+    let rotated = rig.simulator.rotate_as_cli("work");
+    let profile = rig.home.profiles_dir().join("work/auth.json");
+    std::fs::write(profile, &rotated).unwrap();
+    gate.open();
+    let refreshed = flight.await.unwrap().unwrap();
+    assert!(refreshed.auth.same_login(&login(&rotated)));
+    assert!(!rig.live().same_login(&refreshed.auth));
+    assert!(rig.profile("work").side.intent().is_some());
+
+    std::fs::remove_file(second_name).unwrap();
+    let refreshed = rig.refresh().await.unwrap();
+    assert!(rig.live().same_login(&refreshed.auth));
+    assert_eq!(rig.profile("work").side.intent(), None);
 }
