@@ -97,7 +97,7 @@ pub fn renew(
     })
 }
 
-/// Gives Codex the new login of the account that it uses.
+/// Gives Codex the new login of the account that it uses. If it has been switched to another one since, that is left alone.
 ///
 /// A Codex that is redeeming the old token in this moment loses nothing by it: it finds a login of its own account and takes that,
 /// or writes its own over it, which then is the newest and taken home (measured with codex-cli 0.169.0 for one account).
@@ -105,7 +105,7 @@ pub fn renew(
 /// # Errors
 /// As of [`switch::switch`]; the live file then holds the older login, and the next start tries again.
 pub fn renew_live(home: &Home, name: &ProfileName, now: SystemTime) -> Result<(), SwitchError> {
-    switch::switch(home, name, now)?;
+    switch::renew_live(home, name, now)?;
     note(home, name, |side| side.set_intent(None));
     Ok(())
 }

@@ -72,12 +72,43 @@ const ROUNDS: u32 = 5;
 /// See [`SwitchError`]; the live file is then untouched, except where it says otherwise.
 pub fn switch(home: &Home, to: &ProfileName, now: SystemTime) -> Result<Switched, SwitchError> {
     let _no_other_switch = SwitchLock::take(home)?;
+    let switched = rounds(home, to, Over::Anybody, now)?;
+    if let Err(err) = state::remember_selected(home, to) {
+        // The live file is what counts, and it is right.
+        tracing::warn!(profile = %to, error = %err, "switched, but could not write that down");
+    }
+    Ok(switched)
+}
+
+/// Brings the live login up to date with its profile, if it is of that account still: which account Codex uses stays as it is.
+///
+/// # Errors
+/// See [`SwitchError`].
+pub(super) fn renew_live(
+    home: &Home,
+    of: &ProfileName,
+    now: SystemTime,
+) -> Result<Switched, SwitchError> {
+    let _no_switch = SwitchLock::take(home)?;
+    rounds(home, of, Over::ItsOwn, now)
+}
+
+/// Whose login may be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    Anybody,
+    /// The older one of the same account; where another one is live, or none, nothing is done.
+    ItsOwn,
+}
+
+fn rounds(
+    home: &Home,
+    to: &ProfileName,
+    over: Over,
+    now: SystemTime,
+) -> Result<Switched, SwitchError> {
     for _ in 0..ROUNDS {
-        if let Some(switched) = try_switch(home, to, now)? {
-            if let Err(err) = state::remember_selected(home, to) {
-                // The live file is what counts, and it is right.
-                tracing::warn!(profile = %to, error = %err, "switched, but could not write that down");
-            }
+        if let Some(switched) = try_switch(home, to, over, now)? {
             return Ok(switched);
         }
     }
@@ -88,6 +119,7 @@ pub fn switch(home: &Home, to: &ProfileName, now: SystemTime) -> Result<Switched
 fn try_switch(
     home: &Home,
     to: &ProfileName,
+    over: Over,
     now: SystemTime,
 ) -> Result<Option<Switched>, SwitchError> {
     let sides = Sides::read(home, to)?;
@@ -101,6 +133,9 @@ fn try_switch(
         return Ok(None);
     }
 
+    if over == Over::ItsOwn && !sides.is_live_its_own()? {
+        return Ok(Some(Switched::default()));
+    }
     if let Some(live) = sides.live_login()
         && (live.same_account(&sides.target) || live.same_login(&sides.target))
         && !sides.target.is_newer_than(live)
@@ -118,7 +153,7 @@ fn try_switch(
     }
     let target = profiles::load(home, to)?;
     if let Some(successor) = rotation::find_successor(home, &target)? {
-        profiles::write_login(home, to, &successor, now)?;
+        rotation::adopt(home, &target, &successor, now)?;
         return Ok(None);
     }
     sides.refuse_rejected(&target)?;
@@ -252,14 +287,8 @@ pub(super) fn update_holders(
     let mut updated = Vec::new();
     for holder in profiles::holders(profiles, live) {
         if matches!(&holder.login, Ok(held) if live.is_newer_than(held)) {
-            profiles::write_login(home, &holder.name, live, now)?;
+            rotation::adopt(home, holder, live, now)?;
             note_rotation(home, &holder.name, now);
-            if let Ok(held) = &holder.login
-                && let Some(spent) = held.refresh_fingerprint()
-                && let Err(err) = rotation::publish_to_overlays(home, &spent, live, now)
-            {
-                tracing::warn!(profile = %holder.name, error = %err, "a terminal of this account keeps a spent token");
-            }
             updated.push(holder.name.clone());
         }
     }
@@ -344,6 +373,14 @@ impl Sides {
 
     fn live_login(&self) -> Option<&AuthFile> {
         self.live.as_ref()?.login.as_ref().ok() // unreadable: no login, as its caller means it
+    }
+
+    fn is_live_its_own(&self) -> Result<bool, StoreError> {
+        match self.live.as_ref().map(|file| &file.login) {
+            Some(Ok(live)) => Ok(live.same_account(&self.target)),
+            Some(Err(err)) => Err(StoreError::UnreadableLive(Unreadable(err.to_string()))),
+            None => Ok(false),
+        }
     }
 
     fn lock_names(&self) -> Vec<String> {

@@ -195,3 +195,35 @@ fn a_new_login_waits_for_a_refresh_that_is_under_way() {
     drop(busy);
     assert_eq!(home.token_of("work"), "rt_FAKE_ana_20");
 }
+
+#[test]
+fn a_switch_that_ended_meanwhile_is_not_undone() {
+    let home = two_profiles();
+    for other in [Some(login("bob", 10)), None] {
+        home.live(&login("ana", 10));
+        assert!(renew_at(&home, "work", &login("ana", 20)).unwrap().is_live);
+        switch::switch(&home, &name("home"), noon()).unwrap();
+        if other.is_none() {
+            std::fs::remove_file(home.live_auth()).unwrap();
+        }
+        renew_live(&home, &name("work"), noon()).unwrap();
+        match other {
+            Some(_bob) => assert_eq!(home.live_token(), "rt_FAKE_bob_10"),
+            None => assert!(!home.live_auth().exists(), "Codex was signed out"),
+        }
+        let selected = std::fs::read(home.current_profile()).unwrap();
+        assert_eq!(selected, b"home");
+        assert_eq!(home.read_profile("work").side.intent(), None);
+    }
+}
+
+#[test]
+fn which_of_two_profiles_is_selected_does_not_change_with_a_new_login() {
+    let home = two_profiles();
+    home.profile("work2", &login("ana", 10));
+    switch::switch(&home, &name("work2"), noon()).unwrap();
+    renew_at(&home, "work", &login("ana", 20)).unwrap();
+    renew_live(&home, &name("work"), noon()).unwrap();
+    assert_eq!(home.live_token(), "rt_FAKE_ana_20");
+    assert_eq!(std::fs::read(home.current_profile()).unwrap(), b"work2");
+}
