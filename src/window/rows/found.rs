@@ -82,7 +82,7 @@ fn kind(found: &FoundLogin) -> String {
 
 fn from(found: &FoundLogin, hides_emails: bool) -> String {
     let source = source(found, hides_emails);
-    if source.starts_with("backup") || source.is_empty() {
+    if source.starts_with("backup") || source == "pasted" || source.is_empty() {
         source
     } else {
         format!("from {source}")

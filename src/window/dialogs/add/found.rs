@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use egui::{
     Align2, Color32, EventFilter, Id, Key, Modifiers, Rect, Response, ScrollArea, Sense, Ui,
-    WidgetInfo, accesskit, pos2, vec2,
+    UiBuilder, WidgetInfo, accesskit, pos2, vec2,
 };
 
 use crate::desk::{FoundLogin, words};
@@ -16,6 +16,8 @@ use crate::window::theme::Look;
 use crate::window::widgets::{self, Tick};
 
 const ROW_HEIGHT: f32 = 38.0;
+/// How much of the dialog's margin the scroll bar may have.
+const BAR: f32 = 12.0;
 const LEAST_HEIGHT: f32 = 3.0 * ROW_HEIGHT;
 /// What of a dialog is not this list, with the margin around it.
 const AROUND: f32 = 32.0 + 439.0 - LEAST_HEIGHT;
@@ -111,18 +113,21 @@ pub fn list_ui(
     let whole = ROW_HEIGHT * found.len() as f32;
     let height = whole.min(room.max(LEAST_HEIGHT));
     let moved = std::mem::take(&mut list.has_moved);
+    let (area, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     // The bar floats in the margin of the dialog, not over the verdicts.
+    let with_margin = UiBuilder::new().max_rect(area.with_max_x(area.right() + BAR));
+    let mut inside = ui.new_child(with_margin);
     ScrollArea::vertical()
         .id_salt(("found", list.number))
         .max_height(height)
         .min_scrolled_height(height)
-        .auto_shrink([false, true])
-        .show_rows(ui, ROW_HEIGHT, found.len(), |ui, range| {
+        .auto_shrink(false)
+        .show_rows(&mut inside, ROW_HEIGHT, found.len(), |ui, range| {
             let top = ui.max_rect().top() - ROW_HEIGHT * range.start as f32;
             let place = |index: usize| {
                 Rect::from_min_size(
                     pos2(ui.max_rect().left(), top + ROW_HEIGHT * index as f32),
-                    vec2(ui.max_rect().width(), ROW_HEIGHT),
+                    vec2(area.width(), ROW_HEIGHT),
                 )
             };
             let seen = range.start..range.end;
