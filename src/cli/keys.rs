@@ -3,22 +3,19 @@
 //! A new key is printed once, alone on standard output, so that a script can catch it; everything said about it goes to
 //! standard error.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{CliError, prepare, say, warn};
-use crate::client_key::{ClientKey, EFFORTS, KeyDocument, Policy, Speech, checked_label};
+use crate::client_key::{
+    ClientKey, KeyChange, KeyDocument, KeyId, KeyTerm, NotChanged, Policy, checked_label, expiry,
+};
 use crate::desk::words::key_limits;
-use crate::pattern::Pattern;
 use crate::period::Period;
-use crate::pool::Strategy;
-use crate::price::MicroDollars;
 use crate::store::{Environment, Home, KeysError, keys_file};
 
 #[derive(Debug, Subcommand)]
@@ -120,6 +117,8 @@ pub(super) struct Terms {
 
 /// The word that takes a limit away.
 const NONE: &str = "none";
+/// The same for the effort.
+const ANY: &str = "any";
 
 pub(super) fn keys(environment: &Environment, verb: KeysVerb) -> Result<(), CliError> {
     let now = SystemTime::now();
@@ -156,15 +155,20 @@ pub(super) fn keys(environment: &Environment, verb: KeysVerb) -> Result<(), CliE
             let expires_at = terms.expires_at(now)?;
             terms.apply(&mut Policy::default())?;
             let (home, _) = prepare(environment)?;
-            let label = change(&home, &key, |document, key| {
+            let label = keys_file::edit(&home, |document| {
+                let key = found(document, &key)?;
+                let mut policy = key.policy.clone();
+                terms.apply(&mut policy)?;
                 if let Some(label) = label {
-                    free(document, &label, Some(key))?;
-                    key.label = label;
+                    let id = key.id.clone();
+                    document.obey(&KeyChange::Rename { id, label })?;
                 }
-                if let Some(expires_at) = expires_at {
-                    key.expires_at = expires_at;
-                }
-                terms.apply(&mut key.policy)
+                let called = document.obey(&KeyChange::Limit {
+                    id: key.id,
+                    policy: Box::new(policy),
+                    expires_at: expires_at.unwrap_or(key.expires_at),
+                })?;
+                Ok::<_, CliError>(called.unwrap_or_default())
             })?;
             say(&format!("Changed {label}"));
             Ok(())
@@ -188,14 +192,10 @@ fn create(
 ) -> Result<(), CliError> {
     let (mut key, shown) = ClientKey::make(label, policy, rand::random(), now);
     key.expires_at = expires_at;
+    let add = KeyChange::Add(Box::new(key.clone()));
     let was_required = keys_file::edit(home, |document| {
-        free(document, &key.label, None)?;
         let was_required = document.is_required();
-        // Who had turned it off by hand beside other keys knows why.
-        if document.keys().is_empty() {
-            document.set_required(true);
-        }
-        document.add(&key);
+        document.obey(&add)?;
         Ok::<_, CliError>(was_required)
     })?;
     let is_required = read(home)?.is_required();
@@ -216,9 +216,14 @@ fn create(
 
 fn set_enabled(environment: &Environment, key: &str, is_enabled: bool) -> Result<(), CliError> {
     let (home, _) = prepare(environment)?;
-    let label = change(&home, key, |_document, key| {
-        key.is_enabled = is_enabled;
-        Ok(())
+    let label = keys_file::edit(&home, |document| {
+        let id = found(document, key)?.id;
+        let change = match is_enabled {
+            true => KeyChange::Enable(id),
+            false => KeyChange::Disable(id),
+        };
+        let label = document.obey(&change)?;
+        Ok::<_, CliError>(label.unwrap_or_default())
     })?;
     let word = if is_enabled { "Enabled" } else { "Disabled" };
     say(&format!("{word} {label}"));
@@ -227,17 +232,14 @@ fn set_enabled(environment: &Environment, key: &str, is_enabled: bool) -> Result
 
 fn delete(home: &Home, wanted: &str, now: SystemTime) -> Result<(), CliError> {
     let label = keys_file::edit(home, |document| {
-        let key = match found(document, wanted) {
-            Ok(key) => Some(key),
+        let id = match (found(document, wanted), KeyId::parse(wanted)) {
+            (Ok(key), _) => key.id,
             // One that cannot be understood goes by its id.
-            Err(_) if document.clone().remove(wanted) => None,
-            Err(err) => return Err(err),
+            (Err(_), Some(id)) if document.clone().remove(wanted) => id,
+            (Err(err), _) => return Err(err),
         };
-        let is_required = document.is_required();
-        let id = key.as_ref().map_or(wanted, |key| key.id.as_str());
-        document.remove(id);
-        document.set_required(is_required);
-        Ok::<_, CliError>(key.map_or_else(|| wanted.to_owned(), |key| key.label))
+        let label = document.obey(&KeyChange::Remove(id))?;
+        Ok::<_, CliError>(label.unwrap_or_default())
     })?;
     say(&format!("Deleted {label}"));
     let left = read(home)?;
@@ -259,7 +261,7 @@ fn require(environment: &Environment, wish: Option<&str>) -> Result<(), CliError
     let (home, _) = prepare(environment)?;
     if let Some(is_wanted) = is_wanted {
         keys_file::edit(&home, |document| {
-            document.set_required(is_wanted);
+            document.obey(&KeyChange::Require(is_wanted))?;
             Ok::<_, CliError>(())
         })?;
     }
@@ -279,50 +281,17 @@ fn read(home: &Home) -> Result<KeyDocument, CliError> {
     Ok(keys_file::document(home)?)
 }
 
-/// Changes one key. Gives back its label.
-fn change(
-    home: &Home,
-    wanted: &str,
-    change: impl FnOnce(&KeyDocument, &mut ClientKey) -> Result<(), CliError>,
-) -> Result<String, CliError> {
-    keys_file::edit(home, |document| {
-        let mut key = found(document, wanted)?;
-        change(document, &mut key)?;
-        document.change(&key);
-        Ok(key.label)
-    })
-}
-
 /// By its id, or by its label whatever the size of its letters.
 fn found(document: &KeyDocument, wanted: &str) -> Result<ClientKey, CliError> {
     let keys: Vec<_> = document.keys().into_iter().flatten().collect();
     let by_id = keys.iter().find(|key| key.id.as_str() == wanted);
-    let by_label = || {
-        keys.iter()
-            .find(|key| is_same_label(&key.label, wanted.trim()))
-    };
+    let by_label = || keys.iter().find(|key| key.is_called(wanted.trim()));
     let found = by_id.or_else(by_label).cloned();
     found.ok_or_else(|| {
         CliError::Usage(format!(
             "there is no key {wanted:?}; see `codex-router keys list`"
         ))
     })
-}
-
-/// # Errors
-/// When another key than `own` has this label.
-fn free(document: &KeyDocument, label: &str, own: Option<&ClientKey>) -> Result<(), CliError> {
-    let is_taken = |key: &ClientKey| {
-        is_same_label(&key.label, label) && own.is_none_or(|own| own.id != key.id)
-    };
-    if document.keys().iter().flatten().any(is_taken) {
-        return Err(CliError::Usage(format!("there is a key {label:?} already")));
-    }
-    Ok(())
-}
-
-fn is_same_label(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
 }
 
 fn checked(label: &str) -> Result<String, CliError> {
@@ -406,159 +375,99 @@ fn facts(key: &ClientKey, now: SystemTime) -> Vec<(&'static str, String)> {
     facts
 }
 
-const MAX_PER_MINUTE: u32 = 10_000;
-
 impl Terms {
+    /// Each option with what was written, and what it is about.
+    fn written(&self) -> [(&'static str, Option<&String>, KeyTerm); 14] {
+        [
+            ("--models", self.models.as_ref(), KeyTerm::Models),
+            ("--model", self.model.as_ref(), KeyTerm::Model),
+            ("--effort", self.effort.as_ref(), KeyTerm::Effort),
+            ("--accounts", self.accounts.as_ref(), KeyTerm::Accounts),
+            ("--strategy", self.strategy.as_ref(), KeyTerm::Strategy),
+            ("--rpm", self.rpm.as_ref(), KeyTerm::RequestsPerMinute),
+            (
+                "--concurrency",
+                self.concurrency.as_ref(),
+                KeyTerm::Concurrency,
+            ),
+            (
+                "--daily-tokens",
+                self.daily_tokens.as_ref(),
+                KeyTerm::Tokens(Period::Day),
+            ),
+            (
+                "--weekly-tokens",
+                self.weekly_tokens.as_ref(),
+                KeyTerm::Tokens(Period::Week),
+            ),
+            (
+                "--monthly-tokens",
+                self.monthly_tokens.as_ref(),
+                KeyTerm::Tokens(Period::Month),
+            ),
+            (
+                "--daily-cost",
+                self.daily_cost.as_ref(),
+                KeyTerm::Cost(Period::Day),
+            ),
+            (
+                "--weekly-cost",
+                self.weekly_cost.as_ref(),
+                KeyTerm::Cost(Period::Week),
+            ),
+            (
+                "--monthly-cost",
+                self.monthly_cost.as_ref(),
+                KeyTerm::Cost(Period::Month),
+            ),
+            ("--dialects", self.dialects.as_ref(), KeyTerm::Dialects),
+        ]
+    }
+
     /// # Errors
     /// A sentence about the first option that cannot be understood. The policy is no longer of use then.
     fn apply(&self, policy: &mut Policy) -> Result<(), CliError> {
-        if let Some(text) = &self.models {
-            policy.models = patterns("--models", text)?;
-        }
-        if let Some(text) = &self.model {
-            policy.model = unless_none(text, |text| match text.trim() {
-                "" => Err(wrong("--model", "a name, or none")),
-                name => Ok(name.to_owned()),
-            })?;
-        }
-        if let Some(text) = &self.effort {
-            // Here `none` is an effort as well; who wants none of ours says `any`.
-            policy.effort = match text.as_str() {
-                "any" => None,
-                text if EFFORTS.contains(&text) => Some(text.to_owned()),
-                _ => {
-                    return Err(wrong(
-                        "--effort",
-                        &format!("{}, or any", EFFORTS.join(", ")),
-                    ));
-                }
+        for (option, text, term) in self.written() {
+            let Some(text) = text else {
+                continue;
             };
-        }
-        if let Some(text) = &self.accounts {
-            policy.accounts = patterns("--accounts", text)?;
-        }
-        if let Some(text) = &self.strategy {
-            policy.strategy = unless_none(text, |text| {
-                let read = text.parse::<Strategy>();
-                read.map_err(|err| CliError::Usage(format!("--strategy: {err}")))
-            })?;
-        }
-        if let Some(text) = &self.rpm {
-            let form = format!("a number from 1 to {MAX_PER_MINUTE}, or none");
-            policy.requests_per_minute = number("--rpm", text, MAX_PER_MINUTE, &form)?;
-        }
-        if let Some(text) = &self.concurrency {
-            let form = "a number from 1 on, or none";
-            policy.concurrency = number("--concurrency", text, u32::MAX, form)?;
-        }
-        for (option, text, period) in [
-            ("--daily-tokens", &self.daily_tokens, Period::Day),
-            ("--weekly-tokens", &self.weekly_tokens, Period::Week),
-            ("--monthly-tokens", &self.monthly_tokens, Period::Month),
-        ] {
-            if let Some(text) = text {
-                let most = unless_none(text, |text| match text.parse() {
-                    Ok(0) | Err(_) => Err(wrong(option, "a number of tokens, or none")),
-                    Ok(most) => Ok(most),
-                })?;
-                policy.tokens.set(period, most);
-            }
-        }
-        for (option, text, period) in [
-            ("--daily-cost", &self.daily_cost, Period::Day),
-            ("--weekly-cost", &self.weekly_cost, Period::Week),
-            ("--monthly-cost", &self.monthly_cost, Period::Month),
-        ] {
-            if let Some(text) = text {
-                let most = unless_none(text, |text| micro_usd(option, text))?;
-                policy.cost.set(period, most);
-            }
-        }
-        if let Some(text) = &self.dialects {
-            let read = |word: &str| {
-                word.trim()
-                    .parse::<Speech>()
-                    .map_err(|err| CliError::Usage(format!("--dialects: {err}")))
+            // An effort of `none` is one as well; who wants none of ours says `any`.
+            let none = match term {
+                KeyTerm::Effort => ANY,
+                _ => NONE,
             };
-            let dialects = unless_none(text, |text| {
-                text.split(',').map(read).collect::<Result<Vec<_>, _>>()
-            })?;
-            policy.dialects = dialects.unwrap_or_default();
+            let is_none = text == none;
+            let wrong = || wrong(option, &format!("{}, or {none}", term.form()));
+            if !is_none && text.trim().is_empty() {
+                return Err(wrong());
+            }
+            let text = if is_none { "" } else { text };
+            term.set(policy, text).map_err(|_form| wrong())?;
         }
         Ok(())
     }
 
     /// The outer one: whether the option was given. The inner one: whether it names an end.
     fn expires_at(&self, now: SystemTime) -> Result<Option<Option<SystemTime>>, CliError> {
-        const FORM: &str = "30d, 12h, a date such as 2027-01-31, or none";
-        let Some(text) = &self.expires else {
-            return Ok(None);
-        };
-        let at = unless_none(text, |text| {
-            let after = |count: &str, secs: u64| {
-                let secs = count.parse::<u64>().ok()?.checked_mul(secs)?; // no number: no length
-                now.checked_add(Duration::from_secs(secs))
-            };
-            let at = if let Some(days) = text.strip_suffix('d') {
-                after(days, 86_400)
-            } else if let Some(hours) = text.strip_suffix('h') {
-                after(hours, 3_600)
-            } else {
-                end_of_day(text)
-            };
-            let is_a_date = |at: &SystemTime| *at > now && Timestamp::try_from(*at).is_ok();
-            at.filter(is_a_date).ok_or_else(|| wrong("--expires", FORM))
-        })?;
-        Ok(Some(at))
+        match self.expires.as_deref() {
+            None => Ok(None),
+            Some(NONE) => Ok(Some(None)),
+            Some(text) => match expiry(text, now) {
+                Ok(at) => Ok(Some(Some(at))),
+                Err(form) => Err(wrong("--expires", &format!("{form}, or none"))),
+            },
+        }
     }
-}
-
-fn end_of_day(text: &str) -> Option<SystemTime> {
-    let day: Date = text.parse().ok()?; // no date
-    let end = day.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?; // the last day of all
-    Some(end.timestamp().into())
-}
-
-fn unless_none<T>(
-    text: &str,
-    read: impl FnOnce(&str) -> Result<T, CliError>,
-) -> Result<Option<T>, CliError> {
-    if text == NONE {
-        Ok(None)
-    } else {
-        read(text).map(Some)
-    }
-}
-
-fn patterns(option: &str, text: &str) -> Result<Vec<Pattern>, CliError> {
-    let read = unless_none(text, |text| match Pattern::list(text) {
-        all if all.is_empty() => Err(wrong(option, "names with commas between them, or none")),
-        all => Ok(all),
-    })?;
-    Ok(read.unwrap_or_default())
-}
-
-fn number(
-    option: &str,
-    text: &str,
-    most: u32,
-    form: &str,
-) -> Result<Option<std::num::NonZeroU32>, CliError> {
-    unless_none(text, |text| match text.parse::<std::num::NonZeroU32>() {
-        Ok(number) if number.get() <= most => Ok(number),
-        _ => Err(wrong(option, form)),
-    })
-}
-
-fn micro_usd(option: &str, text: &str) -> Result<u64, CliError> {
-    let dollars = text.trim_start_matches('$').parse().ok(); // no number
-    let amount = dollars.and_then(MicroDollars::from_dollars);
-    let micro_usd = amount.map(|amount| amount.0).filter(|amount| *amount > 0);
-    micro_usd.ok_or_else(|| wrong(option, "an amount in US dollars such as 2.50, or none"))
 }
 
 fn wrong(option: &str, form: &str) -> CliError {
     CliError::Usage(format!("{option} must be {form}"))
+}
+
+impl From<NotChanged> for CliError {
+    fn from(err: NotChanged) -> Self {
+        Self::Usage(err.to_string())
+    }
 }
 
 impl From<KeysError> for CliError {

@@ -40,7 +40,7 @@ pub struct BadKey(&'static str);
 /// What this program writes; a larger number may mean restrictions that it does not know.
 const VERSION: u64 = 1;
 /// More a minute is no limit, and every one of them is remembered for a minute.
-const MAX_PER_MINUTE: u32 = 10_000;
+pub(super) const MAX_PER_MINUTE: u32 = 10_000;
 
 impl KeyDocument {
     /// Reads the text of the file.
@@ -135,6 +135,12 @@ impl KeyDocument {
         let before = keys.len();
         keys.retain(|item| !item.as_object().is_some_and(|item| has_id(item, id)));
         keys.len() < before
+    }
+
+    /// Whether a key has this id, understood or not.
+    pub(super) fn holds(&self, id: &str) -> bool {
+        let mut items = self.items().iter().filter_map(Value::as_object);
+        items.any(|item| has_id(item, id))
     }
 
     fn items(&self) -> &[Value] {

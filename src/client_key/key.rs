@@ -13,7 +13,7 @@ use super::policy::Policy;
 use crate::profile::Secret;
 
 /// A key that clients may show, as it is kept.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientKey {
     pub id: KeyId,
     /// What the user calls it. Unique, whatever the size of its letters.
@@ -71,6 +71,11 @@ impl ClientKey {
 
     pub fn is_expired(&self, now: SystemTime) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// Whether that is its label, whatever the size of its letters.
+    pub fn is_called(&self, label: &str) -> bool {
+        self.label.to_lowercase() == label.to_lowercase()
     }
 
     /// Whether it opens the router.

@@ -64,6 +64,16 @@ pub struct Usage {
     pub total: Spent,
     pub in_flight: u32,
     pub in_last_minute: u64,
+    /// Of the key's requests, if there were any.
+    pub last_use: Option<LastUse>,
+}
+
+/// When a key was used last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastUse {
+    At(SystemTime),
+    /// On the day that began then, before this start.
+    OnDay(SystemTime),
 }
 
 /// Why there is no room for a request now.
@@ -96,6 +106,7 @@ struct Meter {
     /// When requests began that are not a minute old, for keys with a limit by the minute.
     begun: VecDeque<Instant>,
     in_flight: u32,
+    last_use: Option<LastUse>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -154,6 +165,21 @@ impl Meters {
         });
     }
 
+    /// On which day a key was used last before this start.
+    pub fn remember_day(&self, key: &KeyId, begins: SystemTime) {
+        self.with(|all| {
+            let meter = all.entry(Some(key.clone())).or_default();
+            let is_newer = match meter.last_use {
+                None => true,
+                Some(LastUse::OnDay(known)) => known < begins,
+                Some(LastUse::At(_)) => false,
+            };
+            if is_newer {
+                meter.last_use = Some(LastUse::OnDay(begins));
+            }
+        });
+    }
+
     /// The meter of a key, or of all requests.
     pub fn shown(&self, key: Option<&KeyId>, at: Instant, now: SystemTime) -> Usage {
         self.with(|all| {
@@ -164,6 +190,7 @@ impl Meters {
                 total: meter.total,
                 in_flight: meter.in_flight,
                 in_last_minute: meter.begun.len() as u64,
+                last_use: meter.last_use,
             }
         })
     }
@@ -257,6 +284,7 @@ impl Meter {
             self.begun.push_back(at);
         }
         self.in_flight = self.in_flight.saturating_add(1);
+        self.last_use = Some(LastUse::At(now));
         Ok(())
     }
 

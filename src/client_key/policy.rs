@@ -9,7 +9,7 @@ use crate::pattern::Pattern;
 use crate::pool::Strategy;
 
 /// Everything that hangs on a key. The default allows all.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// The models that may be asked for, by the client's name or by the one that it stands for; none listed: any.
     pub models: Vec<Pattern>,

@@ -16,6 +16,8 @@ pub struct KeyRing {
     pub is_required: bool,
     /// Why the file could not be read, in a sentence. What was known before stays in force, and a key is required.
     pub unreadable: Option<String>,
+    /// Whether that is because there is none where one should be: then nothing can be written over.
+    pub is_gone: bool,
     /// Keys of the file that are not in force because they cannot be understood, each with its reason.
     pub skipped: Vec<String>,
 }
@@ -47,6 +49,14 @@ impl KeyRing {
             is_required: true,
             unreadable: Some(reason),
             ..Self::default()
+        }
+    }
+
+    /// The ring of a file that should be there.
+    pub fn gone(reason: String) -> Self {
+        Self {
+            is_gone: true,
+            ..Self::unreadable(reason)
         }
     }
 
@@ -118,6 +128,7 @@ impl PartialEq for KeyRing {
         self.keys == other.keys
             && self.is_required == other.is_required
             && self.unreadable == other.unreadable
+            && self.is_gone == other.is_gone
             && self.skipped == other.skipped
     }
 }

@@ -5,6 +5,7 @@ use super::import::{ExportTo, ImportSource};
 use super::settings::SwitchWay;
 use super::sign_in::{NewLogin, SignInWish};
 use super::tools::Tool;
+use crate::client_key::KeyChange;
 use crate::profile::{ProfileName, Secret};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +90,8 @@ pub enum Command {
     UseFileStore,
     /// A terminal in which Codex uses this account, and nothing else changes.
     OpenTerminal(ProfileName),
+    /// Make, change or take away a key that clients show, or say whether one is necessary. A new one comes as its digest.
+    ChangeKeys(KeyChange),
     /// Finish what must not be lost, then stop.
     Quit,
 }

@@ -11,6 +11,8 @@ use super::record::{LedgerState, RequestRecord};
 use super::settings::SwitchWay;
 use super::sign_in::{LoginCheck, SignInView};
 use super::tools::{Tool, ToolView};
+use crate::client_key::{KeyDeed, KeyId, LastUse, Policy, Spent};
+use crate::period::Period;
 use crate::pool::{Rest, Strategy, Terms};
 use crate::profile::{About, EndpointKind, Health, ProfileName};
 use crate::usage::Usage;
@@ -222,21 +224,35 @@ pub struct LastRequest {
 pub struct KeysView {
     /// Whether a request without a key is refused.
     pub is_required: bool,
+    /// Why their file cannot be read: a sentence. Those that were known before stay in force.
+    pub unreadable: Option<String>,
+    /// Whether there is no file at all where one should be, so that nothing can be written over.
+    pub is_gone: bool,
     /// In the order in which they were made.
     pub keys: Vec<KeyView>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyView {
-    pub id: String,
+    pub id: KeyId,
     pub label: String,
     /// How it ends.
     pub last4: String,
     pub is_enabled: bool,
     pub created_at: SystemTime,
     pub expires_at: Option<SystemTime>,
-    /// What it may not do, or does instead, each in a few words; empty: anything.
+    pub policy: Policy,
+    /// The same: what it may not do, or does instead, each in a few words; empty: anything.
     pub limits: Vec<String>,
+    pub used: KeyUse,
+}
+
+/// How much was done with a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyUse {
+    /// What was spent in each period, and when that began: one that is over tells nothing of the present one.
+    pub periods: Vec<(Period, SystemTime, Spent)>,
+    pub last: Option<LastUse>,
 }
 
 /// Something that stays true until somebody does something about it.
@@ -382,6 +398,16 @@ pub enum Outcome {
     },
     TerminalFailed {
         name: ProfileName,
+        reason: String,
+    },
+    /// Said only after the file was written.
+    KeyChanged {
+        deed: KeyDeed,
+        /// What the key is called, where it is about one.
+        label: Option<String>,
+    },
+    KeyNotChanged {
+        deed: KeyDeed,
         reason: String,
     },
     /// The request log was damaged; it was moved aside under this name and begun anew.

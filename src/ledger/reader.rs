@@ -7,7 +7,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 
 use super::rows::{REQUEST, attempts_of, request_of};
-use super::spend::{Spend, since};
+use super::spend::{Spend, last_days, since};
 use super::stats::{Group, GroupBy, grouped};
 use super::{Binding, LedgerError, UsageRow, file, millis_of, moment_of, name_of};
 use crate::desk::record::RequestRecord;
@@ -156,6 +156,14 @@ impl Reader {
     /// When the ledger cannot be read.
     pub fn spend_since(&self, from: SystemTime) -> Result<Vec<Spend>, LedgerError> {
         since(&self.db, from)
+    }
+
+    /// On which day each client key was used last, as far back as sums are kept: its id, and whole days since 1970, UTC.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn last_days(&self) -> Result<Vec<(String, i64)>, LedgerError> {
+        last_days(&self.db)
     }
 
     /// The windows of which something was noted since then, the shortest first.

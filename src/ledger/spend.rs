@@ -112,6 +112,14 @@ pub(super) fn since(db: &Connection, from: SystemTime) -> Result<Vec<Spend>, Led
     Ok(days)
 }
 
+/// On which day each client key was used last, by the ids of the keys.
+pub(super) fn last_days(db: &Connection) -> Result<Vec<(String, i64)>, LedgerError> {
+    let mut statement =
+        db.prepare("SELECT who, MAX(day) FROM spend WHERE kind = 'key' GROUP BY who ORDER BY who")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// SQLite counts up to 2⁶³.
 pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)

@@ -490,6 +490,10 @@ fn sessions_and_spending_are_there_after_a_restart() {
         ]
     );
     assert_eq!(reader.spend_since(at(86_400)).unwrap().len(), 2);
+    assert_eq!(
+        reader.last_days().unwrap(),
+        [("key1".to_owned(), today + 1)]
+    );
 }
 
 #[test]

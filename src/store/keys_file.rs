@@ -27,7 +27,7 @@ pub fn read(home: &Home) -> KeyRing {
     let mut ring = match load(home) {
         Ok(Some(document)) => document.ring(),
         Ok(None) if is_expected => {
-            return KeyRing::unreadable(format!(
+            return KeyRing::gone(format!(
                 "\"router/{KEYS}\" is gone although client keys are required; put it back, make a key, or turn the requirement off"
             ));
         }

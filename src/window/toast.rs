@@ -10,6 +10,7 @@ use super::fonts::icon;
 use super::text::{self, Role};
 use super::theme::{Look, MENU_RADIUS};
 use super::widgets;
+use crate::client_key::KeyDeed;
 use crate::desk::{Command, Happening, Outcome, words};
 use crate::profile::ProfileName;
 
@@ -101,6 +102,10 @@ impl Toast {
             Outcome::TokenRefreshed { name } => {
                 (format!("The login of {} was renewed", called(name)), None)
             }
+            Outcome::KeyChanged { deed, label } => (
+                key_changed(deed, label.as_deref().unwrap_or("the key"))?,
+                None,
+            ),
             Outcome::UsageRefreshed { .. }
             | Outcome::SwitchFailed { .. }
             | Outcome::SaveFailed { .. }
@@ -112,6 +117,7 @@ impl Toast {
             | Outcome::Edited { .. }
             | Outcome::Ordered
             | Outcome::EditFailed { .. }
+            | Outcome::KeyNotChanged { .. }
             | Outcome::ToolFailed { .. }
             | Outcome::RouteFailed { .. }
             | Outcome::FileStoreFailed { .. }
@@ -131,6 +137,18 @@ impl Toast {
             until: egui_now + SHOWN_SECS,
         }
     }
+}
+
+/// A key that is made has its dialog, and one that is turned on or off its toggle.
+fn key_changed(deed: &KeyDeed, label: &str) -> Option<String> {
+    Some(match deed {
+        KeyDeed::Add(_) | KeyDeed::Enable(_) | KeyDeed::Disable(_) => return None,
+        KeyDeed::Rename(_) => format!("The key is now called {label}"),
+        KeyDeed::Limit(_) => format!("The limits of {label} have changed"),
+        KeyDeed::Remove(_) => format!("Revoked {label}"),
+        KeyDeed::Require(true) => "Every request needs a key now".to_owned(),
+        KeyDeed::Require(false) => "No key is needed on this computer now".to_owned(),
+    })
 }
 
 fn with_notes(text: String, notes: &[String]) -> String {

@@ -15,13 +15,14 @@ use super::event::{Effect, Event, Reading};
 use super::exporting;
 use super::history;
 use super::importing::{self, ImportEnd};
+use super::keys::{self, KeysChanged};
 use super::organiser::{self, Work};
 use super::recorder::Recorder;
 use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
 use super::signing_in;
 use super::state::unread_keys;
 use super::tools;
-use crate::client_key::{KeyRing, Meters};
+use crate::client_key::{KeyChange, KeyRing, Meters};
 use crate::connect::{self, Places};
 use crate::desk::Settings;
 use crate::desk::record::LedgerState;
@@ -85,6 +86,8 @@ pub struct Hands {
     last_switch: oneshot::Receiver<()>,
     /// The same of what was asked for about accounts.
     last_work: oneshot::Receiver<()>,
+    /// The same of what was asked for about client keys.
+    last_key_change: oneshot::Receiver<()>,
     sign_ins: signing_in::Runner,
 }
 
@@ -179,6 +182,7 @@ impl Hands {
             precious: JoinSet::new(),
             last_switch: oneshot::channel().1,
             last_work: oneshot::channel().1,
+            last_key_change: oneshot::channel().1,
         }
     }
 
@@ -474,6 +478,7 @@ impl Hands {
                 Event::HistoryRead(Box::new(history))
             }),
             Effect::Organise(work) => self.organise(work),
+            Effect::ChangeKeys(change) => self.change_keys(change),
             Effect::FollowRename(renamed) => self.follow_rename(renamed),
             Effect::SignIn(work) => {
                 self.sign_ins.run(work, &mut self.tasks, &mut self.precious);
@@ -559,6 +564,26 @@ impl Hands {
             let done = organiser::run(home, work).await;
             drop(ended);
             tell(&events, Event::Organised(done)).await;
+        });
+    }
+
+    fn change_keys(&mut self, change: KeyChange) {
+        let (home, events) = (self.home.clone(), self.events.clone());
+        let (ended, end) = oneshot::channel();
+        let before = std::mem::replace(&mut self.last_key_change, end);
+        self.keep(async move {
+            // However that one ended.
+            let _ended = before.await;
+            let deed = change.deed();
+            let work = spawn_blocking(move || keys::change(&home, &change));
+            let changed = work.await.unwrap_or_else(|_panicked| KeysChanged {
+                deed,
+                result: Err("the file work broke off".into()),
+                ring: None,
+            });
+            // Told in the order in which the file was written.
+            tell(&events, Event::KeysChanged(changed)).await;
+            drop(ended);
         });
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::client_key::KeyRing;
+use crate::client_key::{KeyChange, KeyRing};
 use crate::connect;
 use crate::desk::settings::{Listen, SwitchWay};
 use crate::desk::{CodexProcess, ExportTo, History, ImportSource, Tool, ToolView};
@@ -23,6 +23,7 @@ use crate::upstream::{Bearer, UsageError};
 use crate::usage::Usage;
 
 use super::importing::{Cancel, ImportEnd, NoPreview, Preview};
+use super::keys::KeysChanged;
 use super::organiser::{Done, Work};
 use super::refresher::{RefreshFailure, Refreshed};
 use super::signing_in::{self, Came};
@@ -108,6 +109,7 @@ pub enum Event {
     Exported(Result<(usize, String), String>),
     HistoryRead(Box<History>),
     Organised(Done),
+    KeysChanged(KeysChanged),
     SignIn(Came),
     /// A moment that [`super::state::AppState::next_due`] named has come.
     TimePassed,
@@ -210,6 +212,8 @@ pub enum Effect {
     },
     /// One after the other, in the order in which they were asked for.
     Organise(Work),
+    /// Likewise one after the other.
+    ChangeKeys(KeyChange),
     SignIn(signing_in::Work),
     /// Whatever goes by a profile's name goes by its new one.
     FollowRename(Renamed),

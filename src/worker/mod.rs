@@ -34,6 +34,7 @@ mod exporting;
 mod history;
 mod importing;
 mod kept;
+mod keys;
 mod organiser;
 mod pauses;
 mod publisher;
@@ -180,7 +181,7 @@ async fn run(options: Options, back: DeskBack) {
     .with_sign_ins(&options.settings)
     .with_places(options.places, options.terminals)
     .with_models(options.settings.models.clone())
-    .with_keys(keys_receiver, meters)
+    .with_keys(keys_receiver, meters.clone())
     .with_hosts(options.settings.hosts.clone())
     .with_websocket(options.settings.websocket)
     .with_limits(Limits {
@@ -199,6 +200,7 @@ async fn run(options: Options, back: DeskBack) {
         pool_sender,
         keys_sender,
         back_snapshots: back.snapshots,
+        meters,
         home_text: shortened(home.root(), options.user_home.as_deref()),
         published_at: None,
     };
@@ -220,7 +222,9 @@ async fn run(options: Options, back: DeskBack) {
     worker.hands.restore_sessions(bindings::read(&home));
     worker.state.hides_emails = State::read(&home).hides_emails();
     worker.state.remember_prices(prices);
-    worker.state.remember_spending(&spent, SystemTime::now());
+    worker
+        .state
+        .remember_spending(&spent.days, SystemTime::now());
     worker.publish();
     if options.router {
         worker.obey(Command::TurnRouterOn).await;
@@ -277,6 +281,8 @@ struct Loop {
     tokens: TokenDesk,
     pool_sender: watch::Sender<Arc<Pool>>,
     keys_sender: watch::Sender<Arc<KeyRing>>,
+    /// What was done with each key.
+    meters: Arc<Meters>,
     back_snapshots: watch::Sender<Arc<Snapshot>>,
     home_text: String,
     published_at: Option<Instant>,
@@ -427,7 +433,9 @@ impl Loop {
         self.hands.note_usage(self.state.numbers());
         self.state
             .note_ledger(self.hands.ledger_state(), SystemTime::now());
-        let snapshot = publisher::snapshot(&self.state, &self.home_text, SystemTime::now());
+        let now = SystemTime::now();
+        let mut snapshot = publisher::snapshot(&self.state, &self.home_text, now);
+        publisher::count_keys(&mut snapshot.keys, &self.meters, now);
         // Waking a face that would draw the same picture costs battery.
         self.back_snapshots.send_if_modified(|last| {
             let is_new = **last != snapshot;

@@ -1,15 +1,15 @@
 //! What the worker lets others see: a [`Snapshot`] for faces, a [`Pool`] for the router.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use super::kept::Kept;
 use super::state::AppState;
-use crate::client_key::{ClientKey, KeyRing};
+use crate::client_key::{ClientKey, KeyRing, Meters};
 use crate::desk::words::key_limits;
 use crate::desk::{
-    KeyView, KeysView, Live as LiveView, LoginKind, Notice, PathView, ProfileView, RouterView,
-    Snapshot, TokenHealth, TrashView,
+    KeyUse, KeyView, KeysView, Live as LiveView, LoginKind, Notice, PathView, ProfileView,
+    RouterView, Snapshot, TokenHealth, TrashView,
 };
 use crate::pool::{Path, Pool};
 use crate::profile::{About, AuthFile, Claims, Credentials, Profile};
@@ -44,7 +44,7 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
             requests: state.router.requests,
             in_flight: state.kept.values().map(|kept| kept.in_flight.count()).sum(),
         },
-        keys: keys_view(&state.keys),
+        keys: keys_view(&state.keys, state.is_loaded),
         requests: state.router.last_requests.iter().cloned().collect(),
         ledger: state.ledger.clone(),
         sign_in: state.sign_ins.view().cloned(),
@@ -179,18 +179,36 @@ fn trash_view(trashed: &Trashed) -> TrashView {
     }
 }
 
-fn keys_view(keys: &KeyRing) -> KeysView {
+/// Fills in what was done with each key. Requests share the meters, so this is how it stands at the moment.
+pub fn count_keys(view: &mut KeysView, meters: &Meters, now: SystemTime) {
+    for key in &mut view.keys {
+        let usage = meters.shown(Some(&key.id), Instant::now(), now);
+        let periods = usage.periods.into_iter();
+        key.used = KeyUse {
+            periods: periods
+                .map(|(period, spent)| (period, period.start(now), spent))
+                .collect(),
+            last: usage.last_use,
+        };
+    }
+}
+
+fn keys_view(keys: &KeyRing, is_loaded: bool) -> KeysView {
     let view = |key: &Arc<ClientKey>| KeyView {
-        id: key.id.to_string(),
+        id: key.id.clone(),
         label: key.label.clone(),
         last4: key.last4.clone(),
         is_enabled: key.is_enabled,
         created_at: key.created_at,
         expires_at: key.expires_at,
+        policy: key.policy.clone(),
         limits: key_limits(key),
+        used: KeyUse::default(),
     };
     KeysView {
         is_required: keys.is_required,
+        unreadable: keys.unreadable.clone().filter(|_| is_loaded),
+        is_gone: keys.is_gone,
         keys: keys.keys().iter().map(view).collect(),
     }
 }

@@ -23,29 +23,52 @@ pub struct ProfileSpent {
     pub this_month: Amount,
 }
 
-/// Reads the sums of the periods that are under way. Without a ledger that can be read budgets begin anew.
-pub fn read(home: &Home, now: SystemTime) -> Vec<Spend> {
+/// What the ledger knows of the time before this start.
+#[derive(Debug, Default)]
+pub struct Earlier {
+    /// The sums of the periods that are under way.
+    pub days: Vec<Spend>,
+    /// On which day each client key was used last.
+    last_days: Vec<(String, i64)>,
+}
+
+/// Without a ledger that can be read budgets begin anew.
+pub fn read(home: &Home, now: SystemTime) -> Earlier {
     let starts = Period::ALL.map(|period| period.start(now));
     let Some(first) = starts.into_iter().min() else {
-        return Vec::new();
+        return Earlier::default();
     };
-    match Reader::open(&home.ledger()).and_then(|ledger| ledger.spend_since(first)) {
-        Ok(days) => days,
-        Err(LedgerError::Missing) => Vec::new(),
+    let read = |ledger: Reader| {
+        Ok(Earlier {
+            days: ledger.spend_since(first)?,
+            last_days: ledger.last_days()?,
+        })
+    };
+    match Reader::open(&home.ledger()).and_then(read) {
+        Ok(earlier) => earlier,
+        Err(LedgerError::Missing) => Earlier::default(),
         Err(err) => {
             warn!(error = %err, "what was spent before is not known; budgets and limits begin anew");
-            Vec::new()
+            Earlier::default()
         }
     }
 }
 
-/// Counts for the budgets of client keys.
-pub fn count_keys(meters: &Arc<Meters>, days: &[Spend], now: SystemTime) {
-    for day in days {
+/// Counts for the budgets of client keys, and notes when each was used last.
+pub fn count_keys(meters: &Arc<Meters>, earlier: &Earlier, now: SystemTime) {
+    for (id, day) in &earlier.last_days {
+        // A day to come was written by a clock that was ahead.
+        if let (Some(id), Some(begins)) = (KeyId::parse(id), beginning(*day))
+            && begins <= now
+        {
+            meters.remember_day(&id, begins);
+        }
+    }
+    for day in &earlier.days {
         let Spender::Key(id) = &day.who else {
             continue;
         };
-        let (Some(id), Some(begins)) = (KeyId::parse(id), beginning(day)) else {
+        let (Some(id), Some(begins)) = (KeyId::parse(id), beginning(day.day)) else {
             continue;
         };
         let spent = Spent {
@@ -67,7 +90,7 @@ pub fn count_keys(meters: &Arc<Meters>, days: &[Spend], now: SystemTime) {
 /// The same for profiles.
 pub fn of_profiles(days: &[Spend], now: SystemTime) -> Vec<ProfileSpent> {
     let amount = |day: &Spend, period: Period| {
-        let is_in = beginning(day).is_some_and(|begins| is_in(period, begins, now));
+        let is_in = beginning(day.day).is_some_and(|begins| is_in(period, begins, now));
         let tokens = day.tokens.input.saturating_add(day.tokens.output);
         let whole = Amount {
             tokens,
@@ -91,8 +114,9 @@ fn is_in(period: Period, begins: SystemTime, now: SystemTime) -> bool {
     period.start(now) <= begins && begins <= now
 }
 
-fn beginning(day: &Spend) -> Option<SystemTime> {
-    let days = u32::try_from(day.day).ok()?; // before 1970 nobody spent anything
+/// When a day begins that is counted from 1970 on, in UTC.
+fn beginning(day: i64) -> Option<SystemTime> {
+    let days = u32::try_from(day).ok()?; // before 1970 nobody spent anything
     SystemTime::UNIX_EPOCH.checked_add(DAY.checked_mul(days)?)
 }
 
@@ -101,6 +125,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::client_key::LastUse;
     use crate::price::{MicroDollars, Tokens};
 
     /// 26 November 2026, a Thursday, noon UTC.
@@ -128,14 +153,22 @@ mod tests {
         let meters = Meters::new(now);
         // Today, Monday, Sunday, the first of the month, the day before; tomorrow and a year ahead, by a clock that was wrong.
         let days = [0, 3, 4, 25, 26, -1, -365].map(|days_ago| day("k1", days_ago));
-        count_keys(&meters, &days, now);
-        count_keys(&meters, &[day("k2", 0)], now);
+        let days = days.into_iter().chain([day("k2", 0)]).collect();
+        let today = day("k1", 0).day;
+        let last = |id: &str, day| (id.to_owned(), day);
+        let last_days = vec![last("k1", today - 3), last("k2", today + 1)];
+        count_keys(&meters, &Earlier { days, last_days }, now);
         let id = KeyId::parse("k1").unwrap();
         let shown = meters.shown(Some(&id), Instant::now(), now);
         let counted = shown
             .periods
             .map(|(_, spent)| (spent.requests, spent.tokens(), spent.micro_usd));
         assert_eq!(counted, [(1, 15, 7), (2, 30, 14), (4, 60, 28)]);
+        let monday = Period::Week.start(now);
+        assert_eq!(shown.last_use, Some(LastUse::OnDay(monday)));
+        let other = KeyId::parse("k2").unwrap();
+        let shown = meters.shown(Some(&other), Instant::now(), now);
+        assert_eq!(shown.last_use, None, "nobody uses a key tomorrow");
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::store::trash::Trashed;
 use crate::usage::Usage;
 
 mod importing;
+mod keys;
 mod logins;
 mod organising;
 mod polling;
@@ -266,6 +267,7 @@ impl AppState {
             Command::Disconnect(tool) => self.change_tool(tool, ToolWish::Disconnect),
             Command::UseFileStore => vec![Effect::UseFileStore],
             Command::OpenTerminal(name) => vec![Effect::OpenTerminal { name }],
+            Command::ChangeKeys(change) => vec![Effect::ChangeKeys(change)],
             Command::Quit => {
                 self.is_ending = true;
                 self.cancel_import();
@@ -434,6 +436,7 @@ impl AppState {
                 self.history = Some(Arc::new(*history));
                 Vec::new()
             }
+            Event::KeysChanged(changed) => self.note_keys_changed(changed, now),
             Event::Organised(done) => self.note_organised(done, now),
             Event::SignIn(came) => self.note_sign_in(came, now),
             Event::ImportLooking { number, files } => {

@@ -343,3 +343,22 @@ fn dollars_are_written_as_people_do() {
         assert_eq!(Dollars(micro_usd).to_string(), text);
     }
 }
+
+#[test]
+fn a_key_knows_when_it_was_used_last_and_before_this_start_on_which_day() {
+    let (one, other) = (key(1, Policy::default()), key(2, Policy::default()));
+    let meters = Meters::new(noon());
+    let last = |key: &ClientKey| meters.shown(Some(&key.id), Instant::now(), noon()).last_use;
+    assert_eq!(last(&one), None);
+    let (old, new) = (at("2026-11-01T00:00:00Z"), at("2026-11-20T00:00:00Z"));
+    for day in [old, new, old] {
+        meters.remember_day(&one.id, day);
+    }
+    assert_eq!(last(&one), Some(LastUse::OnDay(new)));
+    let _permit = meters
+        .begin(Some(&one), 64, Instant::now(), noon())
+        .unwrap();
+    meters.remember_day(&one.id, new);
+    assert_eq!(last(&one), Some(LastUse::At(noon())));
+    assert_eq!(last(&other), None);
+}

@@ -3,6 +3,7 @@
 use super::row::sentence;
 use super::telling::Teller;
 use super::{Wish, called, shown_email};
+use crate::client_key::KeyDeed;
 use crate::desk::{Live, LoginKind, Notice, Outcome, Snapshot};
 use crate::profile::{Health, ProfileName};
 
@@ -139,7 +140,9 @@ fn failed(outcome: &Outcome, named: &dyn Fn(&ProfileName) -> String) -> Option<(
             format!("No terminal was opened for {}", named(name)),
             reason,
         ),
+        Outcome::KeyNotChanged { deed, reason } => (key_not_changed(deed).to_owned(), reason),
         Outcome::Switched { .. }
+        | Outcome::KeyChanged { .. }
         | Outcome::Routed { .. }
         | Outcome::Displaced { .. }
         | Outcome::Saved { .. }
@@ -161,6 +164,17 @@ fn failed(outcome: &Outcome, named: &dyn Fn(&ProfileName) -> String) -> Option<(
     Some((title, reason.clone()))
 }
 
+fn key_not_changed(deed: &KeyDeed) -> &'static str {
+    match deed {
+        KeyDeed::Add(_) => "The key was not made",
+        KeyDeed::Remove(_) => "The key was not revoked",
+        KeyDeed::Rename(_) | KeyDeed::Limit(_) | KeyDeed::Enable(_) | KeyDeed::Disable(_) => {
+            "The key was not changed"
+        }
+        KeyDeed::Require(_) => "Whether a key is needed was not changed",
+    }
+}
+
 fn makes_up_for(later: &Outcome, failure: &Outcome) -> bool {
     match (later, failure) {
         (Outcome::Switched { .. }, Outcome::SwitchFailed { .. })
@@ -173,6 +187,9 @@ fn makes_up_for(later: &Outcome, failure: &Outcome) -> bool {
             Outcome::Connected { tool } | Outcome::Disconnected { tool },
             Outcome::ToolFailed { tool: failed, .. },
         ) => tool == failed,
+        (Outcome::KeyChanged { deed, .. }, Outcome::KeyNotChanged { deed: failed, .. }) => {
+            deed == failed
+        }
         (Outcome::UsageRefreshed { name }, Outcome::UsageFailed { name: failed, .. })
         | (Outcome::TokenRefreshed { name }, Outcome::TokenRefreshFailed { name: failed, .. }) => {
             name == failed

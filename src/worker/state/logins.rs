@@ -1,6 +1,5 @@
 //! What stands on disk: readings, which profile is live, taking home and mending what a cut-off refresh left.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::super::event::{Effect, Reading};
@@ -89,10 +88,7 @@ impl AppState {
         self.codex_address = reading.codex_address;
         self.codex_connected_at = reading.codex_connected_at;
         self.note_route_read(reading.routed_to, reading.switch_way);
-        let keys = reading.keys.or_keys_of(&self.keys);
-        if *self.keys != keys {
-            self.keys = Arc::new(keys);
-        }
+        self.take_keys(reading.keys);
         self.home_trouble = None;
         self.is_loaded = true;
         let from_terminal = reading.is_overlay_ahead.then_some(Effect::TakeHome);

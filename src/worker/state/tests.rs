@@ -18,6 +18,7 @@ use crate::worker::publisher;
 use crate::worker::refresher::{RefreshFailure, Refreshed};
 
 mod importing;
+mod keys;
 mod organising;
 mod pauses;
 mod polling;
