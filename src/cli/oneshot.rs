@@ -136,6 +136,12 @@ pub(super) fn refresh(
             &desk,
             Command::RefreshToken(name.clone()),
             |outcome| match outcome {
+                Outcome::KeptAside { name: of, file } if of == name => {
+                    warn(&format!(
+                        "{name} is not here any more, or has another login by now; its renewed login was kept as router/displaced/{file}."
+                    ));
+                    None
+                }
                 Outcome::TokenRefreshed { name: of } if of == name => Some(Ok(())),
                 Outcome::TokenRefreshFailed { name: of, reason } if of == name => {
                     Some(Err(reason.clone()))

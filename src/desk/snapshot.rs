@@ -302,6 +302,11 @@ pub enum Outcome {
     Displaced {
         file: String,
     },
+    /// A rotated login whose account is not here any more, or has another login by now.
+    KeptAside {
+        name: ProfileName,
+        file: String,
+    },
     Saved {
         name: ProfileName,
     },

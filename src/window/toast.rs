@@ -99,6 +99,10 @@ impl Toast {
             }
             Outcome::Saved { name } => (format!("Saved as {}", called(name)), None),
             Outcome::Displaced { file } => (format!("An unknown login was kept as {file}"), None),
+            Outcome::KeptAside { name, file } => (
+                format!("The renewed login of {} was kept as {file}", called(name)),
+                None,
+            ),
             Outcome::TokenRefreshed { name } => {
                 (format!("The login of {} was renewed", called(name)), None)
             }

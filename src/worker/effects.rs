@@ -438,8 +438,14 @@ impl Hands {
             } => {
                 let refresher = self.refresher.clone();
                 self.keep(async move {
-                    let result = refresher.save_again(name.clone(), redeemed, *auth).await;
-                    tell(&events, Event::TokenSaved { name, result }).await;
+                    let token = redeemed.clone();
+                    let result = refresher.save_again(name.clone(), token, *auth).await;
+                    let saved = Event::TokenSaved {
+                        name,
+                        redeemed,
+                        result,
+                    };
+                    tell(&events, saved).await;
                 });
             }
             Effect::AnswerWaiters { name, with } => {

@@ -53,7 +53,10 @@ pub enum Event {
     /// A token that could not be written before is on disk now.
     TokenSaved {
         name: ProfileName,
-        result: Result<(), String>,
+        /// Which one it replaces.
+        redeemed: Fingerprint,
+        /// The file that it was kept in, where no profile holds it.
+        result: Result<Option<String>, String>,
     },
     SwitchEnded {
         to: ProfileName,

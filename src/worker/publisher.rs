@@ -243,13 +243,6 @@ fn live_view(state: &AppState) -> LiveView {
 
 /// The worst first: a face shows one at a time.
 fn notices(state: &AppState) -> Vec<Notice> {
-    let unsaved = state.kept.values().filter_map(|kept| {
-        let unsaved = kept.refresh.unsaved.as_ref()?;
-        Some(Notice::UnsavedToken {
-            profile: kept.profile.name.clone(),
-            reason: unsaved.reason.clone(),
-        })
-    });
     let skipped = state
         .skipped
         .iter()
@@ -270,7 +263,8 @@ fn notices(state: &AppState) -> Vec<Notice> {
         .kept
         .values()
         .find_map(|kept| kept.refresh.blocked.clone());
-    unsaved
+    state
+        .unsaved_notices()
         .chain(
             state
                 .home_trouble

@@ -23,6 +23,19 @@ pub struct Refreshed {
     pub auth: AuthFile,
     /// The redeemed token's fingerprint and why its successor is only in memory.
     pub unsaved: Option<(Fingerprint, String)>,
+    /// The file that it was kept in, where its profile is gone or holds something else by now.
+    pub kept_aside: Option<String>,
+}
+
+impl Refreshed {
+    /// Somebody else got it; it lies in its profile.
+    fn adopted(auth: AuthFile) -> Self {
+        Self {
+            auth,
+            unsaved: None,
+            kept_aside: None,
+        }
+    }
 }
 
 /// Why there is no newer login.
@@ -119,10 +132,7 @@ impl Refresher {
         let home = self.home.clone();
         let flight = match blocking(move || open(&home, &name)).await? {
             Opening::Adopted(auth) => {
-                return Ok(Refreshed {
-                    auth: *auth,
-                    unsaved: None,
-                });
+                return Ok(Refreshed::adopted(*auth));
             }
             Opening::Ready(flight) => *flight,
         };
@@ -131,10 +141,7 @@ impl Refresher {
             Ok(Redeemed::Adopted(auth)) => {
                 // Its intent says who is still behind.
                 end(flight, drop).await;
-                Ok(Refreshed {
-                    auth: *auth,
-                    unsaved: None,
-                })
+                Ok(Refreshed::adopted(*auth))
             }
             Err(failure) => {
                 match &failure {
@@ -260,10 +267,11 @@ impl Refresher {
                 (rotation, result)
             });
             let reason = match tried.await {
-                Ok((_, Ok(()))) => {
+                Ok((_, Ok(kept_aside))) => {
                     return Refreshed {
                         auth,
                         unsaved: None,
+                        kept_aside,
                     };
                 }
                 Ok((kept, Err(reason))) => {
@@ -274,6 +282,7 @@ impl Refresher {
                     return Refreshed {
                         auth,
                         unsaved: Some((token, "the file work broke off".into())),
+                        kept_aside: None,
                     };
                 }
             };
@@ -284,13 +293,14 @@ impl Refresher {
                     return Refreshed {
                         auth,
                         unsaved: Some((token, reason)),
+                        kept_aside: None,
                     };
                 }
             }
         }
     }
 
-    /// One more try to write a login that is only in memory.
+    /// One more try to write a login that is only in memory; the file it was kept in, where no profile holds it.
     ///
     /// # Errors
     /// The reason, as a sentence.
@@ -299,7 +309,7 @@ impl Refresher {
         name: ProfileName,
         redeemed: Fingerprint,
         auth: AuthFile,
-    ) -> Result<(), String> {
+    ) -> Result<Option<String>, String> {
         let home = self.home.clone();
         let tried = tokio::task::spawn_blocking(move || {
             let lock = AccountLock::take(&home, &auth).map_err(|err| err.to_string())?;
@@ -323,16 +333,18 @@ async fn end(flight: Flight, how: impl FnOnce(Rotation) + Send + 'static) {
     }
 }
 
-/// Saves, and says what is still missing.
-fn finish(rotation: &mut Rotation, auth: &AuthFile) -> Result<(), String> {
+/// Saves, and says what is still missing; the file that the login was kept in, where its profile does not hold it.
+fn finish(rotation: &mut Rotation, auth: &AuthFile) -> Result<Option<String>, String> {
     let finished = rotation
         .finish(auth, SystemTime::now())
         .map_err(|err| err.to_string())?;
-    if let Some(file) = finished.displaced {
+    let kept_aside = finished.displaced.map(|file| {
         warn!(file = %file.display(), "the profile changed meanwhile; the new login was kept aside");
-    }
+        let name = file.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    });
     match finished.live {
-        Publication::Written | Publication::NotThisLogin => Ok(()),
+        Publication::Written | Publication::NotThisLogin => Ok(kept_aside),
         Publication::Failed(err) => Err(err.to_string()),
     }
 }

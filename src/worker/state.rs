@@ -36,12 +36,13 @@ mod refreshing;
 mod serving;
 mod signing_in;
 mod tools;
+mod unsaved;
 
 use importing::Importing;
 use organising::edit_accounts;
 use polling::start_poll;
-use refreshing::save_token;
 use signing_in::SignIns;
+use unsaved::Orphan;
 
 /// Owned by one task; nobody else sees it.
 #[derive(Debug)]
@@ -106,6 +107,8 @@ pub struct AppState {
     /// Of the profile that a face looks at.
     pub history: Option<Arc<History>>,
     pub sign_ins: SignIns,
+    /// Logins in memory alone that have no profile.
+    orphans: Vec<Orphan>,
 }
 
 /// Before the first reading nobody can say who may come in, so nobody does.
@@ -200,6 +203,7 @@ impl AppState {
             importing: Importing::default(),
             history: None,
             sign_ins: SignIns::default(),
+            orphans: Vec::new(),
         }
     }
 
@@ -272,14 +276,12 @@ impl AppState {
                 self.is_ending = true;
                 self.cancel_import();
                 self.router.is_wanted = false;
-                let unsaved = self.kept.iter().filter_map(|(name, kept)| {
-                    Some(save_token(name, kept.refresh.unsaved.as_ref()?))
-                });
                 let keep = self.keep_usage_at.map(|_due| Effect::KeepUsage);
                 // One-shot commands know of none.
                 let knows_pauses = self.is_loaded && self.polls == Polls::ByThemselves;
                 let keep_pauses = knows_pauses.then(|| Effect::KeepPauses(self.pauses(now)));
-                unsaved
+                self.save_all()
+                    .into_iter()
                     .chain([Effect::StopRouter])
                     .chain(keep)
                     .chain(keep_pauses)
@@ -318,15 +320,6 @@ impl AppState {
         })
     }
 
-    /// Whether a login exists in memory alone.
-    pub fn unsaved(&self) -> impl Iterator<Item = &ProfileName> {
-        let is_unsaved = |(_, kept): &(&ProfileName, &Kept)| kept.refresh.unsaved.is_some();
-        self.kept
-            .iter()
-            .filter(is_unsaved)
-            .map(|(name, _kept)| name)
-    }
-
     fn follow(&mut self, event: Event, now: SystemTime) -> Vec<Effect> {
         match event {
             Event::DiskRead(reading) => self.note_reading(*reading, now),
@@ -347,7 +340,11 @@ impl AppState {
             Event::UsageArrived { name, result } => self.note_usage(&name, result, now),
             Event::TokenWanted { name, stale } => self.note_token_wanted(name, &stale, now),
             Event::TokenRefreshed { name, result } => self.note_refreshed(name, result, now),
-            Event::TokenSaved { name, result } => self.note_token_saved(&name, result, now),
+            Event::TokenSaved {
+                name,
+                redeemed,
+                result,
+            } => self.note_token_saved(name, &redeemed, result, now),
             Event::SwitchEnded { to, result, codex } => {
                 self.codex = codex;
                 let mut effects = Vec::new();
@@ -473,15 +470,11 @@ impl AppState {
                 .refresh
                 .next_at
                 .filter(|_| self.polls == Polls::ByThemselves && kept.may_redeem());
-            let save = kept
-                .refresh
-                .unsaved
-                .as_ref()
-                .map(|unsaved| unsaved.next_try_at);
-            [poll, refresh, save]
+            [poll, refresh]
         });
         of_profiles
             .flatten()
+            .chain(self.next_save_at())
             .chain(
                 codex
                     .into_iter()
@@ -607,15 +600,7 @@ impl AppState {
     }
 
     fn note_time(&mut self, now: SystemTime) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        for (name, kept) in &mut self.kept {
-            if let Some(unsaved) = &mut kept.refresh.unsaved
-                && unsaved.next_try_at <= now
-            {
-                unsaved.next_try_at = now + super::refresher::SAVE_AGAIN_EVERY;
-                effects.push(save_token(name, unsaved));
-            }
-        }
+        let mut effects = self.save_due(now);
         if self.polls == Polls::WhenAsked || self.is_ending {
             return effects;
         }

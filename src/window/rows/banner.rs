@@ -145,6 +145,7 @@ fn failed(outcome: &Outcome, named: &dyn Fn(&ProfileName) -> String) -> Option<(
         | Outcome::KeyChanged { .. }
         | Outcome::Routed { .. }
         | Outcome::Displaced { .. }
+        | Outcome::KeptAside { .. }
         | Outcome::Saved { .. }
         | Outcome::Added { .. }
         | Outcome::SignedIn { .. }

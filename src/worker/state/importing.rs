@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::super::event::Effect;
 use super::super::importing::{Cancel, ImportEnd, NoPreview, Preview};
 use super::AppState;
-use super::refreshing::unsaved_in_words;
+use super::unsaved::unsaved_in_words;
 use crate::desk::{ExportTo, ImportSource, ImportState, ImportView, OlderStore, Outcome};
 use crate::profile::ProfileName;
 use crate::store::import::Incoming;
@@ -119,22 +119,18 @@ impl AppState {
         let mut refused = Vec::new();
         let mut incoming: Vec<(u32, Incoming)> = Vec::new();
         for (id, name) in chosen {
-            let holder = self.importing.view.as_ref().and_then(|view| {
-                let row = view.found.iter().find(|row| row.id == id)?;
-                row.holder.clone()
-            });
-            // What is only in memory of that account is newer than anything on disk.
-            let unsaved = holder.as_ref().and_then(|holder| {
-                let unsaved = self.kept.get(holder)?.refresh.unsaved.as_ref()?;
-                (!unsaved.is_on_disk).then(|| unsaved_in_words(holder, unsaved))
-            });
-            match (unsaved, self.importing.logins.get(&id)) {
-                (Some(reason), _) => refused.push((id, reason)),
-                (None, Some(login)) if incoming.iter().all(|(other, _)| *other != id) => {
-                    let login = login.clone();
-                    incoming.push((id, Incoming { name, ..login }));
+            let Some(chosen) = self.importing.logins.get(&id) else {
+                continue; // not for taking
+            };
+            if incoming.iter().any(|(other, _)| *other == id) {
+                continue; // chosen twice
+            }
+            match self.unsaved_rival_of(&chosen.login) {
+                Some(reason) => refused.push((id, reason)),
+                None => {
+                    let chosen = chosen.clone();
+                    incoming.push((id, Incoming { name, ..chosen }));
                 }
-                (None, _) => {} // not for taking, or chosen twice
             }
         }
         self.importing.cancel = Cancel::default();

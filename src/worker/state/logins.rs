@@ -6,7 +6,7 @@ use super::super::event::{Effect, Reading};
 use super::super::kept::{Kept, Standing};
 use super::super::refusals::Refusals;
 use super::super::schedule;
-use super::refreshing::unsaved_in_words;
+use super::unsaved::unsaved_in_words;
 use super::{AppState, Polls};
 use crate::desk::Outcome;
 use crate::pool::breaker::Pace;
@@ -79,6 +79,7 @@ impl AppState {
                 }
             }
         }
+        self.take_orphans_home();
         self.know_paths();
         self.skipped = reading.skipped;
         self.trash = reading.trash;

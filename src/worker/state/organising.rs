@@ -9,7 +9,7 @@ use super::super::kept::Kept;
 use super::super::organiser::{Done, Work};
 use super::super::refresher::RefreshFailure;
 use super::AppState;
-use super::refreshing::unsaved_in_words;
+use super::unsaved::unsaved_in_words;
 use crate::desk::{Edit, Outcome};
 use crate::profile::{AuthFile, Profile, ProfileName};
 use crate::router::{AttemptOutcome, Report};
@@ -244,8 +244,13 @@ impl AppState {
                 name: present(name),
                 result,
             },
-            Event::TokenSaved { name, result } => Event::TokenSaved {
+            Event::TokenSaved {
+                name,
+                redeemed,
+                result,
+            } => Event::TokenSaved {
                 name: present(name),
+                redeemed,
                 result,
             },
             Event::Reported(report) => Event::Reported(self.by_present_names_in(report)),

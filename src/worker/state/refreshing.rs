@@ -1,4 +1,4 @@
-//! New tokens: who asks for one, what came of it, and logins that are only in memory.
+//! New tokens: who asks for one, and what came of it.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +9,7 @@ use super::super::kept::{Kept, REFRESH_GAP, Unsaved};
 use super::super::refresher::{RefreshFailure, Refreshed, SAVE_AGAIN_EVERY};
 use super::super::schedule;
 use super::polling::start_poll;
+use super::unsaved::unsaved_in_words;
 use super::{AppState, Polls};
 use crate::desk::Outcome;
 use crate::profile::{AuthFile, Fingerprint, Health, ProfileName};
@@ -121,19 +122,21 @@ impl AppState {
         let read_disk = self.read_disk();
         self.oldest_reading = self.last_reading;
         let Some(kept) = self.kept.get_mut(&name) else {
-            let unsaved = result.ok().and_then(|refreshed| {
-                let (redeemed, _reason) = refreshed.unsaved?;
-                Some(Effect::SaveToken {
-                    name: name.clone(),
-                    redeemed,
-                    auth: Box::new(refreshed.auth),
-                })
-            });
+            if let Ok(refreshed) = result {
+                if let Some(file) = refreshed.kept_aside {
+                    let name = name.clone();
+                    self.happen(Outcome::KeptAside { name, file }, now);
+                }
+                if let Some((redeemed, reason)) = refreshed.unsaved {
+                    let unsaved = Unsaved::new(refreshed.auth, redeemed, reason, now);
+                    self.keep_orphan(name.clone(), unsaved);
+                }
+            }
             let answer = Effect::AnswerWaiters {
                 name,
                 with: Err(gone()),
             };
-            return unsaved.into_iter().chain([answer, read_disk]).collect();
+            return vec![answer, read_disk];
         };
         kept.refresh.is_running = false;
         let is_asked = std::mem::take(&mut kept.refresh.is_asked);
@@ -153,13 +156,9 @@ impl AppState {
                     kept.profile.login = Ok(refreshed.auth.clone());
                 }
                 kept.replan_refresh();
-                kept.refresh.unsaved = refreshed.unsaved.map(|(redeemed, reason)| Unsaved {
-                    auth: refreshed.auth,
-                    redeemed,
-                    reason,
-                    next_try_at: now + SAVE_AGAIN_EVERY,
-                    is_on_disk: false,
-                });
+                let unsaved = refreshed
+                    .unsaved
+                    .map(|(redeemed, reason)| Unsaved::new(refreshed.auth, redeemed, reason, now));
                 let with = kept.access().ok_or_else(gone);
                 effects.push(Effect::AnswerWaiters {
                     name: name.clone(),
@@ -171,13 +170,18 @@ impl AppState {
                         effects.extend(start_poll(&name, kept, now));
                     }
                 }
-                match &kept.refresh.unsaved {
-                    None => Outcome::TokenRefreshed { name },
+                let outcome = match &unsaved {
+                    None => Outcome::TokenRefreshed { name: name.clone() },
                     Some(unsaved) => Outcome::TokenRefreshFailed {
                         reason: unsaved_in_words(&name, unsaved),
-                        name,
+                        name: name.clone(),
                     },
+                };
+                self.replace_unsaved(&name, unsaved);
+                if let Some(file) = refreshed.kept_aside {
+                    self.happen(Outcome::KeptAside { name, file }, now);
                 }
+                outcome
             }
             Err(failure) => {
                 kept.refresh.failures = kept.refresh.failures.saturating_add(1);
@@ -235,30 +239,6 @@ impl AppState {
         }
         effects
     }
-
-    pub(super) fn note_token_saved(
-        &mut self,
-        name: &ProfileName,
-        result: Result<(), String>,
-        now: SystemTime,
-    ) -> Vec<Effect> {
-        let Some(kept) = self.kept.get_mut(name) else {
-            return Vec::new();
-        };
-        match result {
-            Ok(()) => {
-                kept.refresh.unsaved = None;
-                vec![self.read_disk()]
-            }
-            Err(reason) => {
-                if let Some(unsaved) = &mut kept.refresh.unsaved {
-                    unsaved.reason = reason;
-                    unsaved.next_try_at = now + SAVE_AGAIN_EVERY;
-                }
-                Vec::new()
-            }
-        }
-    }
 }
 
 /// A refused access token is worth one new one, unless it was new itself.
@@ -274,19 +254,6 @@ pub(super) fn may_refresh(kept: &Kept, now: SystemTime) -> bool {
         && kept.network.trouble().is_none()
         && kept.may_redeem()
         && kept.profile.health() == Health::Fine
-}
-
-pub(super) fn unsaved_in_words(name: &ProfileName, unsaved: &Unsaved) -> String {
-    let reason = &unsaved.reason;
-    format!("the new login of {name} could not be written yet and is only in memory ({reason})")
-}
-
-pub(super) fn save_token(name: &ProfileName, unsaved: &Unsaved) -> Effect {
-    Effect::SaveToken {
-        name: name.clone(),
-        redeemed: unsaved.redeemed.clone(),
-        auth: Box::new(unsaved.auth.clone()),
-    }
 }
 
 pub(super) fn gone() -> NoToken {

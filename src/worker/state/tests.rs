@@ -209,6 +209,7 @@ fn renewed(state: &mut AppState, new: &AuthFile, now: SystemTime) -> Vec<Effect>
     let refreshed = Refreshed {
         auth: new.clone(),
         unsaved: None,
+        kept_aside: None,
     };
     let event = Event::TokenRefreshed {
         name: name("work"),

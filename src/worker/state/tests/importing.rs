@@ -233,6 +233,7 @@ fn a_login_that_is_only_in_memory_is_neither_overwritten_nor_taken_out_as_it_was
     let refreshed = Refreshed {
         auth: login("ana", noon(), noon() + 10 * DAY),
         unsaved: Some((Fingerprint::of(b"x"), "the disk is full".into())),
+        kept_aside: None,
     };
     let event = Event::TokenRefreshed {
         name: name("work"),
@@ -250,4 +251,25 @@ fn a_login_that_is_only_in_memory_is_neither_overwritten_nor_taken_out_as_it_was
     assert!(state.obey(Command::Export { names, to }, noon()).is_empty());
     let last = state.happenings.back().unwrap().outcome.clone();
     assert!(matches!(last, Outcome::ExportFailed { .. }), "{last:?}");
+}
+
+#[test]
+fn a_login_in_memory_whose_profile_is_gone_is_not_overtaken_by_an_older_one_from_elsewhere() {
+    let (mut state, _) = ready();
+    let refreshed = Refreshed {
+        auth: login("ana", noon(), noon() + 10 * DAY),
+        unsaved: Some((Fingerprint::of(b"x"), "the disk is full".into())),
+        kept_aside: None,
+    };
+    let event = Event::TokenRefreshed {
+        name: name("gone"),
+        result: Ok(refreshed),
+    };
+    state.note(event, noon());
+    assert_eq!(
+        import(&mut state, &[(0, "mine"), (1, "work")]),
+        [(0, name("mine"))]
+    );
+    let failure = view(&state).unwrap().found[1].failure.clone();
+    assert!(failure.unwrap().contains("only in memory"));
 }

@@ -243,6 +243,7 @@ fn an_account_whose_new_login_is_only_in_memory_is_neither_renamed_nor_deleted()
             fresh("ana").refresh_fingerprint().unwrap(),
             "no room".into(),
         )),
+        kept_aside: None,
     };
     let event = Event::TokenRefreshed {
         name: name("work"),

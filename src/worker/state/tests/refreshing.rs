@@ -91,6 +91,7 @@ fn twenty_requests_that_want_a_token_cause_one_refresh_and_all_are_answered() {
     let refreshed = Refreshed {
         auth: fresh("ana"),
         unsaved: None,
+        kept_aside: None,
     };
     let effects = state.note(
         Event::TokenRefreshed {

@@ -14,6 +14,7 @@ fn a_token_that_could_not_be_written_is_used_shown_and_tried_again() {
     let refreshed = Refreshed {
         auth: fresh("ana"),
         unsaved: Some((redeemed, "disk full".into())),
+        kept_aside: None,
     };
     let effects = state.note(
         Event::TokenRefreshed {
@@ -24,7 +25,10 @@ fn a_token_that_could_not_be_written_is_used_shown_and_tried_again() {
     );
     assert_eq!(answers(&effects), [("work".to_owned(), true)]);
     // The old file is read again and must not beat what is in memory.
-    state.note(reading(vec![profile("work", old)], Live::Missing), noon());
+    state.note(
+        reading(vec![profile("work", old.clone())], Live::Missing),
+        noon(),
+    );
     let Access::ChatGpt { access_token, .. } = &publisher::pool(&state).members[0].access else {
         panic!()
     };
@@ -48,13 +52,7 @@ fn a_token_that_could_not_be_written_is_used_shown_and_tried_again() {
         1,
         "quitting tries once more"
     );
-    state.note(
-        Event::TokenSaved {
-            name: name("work"),
-            result: Ok(()),
-        },
-        noon() + MINUTE,
-    );
+    state.note(saved(&old, Ok(None)), noon() + MINUTE);
     assert_eq!(publisher::snapshot(&state, "", noon()).notices, []);
 }
 
@@ -63,12 +61,22 @@ fn unsaved(state: &mut AppState, old: &AuthFile, new: &AuthFile) -> Vec<Effect> 
     let refreshed = Refreshed {
         auth: new.clone(),
         unsaved: Some((old.refresh_fingerprint().unwrap(), "disk full".into())),
+        kept_aside: None,
     };
     let event = Event::TokenRefreshed {
         name: name("work"),
         result: Ok(refreshed),
     };
     state.note(event, noon())
+}
+
+/// The end of a try to write what replaced this login of `work`.
+fn saved(old: &AuthFile, result: Result<Option<String>, String>) -> Event {
+    Event::TokenSaved {
+        name: name("work"),
+        redeemed: old.refresh_fingerprint().unwrap(),
+        result,
+    }
 }
 
 fn saves(effects: &[Effect]) -> Vec<Fingerprint> {
@@ -145,11 +153,7 @@ fn a_token_that_is_only_in_memory_outlives_its_directory() {
     let later = noon() + Duration::from_secs(5);
     let effects = state.note(Event::TimePassed, later);
     assert_eq!(saves(&effects), [old.refresh_fingerprint().unwrap()]);
-    let saved = Event::TokenSaved {
-        name: name("work"),
-        result: Ok(()),
-    };
-    state.note(saved, later);
+    state.note(saved(&old, Ok(None)), later);
     state.note(reading(vec![], Live::Missing), later);
     assert!(state.kept.is_empty());
 }
@@ -338,4 +342,93 @@ fn a_disk_that_could_not_keep_a_new_login_is_shown_once_and_tried_again_soon() {
     );
     renewed(&mut state, &fresh("ana"), noon());
     assert_eq!(notices(&state), []);
+}
+
+#[test]
+fn a_token_in_memory_whose_profile_is_gone_is_shown_waited_for_and_tried_again_until_it_is_kept() {
+    let mut state = AppState::new(Arc::new(Settings::default()), Polls::ByThemselves);
+    let old = expired("ana");
+    let redeemed = || old.refresh_fingerprint().unwrap();
+    state.note(reading(vec![], Live::Missing), noon());
+    unsaved(&mut state, &old, &fresh("ana"));
+    let shown = |state: &AppState| publisher::snapshot(state, "", noon()).notices;
+    let notice = |reason: &str| crate::desk::Notice::UnsavedToken {
+        profile: name("work"),
+        reason: reason.into(),
+    };
+    assert_eq!(shown(&state), [notice("disk full")]);
+    assert_eq!(state.unsaved().collect::<Vec<_>>(), [&name("work")]);
+    let mut now = noon();
+    for reason in ["still full", "full for ever"] {
+        now = state.next_due().unwrap();
+        assert!(now <= noon() + MINUTE);
+        assert_eq!(saves(&state.note(Event::TimePassed, now)), [redeemed()]);
+        state.note(saved(&old, Err(reason.into())), now);
+        assert_eq!(shown(&state), [notice(reason)]);
+    }
+    assert_eq!(saves(&state.obey(Command::Quit, now)), [redeemed()]);
+    state.note(saved(&old, Ok(Some("a.json".into()))), now);
+    assert_eq!(
+        *last_outcome(&state),
+        Outcome::KeptAside {
+            name: name("work"),
+            file: "a.json".into()
+        }
+    );
+    assert_eq!(shown(&state), []);
+    assert_eq!(state.unsaved().next(), None);
+}
+
+#[test]
+fn of_two_tokens_in_memory_the_end_of_one_says_nothing_about_the_other() {
+    let mut state = AppState::new(Arc::new(Settings::default()), Polls::ByThemselves);
+    let (first, second) = (expired("ana"), fresh("ana"));
+    let third = login("ana", noon(), noon() + 10 * DAY);
+    let on_disk = |login: &AuthFile| reading(vec![profile("work", login.clone())], Live::Missing);
+    state.note(on_disk(&first), noon());
+    // The profile has it, the live file has not; then the next one cannot be written at all.
+    unsaved(&mut state, &first, &second);
+    state.note(on_disk(&second), noon());
+    unsaved(&mut state, &second, &third);
+    state.note(saved(&first, Ok(None)), noon());
+    assert_eq!(state.unsaved().collect::<Vec<_>>(), [&name("work")]);
+    assert_eq!(token_in_pool(&state), fingerprint(&third));
+    state.note(saved(&second, Ok(None)), noon());
+    assert_eq!(state.unsaved().next(), None);
+}
+
+#[test]
+fn a_token_that_lost_its_place_to_another_account_is_kept_beside_that_ones_own() {
+    let mut state = AppState::new(Arc::new(Settings::default()), Polls::ByThemselves);
+    let (old, others) = (
+        expired("ana"),
+        login("eve", noon() - 9 * DAY, noon() - MINUTE),
+    );
+    let on_disk = |login: &AuthFile| reading(vec![profile("work", login.clone())], Live::Missing);
+    state.note(on_disk(&old), noon());
+    unsaved(&mut state, &old, &fresh("ana"));
+    state.note(on_disk(&others), noon());
+    let new = login("eve", noon(), noon() + 10 * DAY);
+    unsaved(&mut state, &others, &new);
+    assert_eq!(state.unsaved().count(), 2);
+    assert_eq!(saves(&state.obey(Command::Quit, noon())).len(), 2);
+}
+
+#[test]
+fn a_profile_that_comes_back_with_the_spent_token_gets_its_successor_and_sends_nothing() {
+    let mut state = AppState::new(Arc::new(Settings::default()), Polls::ByThemselves);
+    let old = expired("ana");
+    state.note(reading(vec![], Live::Missing), noon());
+    unsaved(&mut state, &old, &fresh("ana"));
+    let effects = state.note(
+        reading(vec![profile("again", old.clone())], Live::Missing),
+        noon(),
+    );
+    assert!(refreshes(&effects).is_empty());
+    assert_eq!(token_in_pool(&state), fingerprint(&fresh("ana")));
+    let effects = state.note(Event::TimePassed, noon() + MINUTE);
+    assert!(
+        matches!(&effects[..], [Effect::SaveToken { name: to, .. }, ..] if *to == name("again"))
+    );
+    assert!(refreshes(&effects).is_empty());
 }
