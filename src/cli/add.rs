@@ -119,8 +119,8 @@ fn not_added(name: &ProfileName, err: &StoreError) -> CliError {
     anyhow!("{name} was not added: {err}").into()
 }
 
-/// What is typed unseen at a terminal, or the first line of what is piped.
-fn key_line(prompt: &str) -> Result<Zeroizing<String>, CliError> {
+/// What is typed unseen at a terminal, or the next line of what is piped.
+pub(super) fn key_line(prompt: &str) -> Result<Zeroizing<String>, CliError> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
         let line = rpassword::prompt_password(prompt);

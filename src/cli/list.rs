@@ -435,6 +435,7 @@ pub(super) fn json_row(profile: &ProfileView, is_private: bool) -> Value {
         "windows": windows,
         "terms": terms,
         "bad_terms": profile.bad_terms,
+        "network": profile.network,
         "usage_at": profile.usage.as_ref().and_then(|usage| secs(usage.fetched_at)),
     })
 }
@@ -461,6 +462,7 @@ mod tests {
             is_in_pool: true,
             terms: std::sync::Arc::default(),
             bad_terms: vec![],
+            network: None,
             rest: None,
             model_rests: vec![],
             usage: None,

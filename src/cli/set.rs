@@ -6,7 +6,7 @@ use clap::Args;
 use super::{CliError, parse, prepare, say};
 use crate::desk::{About, BadEdit, Edit, Term, Terms, words};
 use crate::profile::about::is_same;
-use crate::profile::{Profile, ProfileName, SideFile};
+use crate::profile::{Profile, ProfileName, Secret, SideFile};
 use crate::store::{Environment, Home, StoreError, profiles};
 
 /// What stands on the command line. Every value may be `default`.
@@ -73,6 +73,15 @@ struct Words {
     /// By which a client key can mean several accounts
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
+    /// Its own way out: system, none, or an address such as socks5h://user:password@host:1080; - asks for it unseen
+    #[arg(long, value_name = "WAY|-")]
+    proxy: Option<String>,
+    /// A header that goes with its requests; may be said several times; NAME=- asks for the value unseen
+    #[arg(long, value_name = "NAME=VALUE")]
+    header: Vec<String>,
+    /// Take a header away
+    #[arg(long, value_name = "NAME")]
+    no_header: Vec<String>,
     /// Tokens a day (UTC): 500000, 500k or 2M
     #[arg(long, value_name = "N")]
     daily_tokens: Option<String>,
@@ -144,7 +153,15 @@ fn tell(profile: &Profile) {
         super::warn(&format!("router.json of {}: {bad}", profile.name));
     }
     let about = About::read(&profile.side);
-    let said = [words::about(&about), words::terms(&terms)];
+    let network = profile.side.network();
+    if let Some(reason) = network.trouble() {
+        super::warn(&format!("router.json of {}: {reason}", profile.name));
+    }
+    let said = [
+        words::about(&about),
+        words::terms(&terms),
+        words::network(&network),
+    ];
     let said: Vec<_> = said.into_iter().flatten().collect();
     say(&match said.is_empty() {
         true => format!("{}: nothing special", profile.name),
@@ -241,11 +258,38 @@ impl Words {
             };
             add("--pin", Edit::Pin(is_pinned))?;
         }
+        if let Some(proxy) = &self.proxy {
+            let proxy = (proxy != DEFAULT)
+                .then(|| unseen(proxy, "Proxy (not shown): "))
+                .transpose()?;
+            add("--proxy", Edit::Proxy(proxy))?;
+        }
+        for name in &self.no_header {
+            add("--no-header", Edit::Header(name.clone(), None))?;
+        }
+        for header in &self.header {
+            let Some((name, value)) = header.split_once('=') else {
+                let form = "--header needs a name and a value: --header OpenAI-Project=proj_1";
+                return Err(CliError::Usage(form.into()));
+            };
+            let value = unseen(value, &format!("Value of {name} (not shown): "))?;
+            add("--header", Edit::Header(name.to_owned(), Some(value)))?;
+        }
         for (term, text) in self.terms() {
             let option = format!("--{}", term.key().replace('_', "-"));
             add(&option, Edit::Term(term, Some(text.to_owned())))?;
         }
         Ok(edits)
+    }
+}
+
+/// What may hold a password: as it was said, or for `-` typed unseen, or the next line of what is piped.
+fn unseen(text: &str, prompt: &str) -> Result<Secret, CliError> {
+    match text {
+        "-" => Ok(Secret::new(
+            super::add::key_line(prompt)?.trim_end_matches(['\r', '\n']),
+        )),
+        text => Ok(Secret::new(text)),
     }
 }
 
@@ -260,12 +304,16 @@ fn checked(edit: &Edit, option: &str) -> Result<(), CliError> {
     let text = match edit {
         Edit::Label(text) | Edit::Note(text) | Edit::Term(_, text) => text.as_deref(),
         Edit::AddTag(tag) | Edit::RemoveTag(tag) => Some(tag.as_str()),
-        Edit::Pin(_) => None,
+        Edit::Pin(_) | Edit::Proxy(_) | Edit::Header(..) => None,
     };
     match edit.apply(&mut SideFile::default()) {
         Ok(()) => Ok(()),
         Err(BadEdit::Word(why)) => Err(refused(text.unwrap_or_default(), &why.to_string())),
         Err(BadEdit::Term(why)) => Err(refused(text.unwrap_or_default(), why.reason)),
+        // There may be a password in it.
+        Err(BadEdit::Network(why)) => {
+            Err(CliError::Usage(format!("{option} cannot be used: {why}")))
+        }
     }
 }
 
@@ -318,6 +366,10 @@ mod tests {
                 r#"{"weight":"odd","reserve":5,"tags":["Client","x"],"pinned":true}"#,
             ),
             (
+                "a --proxy none --header X-Team=b --no-header x-old",
+                r#"{"weight":"odd","label":"mine","reserve":5,"proxy":"none","headers":{"x-team":"b"}}"#,
+            ),
+            (
                 "--tagged old --label 開発 --note hm",
                 r#"{"weight":"odd","label":"開発","reserve":5,"note":"hm"}"#,
             ),
@@ -344,9 +396,16 @@ mod tests {
             ),
             ("a --tag a,b", "without commas"),
             ("a --pin maybe", "write yes or no"),
+            (
+                "a --proxy ftp://canary@x",
+                "--proxy cannot be used: write system, none",
+            ),
+            ("a --header x-team", "--header needs a name and a value"),
+            ("a --header Host=canary", "--header cannot be used"),
         ] {
             let refused = changed(line, "{}").unwrap_err();
             assert!(refused.contains(said), "{line}: {refused}");
+            assert!(!refused.contains("canary"), "{refused}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::pool::{BadTerm, Term, Terms};
-use crate::profile::{BadWord, Origin, ProfileName, Rotator, SideFile};
+use crate::profile::{BadNetwork, BadWord, Origin, ProfileName, Rotator, Secret, SideFile};
 
 /// One change of the user's words about accounts. Nothing takes a word back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub enum Edit {
     Pin(bool),
     /// A term for the router (group, priority, reserve, whether it is used …), as text that [`Term`] reads.
     Term(Term, Option<String>),
+    /// Its own way out, as [`crate::profile::Proxy`] reads it. There may be a password in it.
+    Proxy(Option<Secret>),
+    /// One header that goes with its requests; nothing takes it away.
+    Header(String, Option<Secret>),
 }
 
 /// Why a word cannot be said: a sentence with the form that can.
@@ -25,6 +29,8 @@ pub enum BadEdit {
     Word(#[from] BadWord),
     #[error("{0}")]
     Term(#[from] BadTerm),
+    #[error(transparent)]
+    Network(#[from] BadNetwork),
 }
 
 impl Edit {
@@ -39,6 +45,8 @@ impl Edit {
             Self::AddTag(tag) => side.add_tag(tag)?,
             Self::RemoveTag(tag) => side.remove_tag(tag),
             Self::Pin(is_pinned) => side.set_pinned(*is_pinned),
+            Self::Proxy(proxy) => side.set_proxy(proxy.as_ref())?,
+            Self::Header(name, value) => side.set_header(name, value.as_ref())?,
             Self::Term(term, None) => side.set(term.key(), None),
             Self::Term(term, Some(text)) => {
                 let mut terms = Terms::default();

@@ -85,6 +85,8 @@ pub struct ProfileView {
     pub terms: Arc<Terms>,
     /// What of them cannot be used: sentences.
     pub bad_terms: Vec<String>,
+    /// Its own proxy and the names of its own headers, in a few words; nothing: as is set for all.
+    pub network: Option<String>,
     /// Set aside by the router for a while.
     pub rest: Option<Rest>,
     /// The same for one model each.

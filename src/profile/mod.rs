@@ -20,7 +20,7 @@ pub use claims::Claims;
 pub use endpoint::{Api, Endpoint, EndpointError, EndpointKind};
 pub use identity::Identity;
 pub use name::{InvalidProfileName, ProfileName};
-pub use network::{Network, Proxy, ProxyUrl};
+pub use network::{BadNetwork, Network, Proxy, ProxyUrl};
 pub use origin::{Origin, Rotator};
 pub use secret::{Fingerprint, Secret};
 pub use side_file::{Intent, SideFile};

@@ -6,11 +6,12 @@
 use std::fmt;
 
 use http::{HeaderName, HeaderValue};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::endpoint::file::own_header;
 use super::secret::Secret;
+use super::side_file::SideFile;
 
 /// What one profile has of its own. The default is what is set for all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -217,6 +218,54 @@ pub fn checked_header(name: &str, value: &str) -> Result<(HeaderName, Secret), S
     Ok((header, Secret::new(value)))
 }
 
+/// Why a proxy or a header cannot be said: a sentence that repeats no value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadNetwork(String);
+
+const PROXY: &str = "proxy";
+const HEADERS: &str = "headers";
+
+impl SideFile {
+    /// The profile's own proxy; nothing: the one that is set for all.
+    ///
+    /// # Errors
+    /// When it is none. Nothing is changed then.
+    pub fn set_proxy(&mut self, proxy: Option<&Secret>) -> Result<(), BadNetwork> {
+        if let Some(proxy) = proxy {
+            Proxy::parse(proxy.expose()).map_err(BadNetwork)?;
+        }
+        self.set(PROXY, proxy.map(|proxy| proxy.expose().trim().into()));
+        Ok(())
+    }
+
+    /// One header of the profile's own, under whatever case it stood there before; nothing takes it away.
+    ///
+    /// # Errors
+    /// When it is not free, cannot be sent, or is one too many. Nothing is changed then.
+    pub fn set_header(&mut self, name: &str, value: Option<&Secret>) -> Result<(), BadNetwork> {
+        let mut headers = match self.get(HEADERS) {
+            None | Some(Value::Null) => Map::new(),
+            Some(Value::Object(headers)) => headers.clone(),
+            Some(_) => {
+                let why = "its router.json has headers that are no object; mend that first";
+                return Err(BadNetwork(why.into()));
+            }
+        };
+        headers.retain(|kept, _| !kept.eq_ignore_ascii_case(name.trim()));
+        if let Some(value) = value {
+            let (name, value) = checked_header(name.trim(), value.expose()).map_err(BadNetwork)?;
+            headers.insert(name.as_str().to_owned(), value.expose().into());
+        }
+        if headers.len() > MAX_HEADERS {
+            let why = format!("an account has at most {MAX_HEADERS} headers");
+            return Err(BadNetwork(why));
+        }
+        self.set(HEADERS, (!headers.is_empty()).then(|| headers.into()));
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -281,7 +330,7 @@ mod tests {
             Network::read(Some(&Value::Null), Some(&Value::Null)),
             Network::default()
         );
-        let many: serde_json::Map<_, _> = (0..17).map(|n| (format!("x-{n}"), json!("a"))).collect();
+        let many: Map<_, _> = (0..17).map(|n| (format!("x-{n}"), json!("a"))).collect();
         for (proxy, headers) in [
             (json!("canary://"), json!({})),
             (json!(7), json!({})),
@@ -294,6 +343,52 @@ mod tests {
             let why = network.trouble().expect("it is wrong");
             assert!(!why.contains("canary"), "{why}");
         }
+    }
+
+    #[test]
+    fn a_proxy_and_headers_are_said_and_taken_back_and_nothing_wrong_is_written() {
+        let mut side = SideFile::parse(br#"{"label": "mine", "headers": {"X-Team": "a"}}"#);
+        let secret = |text: &str| Secret::new(text);
+        side.set_proxy(Some(&secret(" none "))).unwrap();
+        side.set_header("x-team", Some(&secret("b"))).unwrap();
+        side.set_header("OpenAI-Project", Some(&secret("p")))
+            .unwrap();
+        let before = side.to_bytes();
+        for refused in [
+            side.set_proxy(Some(&secret("canary://"))),
+            side.set_header("authorization", Some(&secret("canary"))),
+            side.set_header("x-b", Some(&secret("canary\n"))),
+        ] {
+            let why = refused.unwrap_err().to_string();
+            assert!(!why.contains("canary"), "{why}");
+        }
+        assert_eq!(side.to_bytes(), before);
+        let text: Value = serde_json::from_slice(&before).unwrap();
+        let said = json!({"x-team": "b", "openai-project": "p"});
+        assert_eq!(
+            text,
+            json!({"label": "mine", "proxy": "none", "headers": said})
+        );
+
+        side.set_proxy(None).unwrap();
+        side.set_header("X-TEAM", None).unwrap();
+        side.set_header("openai-project", None).unwrap();
+        let text: Value = serde_json::from_slice(&side.to_bytes()).unwrap();
+        assert_eq!(text, json!({"label": "mine"}));
+    }
+
+    #[test]
+    fn an_account_has_no_more_headers_than_are_sent() {
+        let mut side = SideFile::default();
+        for number in 0..MAX_HEADERS {
+            let value = Secret::new("a");
+            side.set_header(&format!("x-{number}"), Some(&value))
+                .unwrap();
+        }
+        side.set_header("x-more", Some(&Secret::new("a")))
+            .unwrap_err();
+        side.set_header("X-1", Some(&Secret::new("b"))).unwrap();
+        assert_eq!(side.network().headers.len(), MAX_HEADERS);
     }
 
     #[test]

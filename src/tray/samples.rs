@@ -63,6 +63,7 @@ pub(super) fn chatgpt(of: &str, windows: impl IntoIterator<Item = Window>) -> Pr
         is_in_pool: true,
         terms: Arc::default(),
         bad_terms: vec![],
+        network: None,
         rest: None,
         model_rests: vec![],
         usage,

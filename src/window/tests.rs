@@ -50,6 +50,7 @@ fn profile(text: &str, left: f64) -> ProfileView {
         is_in_pool: true,
         terms: Arc::default(),
         bad_terms: vec![],
+        network: None,
         rest: None,
         model_rests: vec![],
         usage: Some(Arc::new(Usage {

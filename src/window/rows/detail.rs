@@ -299,6 +299,8 @@ fn login(
             };
             fact("Stored in", value.into())
         });
+    let network = profile.network.clone();
+    let network = network.map(|words| fact("Network", words));
     LoginPart {
         mark,
         facts: kind
@@ -307,6 +309,7 @@ fn login(
             .chain(rotated)
             .chain(came)
             .chain(stored)
+            .chain(network)
             .collect(),
         trouble: token
             .last_error
