@@ -8,7 +8,7 @@ use anyhow::{Context as _, anyhow};
 
 use super::{CliError, connect, oneshot, parse, prepare, warn};
 use crate::connect::config_without_router;
-use crate::profile::{AuthFile, ProfileName};
+use crate::profile::AuthFile;
 use crate::store::{Environment, Home, InstanceLock, Overlay, credential_store, overlay, profiles};
 
 /// How often the login is looked at while the command runs. A file's date, no more.
@@ -58,7 +58,7 @@ pub(super) fn run(
     let started = umask
         .lent(|| child.spawn())
         .with_context(|| format!("{} could not be started", program.to_string_lossy()));
-    let ended = started.and_then(|child| wait(child, environment, &home, &name, &overlay));
+    let ended = started.and_then(|child| wait(child, environment, &home, &overlay));
     let closed = overlay.close(SystemTime::now());
     match closed {
         Ok(taken) => {
@@ -122,7 +122,6 @@ fn wait(
     mut child: Child,
     environment: &Environment,
     home: &Home,
-    name: &ProfileName,
     overlay: &Overlay,
 ) -> anyhow::Result<ExitStatus> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -169,7 +168,7 @@ fn wait(
             .is_ok_and(|age| age >= RENEW_EVERY)
         {
             renewed_at = now;
-            renew(environment, home, name, now);
+            renew(environment, home, overlay, now);
         }
     };
     if waiting.join().is_err() {
@@ -179,15 +178,18 @@ fn wait(
 }
 
 /// Where no router does it: a login that is about to expire is renewed before Codex has to.
-fn renew(environment: &Environment, home: &Home, name: &ProfileName, now: SystemTime) {
+fn renew(environment: &Environment, home: &Home, overlay: &Overlay, now: SystemTime) {
     if InstanceLock::is_held(home).unwrap_or(true) {
         return;
     }
-    let is_due = profiles::load(home, name).is_ok_and(|profile| {
+    let Ok(Some(name)) = overlay.account() else {
+        return; // deleted meanwhile: Codex renews its login by itself
+    };
+    let is_due = profiles::load(home, &name).is_ok_and(|profile| {
         let chatgpt = profile.login.as_ref().ok().and_then(AuthFile::chatgpt);
         chatgpt.is_some_and(|login| login.expires_within(RENEW_MARGIN, now))
     });
-    if is_due && let Err(err) = oneshot::renew_quietly(environment, name) {
+    if is_due && let Err(err) = oneshot::renew_quietly(environment, &name) {
         tracing::debug!(error = %err, "the login was not renewed ahead of time");
     }
 }

@@ -7,8 +7,9 @@ use std::time::SystemTime;
 use super::error::StoreError;
 use super::folder::Folder;
 use super::home::{BACKUPS, DISPLACED, Home};
+use super::login_file::LoginFile;
 use super::safe_file;
-use crate::profile::{Fingerprint, ProfileName};
+use crate::profile::{AuthFile, Fingerprint, ProfileName};
 
 /// Backups kept of each profile.
 const MAX_BACKUPS: usize = 3;
@@ -22,8 +23,17 @@ pub(super) fn back_up(
     bytes: &[u8],
     now: SystemTime,
 ) -> Result<(), StoreError> {
-    let folder = home.router_folder()?.make(BACKUPS)?.make(name.as_str())?;
-    keep(&folder, bytes, now, MAX_BACKUPS).map(|_file| ())
+    let backups = home.router_folder()?.make(BACKUPS)?;
+    back_up_in(&backups.make(name.as_str())?, bytes, now)
+}
+
+/// The same in the directory of its backups, wherever that lies.
+pub(super) fn back_up_in(
+    backups: &Folder,
+    bytes: &[u8],
+    now: SystemTime,
+) -> Result<(), StoreError> {
+    keep(backups, bytes, now, MAX_BACKUPS).map(|_file| ())
 }
 
 /// Keeps a login that no profile holds; says where.
@@ -31,6 +41,26 @@ pub(super) fn displace(home: &Home, bytes: &[u8], now: SystemTime) -> Result<Pat
     let folder = home.router_folder()?.make(DISPLACED)?;
     let file = keep(&folder, bytes, now, MAX_DISPLACED)?;
     Ok(home.displaced_dir().join(file))
+}
+
+/// The displaced logins that can be read.
+pub(super) fn displaced(home: &Home) -> Vec<AuthFile> {
+    let read = || -> Result<Vec<AuthFile>, StoreError> {
+        let router = home.router_folder_if_there()?;
+        let Some(folder) = router.map(|router| router.child(DISPLACED)).transpose()? else {
+            return Ok(Vec::new());
+        };
+        let Some(folder) = folder else {
+            return Ok(Vec::new());
+        };
+        // Not everything that was kept aside is a login.
+        let login = |file: &String| LoginFile::read_once(&folder, file).ok()??.login.ok();
+        Ok(copies(&folder)?.iter().filter_map(login).collect())
+    };
+    read().unwrap_or_else(|err| {
+        tracing::warn!(error = %err, "what was kept aside cannot be looked at");
+        Vec::new()
+    })
 }
 
 /// Writes `<time>-<8 digits of the content's SHA-256>.json`, unless the very same content is kept already, and removes the

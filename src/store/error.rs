@@ -80,6 +80,18 @@ pub enum StoreError {
     NotForCodex(ProfileName),
     #[error("sign in to {0:?} again first: its login is no longer accepted")]
     SignInAgain(ProfileName),
+    #[error(
+        "the login of {0:?} does not say whose it is, so what Codex renews in a terminal could not be brought home; sign in to it again"
+    )]
+    Nobodys(ProfileName),
+    #[error(
+        "another account was signed in in a terminal of {0:?} that is still open; close that terminal first"
+    )]
+    OtherInTerminal(ProfileName),
+    #[error(
+        "the login in a terminal of {0:?} that is still open cannot be read ({1}); close that terminal first"
+    )]
+    UnreadableTerminal(ProfileName, Unreadable),
     #[error("Codex is signed out: there is no login to keep")]
     NothingLive,
     #[error("the login that Codex uses cannot be read ({0}); sign in to Codex again")]

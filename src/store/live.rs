@@ -106,6 +106,12 @@ impl Place {
         LoginFile::read_once(&self.folder, &self.name)
     }
 
+    /// Whether it holds, byte for byte, what was read there before: to be asked under the CLI's locks.
+    pub fn is_still(&self, seen: Option<&LoginFile>) -> Result<bool, StoreError> {
+        let bytes = |file: &LoginFile| file.contents.bytes.clone();
+        Ok(self.read_once()?.as_ref().map(bytes) == seen.map(bytes))
+    }
+
     /// Refuses what the CLI refuses, too: a second name of the file, which would keep the old login, and a file that its owner
     /// has protected.
     pub fn refuse_unwritable(&self, contents: &Contents) -> Result<(), StoreError> {

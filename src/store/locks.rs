@@ -48,9 +48,16 @@ impl AccountLock {
     /// Of a profile, whose login may change until the lock is held. `None` when its login does not say whose it is to be locked:
     /// there is none, or it cannot be read.
     pub(super) fn of_profile(home: &Home, name: &ProfileName) -> Result<Option<Self>, StoreError> {
+        Self::of_folder(home, || profiles::folder_of(home, name))
+    }
+
+    /// The same of any directory with a login file, by how it is found.
+    pub(super) fn of_folder(
+        home: &Home,
+        find: impl Fn() -> Result<Folder, StoreError>,
+    ) -> Result<Option<Self>, StoreError> {
         let lock_name = || -> Result<Option<String>, StoreError> {
-            let folder = profiles::folder_of(home, name)?;
-            let file = LoginFile::read(home, &folder, AUTH);
+            let file = LoginFile::read(home, &find()?, AUTH);
             // What cannot be read is never redeemed, so nobody else is at it.
             let login = file.ok().flatten().and_then(|file| file.login.ok());
             Ok(login.as_ref().map(account_lock_name))

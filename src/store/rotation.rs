@@ -21,9 +21,10 @@ use crate::profile::{
 
 mod adoption;
 mod successor;
+pub(super) use adoption::bring_up_to_date;
 pub use adoption::{adopt, catch_up};
-pub(super) use successor::is_recoverable;
 pub use successor::{find_newer, find_successor};
+pub(super) use successor::{is_recoverable, unplaced};
 
 /// A refresh under way: the room for the new login is taken, the intent is written down, the account is locked.
 ///

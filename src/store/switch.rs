@@ -167,7 +167,8 @@ fn try_switch(
     prepared.fill(&bytes)?;
 
     let cli_waits = CliLocks::take(home, &sides.place)?;
-    if sides.has_changed()? {
+    // Only what was read has been kept.
+    if !sides.place.is_still(sides.live.as_ref())? {
         return Ok(None);
     }
     let published = prepared.publish();
@@ -418,13 +419,6 @@ impl Sides {
             // We do not speak it, so we do not touch it. An endpoint is refused long before.
             Credentials::Endpoint(_) | Credentials::Other { .. } => self.target_bytes.clone(),
         }
-    }
-
-    /// Whether the live file is no longer what was read (and kept).
-    fn has_changed(&self) -> Result<bool, StoreError> {
-        let bytes = |file: &LoginFile| file.contents.bytes.clone();
-        let present = self.place.read_once()?;
-        Ok(present.as_ref().map(bytes) != self.live.as_ref().map(bytes))
     }
 }
 

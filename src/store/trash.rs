@@ -1,7 +1,9 @@
 //! Deleted profiles: `router/trash/<name>-<time>`, each the whole directory as it was, with its backups.
 //!
 //! Deleting and putting back are one move each, so a kill leaves an account here or there and never half. Nothing is told to the
-//! issuer: the account itself is not touched, and its login goes on working for whoever holds it.
+//! issuer: the account itself is not touched, and its login goes on working for whoever holds it. Whoever holds it may renew it, too,
+//! and then the one in here is spent: so it goes with the newest that there is, is brought up to date by terminals that are still
+//! open, and comes back with the newest that there is.
 
 use std::ffi::{OsStr, OsString};
 use std::time::{Duration, SystemTime};
@@ -12,8 +14,11 @@ use super::home::{BACKUPS, Home, PROFILES, ROUTER, TRASH};
 use super::locks::{AccountLock, EditLock, SwitchLock};
 use super::login_file::{AUTH, LoginFile};
 use super::profiles::{self, SIDE};
-use super::{attic, safe_file};
-use crate::profile::{AuthFile, ProfileName, SideFile, Unreadable};
+use super::{attic, rotation, safe_file};
+use crate::profile::{AuthFile, Profile, ProfileName, SideFile, Unreadable};
+
+mod newest;
+pub(super) use newest::keep;
 
 /// How long a deleted profile can be put back.
 pub const KEPT_FOR: Duration = Duration::from_secs(30 * 86_400);
@@ -42,14 +47,17 @@ pub struct Restored {
     pub name: ProfileName,
 }
 
-/// Moves a profile into the trash, and says under which id. Waits for a switch that is under way, and for a refresh of this
-/// account. The live login is left alone, even where it is this profile's.
+/// Moves a profile into the trash, with the newest login of its account, and says under which id. Waits for a switch that is under
+/// way, and for a refresh of this account. The live login is left alone, even where it is this profile's.
 ///
 /// # Errors
-/// When there is no such profile or it cannot be moved: nothing has changed then.
+/// When there is no such profile, it cannot be moved or a newer login of it cannot be written: it stays where it is then.
 pub fn delete(home: &Home, name: &ProfileName, now: SystemTime) -> Result<String, StoreError> {
     let _no_switch = SwitchLock::take(home)?;
     let _no_refresh = AccountLock::of_profile(home, name)?;
+    if let Ok(profile) = profiles::load(home, name) {
+        rotation::bring_up_to_date(home, &profile, now)?;
+    }
     let _nobody_else = EditLock::take(home)?;
     let missing = || StoreError::NoSuchProfile(name.clone());
     let all = home.folder()?.child(PROFILES)?.ok_or_else(missing)?;
@@ -104,30 +112,60 @@ pub fn list(home: &Home) -> Vec<Trashed> {
     found
 }
 
-/// Puts one back, under another name if its own is taken meanwhile.
+/// Puts one back, under another name if its own is taken meanwhile, and with the newest login of its account that lies anywhere in
+/// this home; the one that it had is kept as a backup then. Waits for a refresh of this account.
 ///
 /// # Errors
-/// When there is no such thing in the trash, or it cannot be moved.
-pub fn restore(home: &Home, id: &str) -> Result<Restored, StoreError> {
-    let _nobody_else = EditLock::take(home)?;
+/// When there is no such thing in the trash, it cannot be moved, or a newer login of it cannot be written: it stays where it is then.
+pub fn restore(home: &Home, id: &str, now: SystemTime) -> Result<Restored, StoreError> {
     let trash = trash_of(home)?.ok_or_else(|| StoreError::NotInTrash(id.to_owned()))?;
-    let entry = entry_of(&trash, id)?;
-    if trash.kind_of(&entry)? != Some(Kind::Folder) {
-        return Err(StoreError::NotAFolder {
-            path: trash.show(&entry),
-        });
-    }
+    let find = || -> Result<Folder, StoreError> {
+        let entry = entry_of(&trash, id)?;
+        let path = trash.show(&entry);
+        match trash.kind_of(&entry)? {
+            Some(Kind::Folder) => trash.child(&entry)?.ok_or(StoreError::NotAFolder { path }),
+            Some(Kind::File | Kind::Link | Kind::Other) | None => {
+                Err(StoreError::NotAFolder { path })
+            }
+        }
+    };
+    let _no_refresh = AccountLock::of_folder(home, find)?;
+    let nobody_else = EditLock::take(home)?;
+    let folder = find()?;
+    let replaced = newest::bring_up_to_date(home, &folder, now)?;
     let was = name_and_time(id).0;
     let all = home.folder()?.make(PROFILES)?;
     let name = free_name(&all, &was)?;
-    give_backups_back(home, &trash, &entry, &name)?;
+    let entry = entry_of(&trash, id)?;
+    give_backups_back(home, &folder, &name)?;
     if !trash.move_new(&entry, &all, name.as_str())? {
         let (wanted, holder) = (name.clone(), name);
         return Err(StoreError::NameTaken { wanted, holder });
     }
     all.sync()?;
     trash.sync()?;
+    drop(nobody_else);
+    if let Some((old, newest)) = replaced
+        && let Err(err) = tell_who_is_behind(home, &name, old, &newest, now)
+    {
+        tracing::warn!(profile = %name, error = %err, "others may still hold a spent token");
+    }
     Ok(Restored { was, name })
+}
+
+/// Whoever holds the login that was replaced gets the newest, too.
+fn tell_who_is_behind(
+    home: &Home,
+    name: &ProfileName,
+    old: AuthFile,
+    newest: &AuthFile,
+    now: SystemTime,
+) -> Result<(), StoreError> {
+    let profile = Profile {
+        login: Ok(old),
+        ..profiles::load(home, name)?
+    };
+    rotation::adopt(home, &profile, newest, now)
 }
 
 /// Removes one for good.
@@ -136,6 +174,7 @@ pub fn restore(home: &Home, id: &str) -> Result<Restored, StoreError> {
 /// When there is no such thing in the trash, or it cannot be removed.
 pub fn purge(home: &Home, id: &str) -> Result<(), StoreError> {
     let trash = trash_of(home)?.ok_or_else(|| StoreError::NotInTrash(id.to_owned()))?;
+    let _nobody_writes_into_it = EditLock::take(home)?;
     let entry = entry_of(&trash, id)?;
     remove(&trash, &entry)
 }
@@ -146,6 +185,7 @@ pub fn purge_old(home: &Home, now: SystemTime) -> usize {
         let Some(trash) = trash_of(home)? else {
             return Ok(0);
         };
+        let _nobody_writes_into_it = EditLock::take(home)?;
         for name in trash.names()? {
             if name.as_encoded_bytes().starts_with(GOING.as_bytes()) {
                 trash.remove_all(&name)?;
@@ -286,15 +326,8 @@ fn take_backups_along(
     Ok(())
 }
 
-fn give_backups_back(
-    home: &Home,
-    trash: &Folder,
-    entry: &OsStr,
-    name: &ProfileName,
-) -> Result<(), StoreError> {
-    if let Some(entry) = trash.child(entry)?
-        && entry.kind_of(BACKUPS)? == Some(Kind::Folder)
-    {
+fn give_backups_back(home: &Home, entry: &Folder, name: &ProfileName) -> Result<(), StoreError> {
+    if entry.kind_of(BACKUPS)? == Some(Kind::Folder) {
         let backups = home.router_folder()?.make(BACKUPS)?;
         // Where another account has its own, these stay in the profile's directory, where nobody minds them.
         entry.move_new(BACKUPS, &backups, name.as_str())?;

@@ -171,7 +171,7 @@ fn do_it(home: &Home, work: Work, now: SystemTime) -> Done {
             Done::Followed
         }
         Work::Delete { names, refused } => delete(home, names, refused, now),
-        Work::Undelete(ids) => undelete(home, &ids),
+        Work::Undelete(ids) => undelete(home, &ids, now),
         Work::Purge(ids) => purge(home, ids),
         Work::HideEmails(hides_emails) => {
             let kept = State::edit(home, |state| state.set_hides_emails(hides_emails));
@@ -288,11 +288,11 @@ fn keys_left_alone(home: &Home, deleted: &[(ProfileName, String)]) -> Vec<String
         .collect()
 }
 
-fn undelete(home: &Home, ids: &[String]) -> Done {
+fn undelete(home: &Home, ids: &[String], now: SystemTime) -> Done {
     let mut failures = Failures::new(ids.len());
     let (mut names, mut notes) = (Vec::new(), Vec::new());
     for id in ids {
-        match trash::restore(home, id) {
+        match trash::restore(home, id, now) {
             Ok(Restored { was, name }) => {
                 if was != name {
                     notes.push(format!(

@@ -21,8 +21,13 @@ fn run(rig: &Rig, account: &str, words: &[&str]) -> Command {
     command
 }
 
+/// The login of the only account that had a terminal; where it would be if nobody has one.
 fn overlay_login(rig: &Rig) -> PathBuf {
-    rig.home().join("router/overlays/work/auth.json")
+    let overlays = rig.home().join("router/overlays");
+    let all = fs::read_dir(&overlays).into_iter().flatten();
+    let mut logins: Vec<_> = all.map(|it| it.unwrap().path().join("auth.json")).collect();
+    logins.sort_by_key(|login| !login.exists());
+    logins.into_iter().next().unwrap_or(overlays)
 }
 
 fn json(text: &str) -> Value {
@@ -167,5 +172,37 @@ fn killing_us_loses_nothing_while_the_command_goes_on_and_after_it() {
         (!overlay_login(&rig).exists()).then_some(())
     });
     assert_eq!(rig.profile("work")["tokens"], json(&rotated)["tokens"]);
+    assert_eq!(rig.sim.refused_redeems("work"), 0);
+}
+
+#[test]
+fn an_account_may_be_renamed_and_deleted_while_a_terminal_uses_it() {
+    let rig = rig();
+    let program = staying(&rig);
+    pid_in(&program);
+    let overlay = overlay_login(&rig);
+    let does = |words: &[&str]| {
+        let ended = rig.run(words);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    };
+    does(&["rename", "work", "team"]);
+    // The name is another account's from here on.
+    rig.sim.add(Account::chatgpt("another"));
+    rig.save("work", &rig.sim.auth_json("another"));
+    let rotated = rig.sim.rotate_as_cli("work");
+    write_private(&overlay, &rotated);
+    until("the renamed account has the rotated login", || {
+        (rig.profile("team")["tokens"] == json(&rotated)["tokens"]).then_some(())
+    });
+    does(&["delete", "team", "--yes"]);
+    let rotated = rig.sim.rotate_as_cli("work");
+    write_private(&overlay, &rotated);
+    program.terminate();
+    assert_eq!(program.ended().code, Some(9));
+    assert!(!overlay.exists());
+    does(&["trash", "restore", "team"]);
+    assert_eq!(rig.profile("team")["tokens"], json(&rotated)["tokens"]);
+    let another = json(&rig.sim.auth_json("another"));
+    assert_eq!(rig.profile("work")["tokens"], another["tokens"]);
     assert_eq!(rig.sim.refused_redeems("work"), 0);
 }

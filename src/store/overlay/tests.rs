@@ -1,8 +1,13 @@
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
 
 use super::*;
-use crate::store::switch;
-use crate::store::testing::{TestHome, login, mode_of, name, noon};
+use crate::store::locks::AccountLock;
+use crate::store::rename::{self, Renamed};
+use crate::store::testing::{TestHome, login, login_with, mode_of, name, noon};
+use crate::store::{rotation, switch, trash};
 
 /// A home in which `work` (of ana) is a profile and `spare` (of bob) is live and a profile.
 fn home() -> TestHome {
@@ -207,4 +212,223 @@ fn an_account_without_a_login_for_codex_gets_no_terminal() {
         matches!(refused, StoreError::UnreadableProfile { .. }),
         "{refused}"
     );
+}
+
+/// A home whose first wait, once it is told to, does something.
+fn waiting_home(home: &TestHome) -> (Home, Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>) {
+    let waits: Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>> = Arc::default();
+    let next = waits.clone();
+    let waiting = home.with_pause(move |_| {
+        let next = next.lock().unwrap().pop();
+        if let Some(act) = next {
+            act();
+        }
+    });
+    (waiting, waits)
+}
+
+fn auth_of(overlay: &Overlay) -> PathBuf {
+    overlay.root().join("auth.json")
+}
+
+fn rename_to(home: &Home, from: &str, to: &str) {
+    let renamed = Renamed {
+        from: name(from),
+        to: name(to),
+    };
+    rename::rename(home, &renamed).unwrap();
+}
+
+#[test]
+fn a_terminal_keeps_its_account_when_its_name_goes_to_another_one() {
+    let home = home();
+    let overlay = open(&home, "work");
+    rename_to(&home, "work", "team");
+    home.profile("work", &login("cleo", 1));
+    write(&overlay, &login("ana", 2));
+    assert_eq!(overlay.reconcile(noon()).unwrap(), Some(name("team")));
+    assert_eq!(overlay.account().unwrap(), Some(name("team")));
+    assert_eq!(token_in(overlay.root()), "rt_FAKE_ana_2");
+    // The other account has a terminal of its own, and the first one is not touched.
+    let other = open(&home, "work");
+    assert_eq!(token_in(other.root()), "rt_FAKE_cleo_1");
+    assert_eq!(token_in(overlay.root()), "rt_FAKE_ana_2");
+    // A second terminal of the renamed account shares its login.
+    let second = open(&home, "team");
+    assert_eq!(second.root(), overlay.root());
+    drop(second);
+    write(&overlay, &login("ana", 3));
+    write(&other, &login("cleo", 3));
+    overlay.close(noon()).unwrap();
+    other.close(noon()).unwrap();
+    assert_eq!(home.token_of("team"), "rt_FAKE_ana_3");
+    assert_eq!(home.token_of("work"), "rt_FAKE_cleo_3");
+    assert!(home.displaced().is_empty());
+}
+
+#[test]
+fn what_a_terminal_of_a_deleted_account_renews_is_in_the_trash_and_comes_back() {
+    let home = home();
+    let overlay = open(&home, "work");
+    write(&overlay, &login("ana", 2));
+    let id = trash::delete(&home, &name("work"), noon()).unwrap();
+    let trashed = home.trash_dir().join(&id);
+    assert_eq!(token_in(&trashed), "rt_FAKE_ana_2");
+    write(&overlay, &login("ana", 3));
+    assert_eq!(overlay.reconcile(noon()).unwrap(), None);
+    assert_eq!(token_in(&trashed), "rt_FAKE_ana_3");
+    // Its name is another account's by now.
+    home.profile("work", &login("cleo", 1));
+    write(&overlay, &login("ana", 4));
+    let auth = auth_of(&overlay);
+    overlay.close(noon()).unwrap();
+    assert!(!auth.exists());
+    assert_eq!(token_in(&trashed), "rt_FAKE_ana_4");
+    assert!(home.displaced().is_empty(), "it is kept in the trash");
+    trash::restore(&home, &id, noon()).unwrap();
+    assert_eq!(home.token_of("work-2"), "rt_FAKE_ana_4");
+    assert_eq!(home.token_of("work"), "rt_FAKE_cleo_1");
+}
+
+#[test]
+fn what_is_adopted_for_a_terminal_reaches_whoever_had_the_older_one() {
+    let home = home();
+    home.profile("spare", &login("ana", 2));
+    home.live(&login("ana", 1));
+    home.profile("third", &login("ana", 1));
+    let overlay = open(&home, "work");
+    assert_eq!(token_in(overlay.root()), "rt_FAKE_ana_2");
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_2");
+    assert_eq!(home.token_of("third"), "rt_FAKE_ana_2");
+    assert_eq!(home.live_token(), "rt_FAKE_ana_2");
+}
+
+#[test]
+fn who_signed_in_as_somebody_else_in_a_terminal_stays_that_until_its_end() {
+    let home = home();
+    let overlay = open(&home, "work");
+    write(&overlay, &login("cleo", 1));
+    assert_eq!(overlay.reconcile(noon()).unwrap(), None);
+    assert_eq!(token_in(overlay.root()), "rt_FAKE_cleo_1");
+    let refused = Overlay::open(&home, &name("work"), None, noon()).unwrap_err();
+    assert!(
+        refused.to_string().contains("close that terminal first"),
+        "{refused}"
+    );
+    assert_eq!(token_in(overlay.root()), "rt_FAKE_cleo_1");
+    // Somebody made an account of it meanwhile.
+    home.profile("cleo", &login("cleo", 1));
+    write(&overlay, &login("cleo", 2));
+    overlay.close(noon()).unwrap();
+    assert_eq!(home.token_of("cleo"), "rt_FAKE_cleo_2");
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_1");
+    assert_eq!(token_in(open(&home, "work").root()), "rt_FAKE_ana_1");
+}
+
+#[test]
+fn who_signed_out_in_a_terminal_stays_signed_out_until_the_next_one() {
+    let home = home();
+    let overlay = open(&home, "work");
+    fs::remove_file(auth_of(&overlay)).unwrap();
+    assert_eq!(overlay.reconcile(noon()).unwrap(), None);
+    assert!(!auth_of(&overlay).exists());
+    assert_eq!(token_in(open(&home, "work").root()), "rt_FAKE_ana_1");
+}
+
+#[test]
+fn a_login_of_which_nothing_says_that_it_is_older_is_kept_when_it_goes() {
+    let home = home();
+    let overlay = open(&home, "work");
+    let other = json!({"tokens": {
+        "id_token": login("ana", 1).chatgpt().unwrap().access_token.expose(),
+        "access_token": login("ana", 1).chatgpt().unwrap().access_token.expose(),
+        "refresh_token": "rt_FAKE_another", "account_id": "ws-1"
+    }});
+    write(&overlay, &login_with("ana", 1, other));
+    let auth = auth_of(&overlay);
+    overlay.close(noon()).unwrap();
+    assert!(!auth.exists());
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_1");
+    let [kept] = &home.displaced()[..] else {
+        panic!("one");
+    };
+    assert!(String::from_utf8_lossy(kept).contains("rt_FAKE_another"));
+}
+
+#[test]
+fn what_codex_writes_while_we_wait_for_its_locks_is_not_written_over() {
+    let home = home();
+    let (waiting, waits) = waiting_home(&home);
+    let overlay = Overlay::open(&waiting, &name("work"), None, noon()).unwrap();
+    home.profile("work", &login("ana", 2));
+    let theirs = File::open(overlay.root().join("auth.lock")).unwrap();
+    theirs.lock().unwrap();
+    let auth = auth_of(&overlay);
+    waits.lock().unwrap().push(Box::new(move || {
+        fs::write(auth, login("ana", 3).to_bytes()).unwrap();
+        drop(theirs);
+    }));
+    overlay.reconcile(noon()).unwrap();
+    assert!(waits.lock().unwrap().is_empty(), "it waited");
+    assert_eq!(token_in(overlay.root()), "rt_FAKE_ana_3");
+    overlay.reconcile(noon()).unwrap();
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_3");
+}
+
+#[test]
+fn what_codex_writes_right_before_the_end_is_taken_home_as_well() {
+    let home = home();
+    let (waiting, waits) = waiting_home(&home);
+    let overlay = Overlay::open(&waiting, &name("work"), None, noon()).unwrap();
+    let theirs = File::open(overlay.root().join("auth.lock")).unwrap();
+    theirs.lock().unwrap();
+    let auth = auth_of(&overlay);
+    let written = auth.clone();
+    waits.lock().unwrap().push(Box::new(move || {
+        fs::write(written, login("ana", 3).to_bytes()).unwrap();
+        drop(theirs);
+    }));
+    let taken = overlay.close(noon()).unwrap();
+    assert_eq!(taken.took_home, Some(name("work")));
+    assert!(!auth.exists());
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_3");
+}
+
+#[test]
+fn a_login_that_is_another_accounts_after_the_wait_is_locked_as_such() {
+    let home = home();
+    home.profile("third", &login("cleo", 1));
+    let (waiting, waits) = waiting_home(&home);
+    let overlay = Overlay::open(&waiting, &name("work"), None, noon()).unwrap();
+    write(&overlay, &login("ana", 2));
+    let ana = AccountLock::take(&home, &login("ana", 1)).unwrap();
+    let cleo = AccountLock::take(&home, &login("cleo", 1)).unwrap();
+    let auth = auth_of(&overlay);
+    let third = home.profiles_dir().join("third/auth.json");
+    let mut waits_now = waits.lock().unwrap();
+    // The last one is first.
+    waits_now.push(Box::new(move || {
+        // Whoever holds the lock of an account may renew it.
+        assert!(!String::from_utf8_lossy(&fs::read(third).unwrap()).contains("_2"));
+        drop(cleo);
+    }));
+    waits_now.push(Box::new(move || {
+        fs::write(auth, login("cleo", 2).to_bytes()).unwrap();
+        drop(ana);
+    }));
+    drop(waits_now);
+    assert_eq!(overlay.reconcile(noon()).unwrap(), Some(name("third")));
+    assert!(waits.lock().unwrap().is_empty(), "it waited for both");
+    assert_eq!(home.token_of("third"), "rt_FAKE_cleo_2");
+}
+
+#[test]
+fn a_login_that_does_not_say_whose_it_is_gets_no_terminal() {
+    let home = home();
+    home.profile_text(
+        "odd",
+        br#"{"tokens": {"access_token": "at", "refresh_token": "rt_FAKE_odd", "id_token": "x"}}"#,
+    );
+    let refused = Overlay::open(&home, &name("odd"), None, noon()).unwrap_err();
+    assert!(matches!(refused, StoreError::Nobodys(_)), "{refused}");
 }

@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use super::{publish, save_in_twins};
+use super::{find_newer, find_successor, publish, save_in_twins};
 use crate::profile::{AuthFile, Fingerprint, Intent, Profile, ProfileName};
 use crate::store::error::StoreError;
 use crate::store::home::Home;
@@ -37,6 +37,23 @@ pub fn adopt(
     behind.retain(|token| !catch_up(home, name, token, newer, now));
     note(home, name, behind.first(), now);
     Ok(())
+}
+
+/// Gives a profile the newest login of its account that lies in a live place or in another profile, as [`adopt`] does it; says
+/// which, if that is not its own. To be called with the account's lock held.
+///
+/// # Errors
+/// When the places cannot be looked at, or the profile cannot be written.
+pub(in crate::store) fn bring_up_to_date(
+    home: &Home,
+    profile: &Profile,
+    now: SystemTime,
+) -> Result<Option<AuthFile>, StoreError> {
+    let newer = find_successor(home, profile)?.or_else(|| find_newer(home, profile));
+    if let Some(newer) = &newer {
+        adopt(home, profile, newer, now)?;
+    }
+    Ok(newer)
 }
 
 /// Brings what a refresh did not reach any more up to date: the other profiles that hold the redeemed token, the live file, and

@@ -118,6 +118,16 @@ pub fn is_recoverable(folder: &Folder, temporary: &OsStr) -> bool {
     new.same_account(&old) && new.is_newer_than(&old)
 }
 
+/// Logins that were written in this directory and did not get to their place any more.
+pub fn unplaced(folder: &Folder) -> Vec<AuthFile> {
+    let temporaries = safe_file::temporaries_of(folder, AUTH).unwrap_or_else(|err| {
+        tracing::warn!(error = %err, "unfinished files cannot be looked at");
+        Vec::new()
+    });
+    let login = |name: &std::ffi::OsString| login_in(folder, name);
+    temporaries.iter().filter_map(login).collect()
+}
+
 /// What cannot be read or understood was not finished. The reserved room behind a login is zeros until it is given back.
 fn login_in(folder: &Folder, name: &OsStr) -> Option<AuthFile> {
     let contents = safe_file::read_in(folder, name).ok()??;
