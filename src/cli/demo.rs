@@ -31,9 +31,9 @@ pub(super) fn demo(environment: &Environment) -> Result<(), CliError> {
     let home = Home::at(directory.path()).map_err(anyhow::Error::from)?;
     store::prepare(&home, std::time::SystemTime::now()).map_err(anyhow::Error::from)?;
     furnish(&home, &simulator)?;
-    let (settings, _bad) = store::settings(&home, environment);
+    let environment = &pointed_at(&simulator, environment);
+    let settings = store::settings(&home, environment).settings;
     serve::check(&home, &settings)?;
-    let settings = pointed_at(&simulator, settings)?;
     say(&format!(
         "Demo with made-up accounts in {}. Nothing leaves this computer; you can sign in as any of them, or as somebody new.",
         home.root().display()
@@ -102,17 +102,19 @@ fn furnish(home: &Home, simulator: &Simulator) -> Result<(), CliError> {
     Ok(())
 }
 
-fn pointed_at(simulator: &Simulator, settings: Settings) -> Result<Settings, CliError> {
-    let url = |text: String| text.parse().map_err(anyhow::Error::from);
-    Ok(Settings {
-        chatgpt_base_url: url(simulator.chatgpt_base_url())?,
-        openai_base_url: url(simulator.openai_base_url())?,
-        issuer: url(simulator.issuer())?,
-        refresh_url: None,
+/// The simulator in the place of the services. As variables, so that nothing in a file can lead out of the demo.
+fn pointed_at(simulator: &Simulator, environment: &Environment) -> Environment {
+    environment.with([
+        (
+            "CODEX_ROUTER_CHATGPT_BASE_URL",
+            simulator.chatgpt_base_url(),
+        ),
+        ("CODEX_ROUTER_OPENAI_BASE_URL", simulator.openai_base_url()),
+        ("CODEX_ROUTER_ISSUER", simulator.issuer()),
+        ("CODEX_REFRESH_TOKEN_URL_OVERRIDE", String::new()),
         // Real sign-ins of other programs are left in peace.
-        login_ports: [0, 0],
-        ..settings
-    })
+        ("CODEX_ROUTER_LOGIN_PORTS", "0, 0".to_owned()),
+    ])
 }
 
 #[cfg(feature = "gui")]

@@ -50,7 +50,7 @@ pub(super) fn show(
     let log = logging::keep(&home, &settings);
     let (theme, is_hidden, is_router_on) =
         (theme(&settings), settings.no_window, settings.router_on);
-    let worker = serve::start(environment, home.clone(), settings, is_router_on)?;
+    let worker = serve::start(environment, home.clone(), is_router_on)?;
     let desk = worker.desk();
     let has_host = Arc::new(AtomicBool::new(false));
     // The window is not kept waiting for the port and for the desktop's bus.

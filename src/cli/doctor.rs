@@ -63,7 +63,8 @@ pub(super) fn doctor(environment: &Environment) -> Result<(), CliError> {
 /// Everything but the desktop.
 fn looked_at(environment: &Environment) -> Result<Vec<Row>, HomeError> {
     let home = Home::look(environment)?;
-    let (settings, bad) = settings(&home, environment);
+    let read = settings(&home, environment);
+    let (settings, bad) = (read.settings, read.bad);
     let mut rows = if home.root().is_dir() {
         at_home(&home, &settings)
     } else {

@@ -285,11 +285,11 @@ fn created(name: &str) -> Result<ProfileName, CliError> {
 fn prepare(environment: &Environment) -> Result<(Home, crate::desk::Settings), CliError> {
     let home = Home::find(environment).map_err(anyhow::Error::from)?;
     crate::store::prepare(&home, std::time::SystemTime::now()).map_err(anyhow::Error::from)?;
-    let (settings, bad) = crate::store::settings(&home, environment);
-    for bad in bad {
+    let read = crate::store::settings(&home, environment);
+    for bad in read.bad {
         warn(&format!("{bad}; using the default"));
     }
-    Ok((home, settings))
+    Ok((home, read.settings))
 }
 
 /// Which terminals the environment names.

@@ -8,8 +8,7 @@ use super::{CliError, connect, prepare, route, say, warn};
 use crate::connect::{Places, codex_address};
 use crate::desk::{Command, Desk, LoginKind, Outcome, Settings, Snapshot, SwitchWay};
 use crate::profile::ProfileName;
-use crate::store::state::State;
-use crate::store::{Environment, Home};
+use crate::store::Environment;
 use crate::worker::{self, Options, Patience, Polls, Worker};
 
 /// A refresh may wait 45 s for another program's lock and then 30 s for the issuer, twice.
@@ -28,11 +27,8 @@ pub(super) struct Way {
 }
 
 impl Way {
-    fn is_through_router(self, home: &Home, settings: &Settings) -> bool {
-        let way = State::read(home)
-            .switch_way()
-            .unwrap_or(settings.switch_way);
-        self.through_router || (way == SwitchWay::Router && !self.everywhere)
+    fn is_through_router(self, settings: &Settings) -> bool {
+        self.through_router || (settings.switch_way == SwitchWay::Router && !self.everywhere)
     }
 }
 
@@ -43,7 +39,7 @@ pub(super) fn use_profile(
     way: Way,
 ) -> Result<(), CliError> {
     let (home, settings) = prepare(environment)?;
-    if way.is_through_router(&home, &settings) {
+    if way.is_through_router(&settings) {
         route::through_router(&home, &name)?;
         let router = connect::router(&home, &settings);
         let is_pointed = codex_address(&home).is_some_and(|address| router.is_at(&address));
@@ -190,13 +186,13 @@ pub(super) fn renew_quietly(environment: &Environment, name: &ProfileName) -> Re
 
 /// A worker that does only what it is asked.
 pub(super) fn start(environment: &Environment) -> Result<Worker, CliError> {
-    let (home, settings) = prepare(environment)?;
+    let (home, _settings) = prepare(environment)?;
     let options = Options {
         home,
         user_home: environment.user_home().map(std::path::Path::to_owned),
         places: Places::of(environment),
         terminals: super::terminals(environment),
-        settings,
+        environment: environment.clone(),
         router: false,
         polls: Polls::WhenAsked,
         patience: Patience::default(),

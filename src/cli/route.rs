@@ -3,10 +3,10 @@
 use anyhow::anyhow;
 
 use super::{CliError, parse, prepare, say};
-use crate::desk::SwitchWay;
+use crate::desk::{Change, Setting, SwitchWay};
 use crate::profile::{Health, ProfileName};
 use crate::store::state::State;
-use crate::store::{Environment, Home, profiles, watch};
+use crate::store::{Environment, Home, config, profiles, watch};
 
 /// The word for "by the strategy".
 const DEFAULT: &str = "default";
@@ -44,12 +44,12 @@ pub(super) fn switch_way(environment: &Environment, way: Option<&str>) -> Result
         .map_err(CliError::Usage)?;
     let (home, settings) = prepare(environment)?;
     if let Some(way) = way {
-        State::edit(&home, |state| state.set_switch_way(way))
+        let change = Change::to(Setting::SwitchWay, way.as_str());
+        config::change(&home, &[change])
             .map_err(|err| anyhow!("that was not written down: {err}"))?;
         tell(&home);
     }
-    let said = State::read(&home).switch_way();
-    say(match said.unwrap_or(settings.switch_way) {
+    say(match way.unwrap_or(settings.switch_way) {
         SwitchWay::Ask => "You are asked while Codex runs; `codex-router use` switches everywhere.",
         SwitchWay::Everywhere => {
             "Switching writes auth.json, for every program; what runs must restart."

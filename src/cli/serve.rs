@@ -41,7 +41,7 @@ pub(super) fn stay(
     };
     let log = logging::keep(&home, &settings);
     let is_router_on = settings.router_on;
-    let worker = start(environment, home, settings, is_router_on)?;
+    let worker = start(environment, home, is_router_on)?;
     let served = if is_router_on {
         announce(&worker.desk(), if_taken).map(|url| ready(&url))
     } else {
@@ -61,7 +61,6 @@ pub(super) fn stay(
 pub(super) fn start(
     environment: &Environment,
     home: Home,
-    settings: Settings,
     router: bool,
 ) -> Result<Worker, CliError> {
     // Of terminals that were killed; what was rotated in them must be home before anything is renewed.
@@ -75,7 +74,7 @@ pub(super) fn start(
         user_home: environment.user_home().map(std::path::Path::to_owned),
         places: Places::of(environment),
         terminals: super::terminals(environment),
-        settings,
+        environment: environment.clone(),
         router,
         polls: Polls::ByThemselves,
         patience: Patience::default(),

@@ -2,7 +2,7 @@
 
 use super::edit::Edit;
 use super::import::{ExportTo, ImportSource};
-use super::settings::SwitchWay;
+use super::settings::Change;
 use super::sign_in::{NewLogin, SignInWish};
 use super::tools::Tool;
 use crate::client_key::KeyChange;
@@ -14,8 +14,8 @@ pub enum Command {
     Use(ProfileName),
     /// From now on the router draws from this profile first, whatever Codex's own file says; nothing: by its strategy again.
     RouteTo(Option<ProfileName>),
-    /// From now on switch this way without asking, or ask again.
-    RememberSwitchWay(SwitchWay),
+    /// Change these settings, in `config.toml` and at once where that is possible: all of them or none.
+    Set(Vec<Change>),
     /// Keep the login that the Codex CLI uses as a profile of this name.
     Save(ProfileName),
     /// Ask the upstream for the usage of one profile.

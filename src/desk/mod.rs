@@ -27,7 +27,7 @@ pub use history::{History, HistoryLine, HistoryPoint, Span};
 pub use import::{
     ExportTo, FoundLogin, ImportSource, ImportState, ImportView, OlderStore, Verdict,
 };
-pub use settings::{Settings, SwitchWay};
+pub use settings::{Change, Setting, Settings, SettingsView, SwitchWay};
 pub use sign_in::{
     CallbackListener, CheckResult, LoginCheck, NewLogin, OnScreen, SignInStep, SignInView,
     SignInWay, SignInWish, SignedIn,

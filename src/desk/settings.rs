@@ -2,15 +2,23 @@
 //!
 //! The environment beats `router/config.toml`, which beats the defaults. Reading either is `store`'s work; here are values.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use url::{Host, Url};
+use url::Url;
 
+mod change;
 mod limits;
+mod read;
+mod setting;
+mod values;
 
+pub use change::{BadChange, Change};
 pub use limits::LimitSettings;
+pub use read::{ReadSettings, SettingView, SettingsView, Source};
+pub use setting::{Setting, TakesEffect};
 
 pub use super::model_map::ModelMap;
 use crate::pool::Strategy;
@@ -147,139 +155,6 @@ pub struct BadSetting {
     pub reason: String,
 }
 
-/// A setting's key in `config.toml`, and the names that the environment has for it. The first one found wins.
-struct Key {
-    toml: &'static str,
-    env: &'static [&'static str],
-}
-
-const LISTEN: Key = Key {
-    toml: "router.addr",
-    env: &["CODEX_ROUTER_ADDR", "CODEX_ROUTER_ROUTER_ADDR"],
-};
-const HOSTS: Key = Key {
-    toml: "router.hosts",
-    env: &["CODEX_ROUTER_HOSTS", "CODEX_ROUTER_ROUTER_HOSTS"],
-};
-const ROUTER_ON: Key = Key {
-    toml: "router.enabled",
-    env: &["CODEX_ROUTER_ROUTER_ENABLED"],
-};
-const STRATEGY: Key = Key {
-    toml: "router.strategy",
-    env: &["CODEX_ROUTER_STRATEGY", "CODEX_ROUTER_ROUTER_STRATEGY"],
-};
-const SWITCH_WAY: Key = Key {
-    toml: "switch.way",
-    env: &["CODEX_ROUTER_SWITCH_WAY"],
-};
-const WEBSOCKET: Key = Key {
-    toml: "router.websocket",
-    env: &["CODEX_ROUTER_WEBSOCKET", "CODEX_ROUTER_ROUTER_WEBSOCKET"],
-};
-const AFFINITY: Key = Key {
-    toml: "router.affinity",
-    env: &["CODEX_ROUTER_AFFINITY", "CODEX_ROUTER_ROUTER_AFFINITY"],
-};
-const MODELS: Key = Key {
-    toml: "models.map",
-    env: &["CODEX_ROUTER_MODELS_MAP"],
-};
-const CHATGPT: Key = Key {
-    toml: "upstream.chatgpt_base_url",
-    env: &[
-        "CODEX_ROUTER_CHATGPT_BASE_URL",
-        "CODEX_ROUTER_UPSTREAM_CHATGPT_BASE_URL",
-    ],
-};
-const OPENAI: Key = Key {
-    toml: "upstream.openai_base_url",
-    env: &[
-        "CODEX_ROUTER_OPENAI_BASE_URL",
-        "CODEX_ROUTER_UPSTREAM_OPENAI_BASE_URL",
-    ],
-};
-const ISSUER: Key = Key {
-    toml: "login.issuer",
-    env: &["CODEX_ROUTER_ISSUER", "CODEX_ROUTER_LOGIN_ISSUER"],
-};
-const REFRESH_URL: Key = Key {
-    toml: "login.refresh_url",
-    env: &["CODEX_REFRESH_TOKEN_URL_OVERRIDE"],
-};
-const CLIENT: Key = Key {
-    toml: "login.client_id",
-    env: &["CODEX_ROUTER_CLIENT_ID", "CODEX_ROUTER_LOGIN_CLIENT_ID"],
-};
-const LOGIN_ORIGINATOR: Key = Key {
-    toml: "login.originator",
-    env: &["CODEX_ROUTER_LOGIN_ORIGINATOR"],
-};
-const LOGIN_PORTS: Key = Key {
-    toml: "login.ports",
-    env: &["CODEX_ROUTER_LOGIN_PORTS"],
-};
-const ORIGINATOR: Key = Key {
-    toml: "upstream.originator",
-    env: &[
-        "CODEX_ROUTER_ORIGINATOR",
-        "CODEX_ROUTER_UPSTREAM_ORIGINATOR",
-    ],
-};
-const USER_AGENT: Key = Key {
-    toml: "upstream.user_agent",
-    env: &[
-        "CODEX_ROUTER_USER_AGENT",
-        "CODEX_ROUTER_UPSTREAM_USER_AGENT",
-    ],
-};
-const PROXY: Key = Key {
-    toml: "network.proxy",
-    env: &["CODEX_ROUTER_PROXY", "CODEX_ROUTER_NETWORK_PROXY"],
-};
-const CA_FILE: Key = Key {
-    toml: "network.ca_file",
-    env: &["CODEX_ROUTER_CA_FILE", "CODEX_ROUTER_NETWORK_CA_FILE"],
-};
-const LOG_FILE: Key = Key {
-    toml: "log.file",
-    env: &["CODEX_ROUTER_LOG_FILE"],
-};
-const METRICS: Key = Key {
-    toml: "metrics.enabled",
-    env: &["CODEX_ROUTER_METRICS_ENABLED"],
-};
-const POLL: Key = Key {
-    toml: "usage.poll_interval_secs",
-    env: &["CODEX_ROUTER_USAGE_POLL_INTERVAL_SECS"],
-};
-const POLL_ON: Key = Key {
-    toml: "usage.poll",
-    env: &["CODEX_ROUTER_USAGE_POLL"],
-};
-const NO_WINDOW: Key = Key {
-    toml: "window.hidden",
-    env: &["CODEX_ROUTER_NO_WINDOW", "CODEX_ROUTER_WINDOW_HIDDEN"],
-};
-
-const LEDGER_ON: Key = Key {
-    toml: "ledger.enabled",
-    env: &["CODEX_ROUTER_LEDGER_ENABLED"],
-};
-const KEEP_DAYS: Key = Key {
-    toml: "ledger.keep_days",
-    env: &["CODEX_ROUTER_LEDGER_KEEP_DAYS"],
-};
-const PREVIEW_BYTES: Key = Key {
-    toml: "ledger.preview_bytes",
-    env: &["CODEX_ROUTER_LEDGER_PREVIEW_BYTES"],
-};
-
-const THEME: Key = Key {
-    toml: "window.theme",
-    env: &["CODEX_ROUTER_THEME", "CODEX_ROUTER_WINDOW_THEME"],
-};
-
 impl Default for Settings {
     fn default() -> Self {
         let url =
@@ -330,18 +205,17 @@ impl Settings {
         self,
         config: Option<&str>,
         env: impl Fn(&str) -> Option<String>,
-    ) -> (Self, Vec<BadSetting>) {
-        let mut bad = Vec::new();
-        let mut settings = self;
+    ) -> ReadSettings {
+        let mut read = ReadSettings::from(self);
         let table = match config.unwrap_or_default().parse::<toml::Table>() {
             Ok(table) => table,
             Err(err) => {
                 let reason = err.message().to_owned();
                 if config.is_some_and(|text| text.contains("proxy")) {
-                    settings.proxy =
+                    read.settings.proxy =
                         Proxy::Unusable("config.toml cannot be read, and names a proxy".into());
                 }
-                bad.push(BadSetting {
+                read.bad.push(BadSetting {
                     key: "config.toml",
                     value: String::new(),
                     reason,
@@ -349,72 +223,36 @@ impl Settings {
                 toml::Table::new()
             }
         };
-        let mut source = Source { table, env, bad };
-        source.take(&LISTEN, &mut settings.listen, Listen::parse);
-        source.take(&HOSTS, &mut settings.hosts, parse_hosts);
-        source.take(&ROUTER_ON, &mut settings.router_on, parse_switch);
-        source.take(&STRATEGY, &mut settings.strategy, |text| {
-            text.parse()
-                .map_err(|err: crate::pool::UnknownStrategy| err.to_string())
-        });
-        source.take(&SWITCH_WAY, &mut settings.switch_way, SwitchWay::parse);
-        source.take(&WEBSOCKET, &mut settings.websocket, parse_switch);
-        source.take(&AFFINITY, &mut settings.affinity, parse_switch);
-        source.take(&MODELS, &mut settings.models, ModelMap::parse);
-        source.take(&CHATGPT, &mut settings.chatgpt_base_url, parse_base_url);
-        source.take(&OPENAI, &mut settings.openai_base_url, parse_base_url);
-        source.take(&ISSUER, &mut settings.issuer, parse_base_url);
-        source.take(&REFRESH_URL, &mut settings.refresh_url, |text| {
-            parse_base_url(text).map(Some)
-        });
-        source.take(&CLIENT, &mut settings.client_id, parse_header_text);
-        source.take(&LOGIN_ORIGINATOR, &mut settings.login_originator, |text| {
-            parse_header_text(text).map(Some)
-        });
-        source.take(&LOGIN_PORTS, &mut settings.login_ports, parse_ports);
-        source.take(&ORIGINATOR, &mut settings.originator, parse_header_text);
-        source.take(&USER_AGENT, &mut settings.user_agent, parse_header_text);
-        source.take(&PROXY, &mut settings.proxy, Proxy::parse);
-        if let Some(bad) = source.bad.iter().find(|bad| bad.key == PROXY.toml) {
-            settings.proxy = Proxy::Unusable(format!(
-                "the setting {} cannot be used: {}",
-                bad.key, bad.reason
-            ));
+        for setting in Setting::ALL {
+            let names = setting.env().iter();
+            let from_env = names
+                .filter_map(|name| Some((*name, env(name).filter(|text| !text.is_empty())?)))
+                .next();
+            let (source, text) = match (from_env, in_table(&table, setting)) {
+                (Some((name, text)), _) => (Source::Environment(name), text),
+                (None, Some(text)) => (Source::File, text),
+                (None, None) => continue,
+            };
+            match read.settings.set(setting, &text) {
+                Ok(()) => {
+                    read.sources.insert(setting, source);
+                }
+                Err(reason) => {
+                    if setting == Setting::Proxy {
+                        read.settings.proxy = Proxy::Unusable(format!(
+                            "the setting {} cannot be used: {reason}",
+                            setting.key()
+                        ));
+                    }
+                    read.bad.push(BadSetting {
+                        key: setting.key(),
+                        value: shown(&text),
+                        reason,
+                    });
+                }
+            }
         }
-        source.take(&CA_FILE, &mut settings.ca_file, |text| {
-            let path = Path::new(text);
-            let whole = path.is_absolute().then(|| Some(path.to_owned()));
-            whole.ok_or_else(|| "write the whole path".to_owned())
-        });
-        source.take(&LOG_FILE, &mut settings.log_file, parse_switch);
-        source.take(&METRICS, &mut settings.metrics, parse_switch);
-        settings.limits.take(&mut source);
-        source.take(&POLL, &mut settings.usage_poll_interval, |text| {
-            let secs: u64 = text
-                .parse()
-                .map_err(|_ignored| "give whole seconds".to_owned())?;
-            Ok(Duration::from_secs(secs).max(MIN_POLL_INTERVAL))
-        });
-        source.take(&POLL_ON, &mut settings.usage_poll, parse_switch);
-        let ledger = &mut settings.ledger;
-        source.take(&LEDGER_ON, &mut ledger.is_on, parse_switch);
-        source.take(&KEEP_DAYS, &mut ledger.keep_days, |text| {
-            let days = text.parse().ok();
-            days.filter(|days| (1..=MAX_KEEP_DAYS).contains(days))
-                .ok_or_else(|| format!("give whole days from 1 to {MAX_KEEP_DAYS}"))
-        });
-        source.take(&PREVIEW_BYTES, &mut ledger.preview_bytes, |text| {
-            let bytes = text.parse().ok();
-            bytes
-                .filter(|bytes| *bytes <= MAX_PREVIEW_BYTES)
-                .ok_or_else(|| format!("give bytes from 0 to {MAX_PREVIEW_BYTES}"))
-        });
-        // Here any value means yes (`CODEX_ROUTER_NO_WINDOW=1`), except a plain no.
-        source.take(&NO_WINDOW, &mut settings.no_window, |text| {
-            Ok(parse_switch(text).unwrap_or(true))
-        });
-        source.take(&THEME, &mut settings.theme, Theme::parse);
-        (settings, source.bad)
+        read
     }
 
     /// Who we say we are where people sign in.
@@ -463,13 +301,20 @@ impl Default for LedgerSettings {
 }
 
 impl Theme {
-    fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "system" => Ok(Self::System),
-            "light" => Ok(Self::Light),
-            "dark" => Ok(Self::Dark),
-            _ => Err("write system, light or dark".into()),
+    pub const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+
+    /// As it stands in settings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
         }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|theme| theme.as_str() == text);
+        found.ok_or_else(|| "write system, light or dark".to_owned())
     }
 }
 
@@ -524,38 +369,21 @@ impl Listen {
     }
 }
 
-struct Source<E> {
-    table: toml::Table,
-    env: E,
-    bad: Vec<BadSetting>,
-}
-
-impl<E: Fn(&str) -> Option<String>> Source<E> {
-    fn take<T>(&mut self, key: &Key, slot: &mut T, parse: impl Fn(&str) -> Result<T, String>) {
-        let from_env = key
-            .env
-            .iter()
-            .find_map(|name| (self.env)(name))
-            .filter(|text| !text.is_empty());
-        let Some(text) = from_env.or_else(|| self.in_table(key.toml)) else {
-            return;
-        };
-        match parse(text.trim()) {
-            Ok(value) => *slot = value,
-            Err(reason) => self.bad.push(BadSetting {
-                key: key.toml,
-                value: shown(&text),
-                reason,
-            }),
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Localhost { port } => write!(f, "localhost:{port}"),
+            Self::At(address) => address.fmt(f),
         }
     }
+}
 
-    fn in_table(&self, key: &str) -> Option<String> {
-        let (section, key) = key.split_once('.')?;
-        match self.table.get(section)?.as_table()?.get(key)? {
-            toml::Value::String(text) => Some(text.clone()),
-            other => Some(other.to_string()),
-        }
+/// What the file says of it, as text.
+fn in_table(table: &toml::Table, setting: Setting) -> Option<String> {
+    let (section, key) = setting.key().split_once('.')?;
+    match table.get(section)?.as_table()?.get(key)? {
+        toml::Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
     }
 }
 
@@ -564,73 +392,6 @@ fn shown(text: &str) -> String {
     match text.rsplit_once('@') {
         Some((_, host)) => format!("…@{host}"),
         None => text.to_owned(),
-    }
-}
-
-fn parse_switch(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Ok(true),
-        "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err("write true or false".into()),
-    }
-}
-
-/// `box.lan, router.home`, as it stands in the environment.
-fn parse_hosts(text: &str) -> Result<Vec<String>, String> {
-    let names = text
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty());
-    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
-    let read = |name: &str| match name.len() <= 253 && name.bytes().all(is_letter) {
-        true => Ok(name.to_owned()),
-        false => Err(
-            "write names with commas between them, without ports: box.lan, router.home".to_owned(),
-        ),
-    };
-    names.map(read).collect()
-}
-
-/// `1455, 1457`; 0 lets the system choose.
-fn parse_ports(text: &str) -> Result<[u16; 2], String> {
-    let ports: Option<Vec<u16>> = text
-        .split(',')
-        .map(|port| port.trim().parse().ok())
-        .collect();
-    match ports.as_deref() {
-        Some(&[first, second]) => Ok([first, second]),
-        Some(&[only]) => Ok([only, only]),
-        _ => Err("write two ports with a comma between them: 1455, 1457".to_owned()),
-    }
-}
-
-fn parse_header_text(text: &str) -> Result<String, String> {
-    if text.is_empty()
-        || text.len() > 256
-        || !text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
-    {
-        return Err("use 1 to 256 plain ASCII characters".into());
-    }
-    Ok(text.to_owned())
-}
-
-/// https anywhere, http on loopback only; a token sent in the clear over a network is a lost login.
-fn parse_base_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|err| err.to_string())?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("a user name or password in the address is not allowed".into());
-    }
-    let is_loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => return Err("it has no host".into()),
-    };
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_loopback => Ok(url),
-        "http" => Err("plain http is accepted for this computer only; use https".into()),
-        _ => Err("use https".into()),
     }
 }
 
@@ -646,11 +407,12 @@ mod tests {
     use super::*;
 
     fn read(config: &str, env: &[(&str, &str)]) -> (Settings, Vec<BadSetting>) {
-        Settings::default().overridden_by(Some(config), |name| {
+        let read = Settings::default().overridden_by(Some(config), |name| {
             env.iter()
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| (*value).to_owned())
-        })
+        });
+        (read.settings, read.bad)
     }
 
     #[test]

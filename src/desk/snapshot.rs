@@ -8,7 +8,7 @@ use super::edit::{TokenHealth, TrashView};
 use super::history::History;
 use super::import::{ImportView, OlderStore};
 use super::record::{LedgerState, RequestRecord};
-use super::settings::SwitchWay;
+use super::settings::{Setting, SettingsView, SwitchWay};
 use super::sign_in::{LoginCheck, SignInView};
 use super::tools::{Tool, ToolView};
 use crate::client_key::{KeyDeed, KeyId, LastUse, Policy, Spent};
@@ -48,6 +48,7 @@ pub struct Snapshot {
     pub codex_connected_at: Option<SystemTime>,
     /// How to switch, as the user said it last.
     pub switch_way: SwitchWay,
+    pub settings: Arc<SettingsView>,
     /// Of the account that was asked for last ([`super::Command::ShowHistory`]).
     pub history: Option<Arc<History>>,
     pub notices: Vec<Notice>,
@@ -396,6 +397,14 @@ pub enum Outcome {
     },
     ToolFailed {
         tool: Tool,
+        reason: String,
+    },
+    SettingsChanged {
+        settings: Vec<Setting>,
+    },
+    /// A sentence, and about which of them it is.
+    SettingsRefused {
+        setting: Option<Setting>,
         reason: String,
     },
     /// Codex reads its login from `auth.json` from its next start on.

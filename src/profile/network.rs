@@ -111,6 +111,16 @@ impl ProxyUrl {
         self.whole.expose()
     }
 
+    /// The whole address for the screen, without user and password.
+    pub fn shown(&self) -> String {
+        let hidden = if self.expose().contains('@') {
+            "…@"
+        } else {
+            ""
+        };
+        format!("{}://{hidden}{}", self.scheme, self.place())
+    }
+
     /// `host:port`, for the screen.
     pub fn place(&self) -> String {
         format!("{}:{}", self.host, self.port)

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,6 @@ use tracing::{debug, error, warn};
 
 use super::House;
 use super::door::Door;
-use super::guard::Guard;
 use super::limits::Limits;
 use super::serve::serve;
 use super::websocket::Handover;
@@ -35,11 +35,11 @@ pub(super) enum Stage {
 /// Accepts until the stage is left, then waits for the connections. Dropping the future closes them.
 pub(super) async fn accept(
     listener: TcpListener,
-    guard: Arc<Guard>,
-    house: Arc<House>,
+    address: SocketAddr,
+    houses: watch::Receiver<Arc<House>>,
     slots: Arc<Semaphore>,
 ) {
-    let mut stage = house.stage.clone();
+    let mut stage = houses.borrow().stage.clone();
     let mut connections = JoinSet::new();
     let mut complaint = Complaint::default();
     while *stage.borrow_and_update() == Stage::Serving {
@@ -48,7 +48,7 @@ pub(super) async fn accept(
             Some(ended) = connections.join_next() => note_end(ended),
             (slot, accepted) = next(&listener, &slots) => match accepted {
                 Ok(stream) => {
-                    connections.spawn(speak(stream, slot, guard.clone(), house.clone()));
+                    connections.spawn(speak(stream, slot, address, houses.clone()));
                 }
                 Err(err) if is_clients_fault(&err) => debug!(error = %err, "a client left before it was accepted"),
                 Err(err) => {
@@ -80,9 +80,10 @@ async fn next(
 async fn speak(
     stream: TcpStream,
     slot: Option<OwnedSemaphorePermit>,
-    guard: Arc<Guard>,
-    house: Arc<House>,
+    address: SocketAddr,
+    houses: watch::Receiver<Arc<House>>,
 ) {
+    let house = houses.borrow().clone();
     if let Err(err) = stream.set_nodelay(true) {
         // It still works, every token a little later.
         debug!(error = %err, "TCP_NODELAY is refused");
@@ -91,13 +92,10 @@ async fn speak(
     let (door, turns) = Door::new(stream, &house.limits);
     let handover = Handover::default();
     let service = service_fn(|request: Request<Incoming>| {
-        let answer = serve(
-            house.clone(),
-            guard.clone(),
-            turns.take(),
-            &handover,
-            request,
-        );
+        // Of this moment: the settings may have changed since the last request.
+        let house = houses.borrow().clone();
+        let guard = house.guard(address);
+        let answer = serve(house, guard, turns.take(), &handover, request);
         async { Ok::<_, Infallible>(answer.await) }
     });
     // Without a timer hyper has no timeouts, silently.

@@ -222,9 +222,13 @@ impl Attempt {
             may_refresh = false;
         }
         let kind = kind_of(&access);
-        let mut wire = self.house.wires.of(&access);
+        let mut wire = self.house.learned.wires.of(&access);
         let mut is_second_wire = false;
-        let mut is_blind = self.house.blind.has(&access, &ask.model, Instant::now());
+        let mut is_blind = self
+            .house
+            .learned
+            .blind
+            .has(&access, &ask.model, Instant::now());
         let mut is_found_blind = false;
         loop {
             let session = ask.session.name();
@@ -260,10 +264,10 @@ impl Attempt {
                 && opened.is_ok()
                 && let Access::Endpoint(endpoint) = &access
             {
-                self.house.wires.note_chat(endpoint);
+                self.house.learned.wires.note_chat(endpoint);
             }
             if is_found_blind && opened.is_ok() {
-                let blind = &self.house.blind;
+                let blind = &self.house.learned.blind;
                 blind.note(&access, &ask.model, Instant::now());
             }
             match opened {
@@ -308,7 +312,10 @@ impl Attempt {
                     record.mend("a parameter that it refused was left out");
                 }
                 Err(Setback::ClientFault(said)) if place == Place::Compact && said.lacks_path() => {
-                    self.house.lacking_compact.note(kind, Instant::now());
+                    self.house
+                        .learned
+                        .lacking_compact
+                        .note(kind, Instant::now());
                     ask.prepare_again();
                     record.mend("it has no path for compaction and was asked by a trigger");
                 }
@@ -337,7 +344,7 @@ impl Attempt {
         );
         // Servers that call themselves compatible differ: what one of them refuses says nothing about another.
         if kind != UpstreamKind::Compatible {
-            let all = self.house.refused.learn(refused);
+            let all = self.house.learned.refused.learn(refused);
             self.house.reports.tell(Report::Refused(all));
         }
         ask.may_go_again_stripped(kind)

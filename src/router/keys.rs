@@ -216,11 +216,6 @@ impl Keys {
     pub(super) fn waiting(&self) -> usize {
         self.lines.waiting()
     }
-
-    /// Whether any key opens the router.
-    pub(super) fn has_open_key(&self) -> bool {
-        self.ring.borrow().has_open_key(SystemTime::now())
-    }
 }
 
 impl Caller {

@@ -11,7 +11,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
@@ -143,9 +143,12 @@ pub struct RouterDeps {
     pub metrics: Option<Arc<Metrics>>,
 }
 
-/// What every request shares.
+/// What every request shares. Another one takes its place when settings change; requests under way stay with theirs.
 struct House {
     limits: Limits,
+    /// Of each listener.
+    guards: Vec<(SocketAddr, Arc<guard::Guard>)>,
+    hosts: Vec<String>,
     pool: watch::Receiver<Arc<Pool>>,
     upstream: Arc<Upstream>,
     tokens: Arc<dyn FreshTokens>,
@@ -154,31 +157,56 @@ struct House {
     reports: report::Reports,
     in_flight: queue::Gate,
     lines: queue::Lines,
-    bodies: Arc<Semaphore>,
-    /// Room for what sockets remember.
-    histories: Arc<Semaphore>,
-    retries: retries::Retries,
-    /// Counts requests, for strategies that take turns.
-    turns: AtomicU64,
-    wires: wires::Wires,
-    blind: blind::Blind,
-    catalogue: models::Catalogue,
-    offers: offers::Offers,
-    refused: refused::Refused,
-    lacking_compact: compaction::Lacking,
+    learned: Learned,
     model_map: ModelMap,
     sessions: Sessions,
     keeps_sessions: bool,
     /// `None` when WebSockets are turned off.
-    sockets: Option<websocket::Sights>,
+    sockets: Option<Arc<websocket::Sights>>,
     stage: watch::Receiver<Stage>,
+}
+
+/// What requests share whatever the settings are, and have learned of upstreams.
+#[derive(Clone)]
+struct Learned {
+    bodies: Arc<Semaphore>,
+    /// Room for what sockets remember.
+    histories: Arc<Semaphore>,
+    retries: Arc<retries::Retries>,
+    /// Counts requests, for strategies that take turns.
+    turns: Arc<AtomicU64>,
+    wires: Arc<wires::Wires>,
+    blind: Arc<blind::Blind>,
+    catalogue: Arc<models::Catalogue>,
+    offers: Arc<offers::Offers>,
+    refused: Arc<refused::Refused>,
+    lacking_compact: Arc<compaction::Lacking>,
+    sockets: Arc<websocket::Sights>,
+}
+
+impl Learned {
+    fn new(limits: &Limits, deps: &RouterDeps) -> Self {
+        Self {
+            bodies: body::budget(limits),
+            histories: body::room_for(limits.all_histories_bytes),
+            retries: Arc::new(retries::Retries::new(Instant::now())),
+            turns: Arc::default(),
+            wires: Arc::default(),
+            blind: Arc::default(),
+            catalogue: Arc::default(),
+            offers: Arc::new(offers::Offers::new(deps.offers.clone())),
+            refused: Arc::new(refused::Refused::new(deps.refused.clone())),
+            lacking_compact: Arc::default(),
+            sockets: Arc::default(),
+        }
+    }
 }
 
 /// A router that listens. Dropping it closes every connection at once; [`Running::stop`] is the polite way.
 #[derive(Debug)]
 pub struct Running {
     addresses: Vec<SocketAddr>,
-    house: Arc<House>,
+    houses: watch::Sender<Arc<House>>,
     stage: watch::Sender<Stage>,
     listeners: JoinSet<()>,
 }
@@ -191,17 +219,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// # Errors
 /// When the port cannot be taken; see [`StartError`].
 pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, StartError> {
-    let RouterConfig {
-        listen,
-        hosts,
-        limits,
-        models,
-        websocket,
-        affinity,
-    } = config;
-    let keys = keys::Keys::new(deps.keys, deps.meters, &limits);
+    let listen = config.listen;
     if !listen.is_loopback() {
-        if !keys.has_open_key() {
+        if !deps.keys.borrow().has_open_key(SystemTime::now()) {
             return Err(StartError::NotLoopback(listen.first()));
         }
         warn!(
@@ -209,56 +229,94 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         );
     }
     let listeners = listen::bind(listen).await?;
-    let (stage, stage_of_house) = watch::channel(Stage::Serving);
-    let slots = Arc::new(Semaphore::new(accept::affordable_connections(&limits)));
-    let house = Arc::new(House {
-        pool: deps.pool,
-        upstream: deps.upstream,
-        tokens: deps.tokens,
-        keys,
-        prices: deps.prices,
-        reports: report::Reports::new(deps.reports, deps.metrics),
-        in_flight: queue::Gate::new(limits.in_flight, limits.queue, limits.queue_wait),
-        lines: queue::Lines::new(limits.queue),
-        bodies: body::budget(&limits),
-        histories: body::room_for(limits.all_histories_bytes),
-        retries: retries::Retries::new(Instant::now()),
-        turns: AtomicU64::new(0),
-        wires: wires::Wires::default(),
-        blind: blind::Blind::default(),
-        catalogue: models::Catalogue::default(),
-        offers: offers::Offers::new(deps.offers),
-        refused: refused::Refused::new(deps.refused),
-        lacking_compact: compaction::Lacking::default(),
-        model_map: models,
-        sessions: deps.sessions,
-        keeps_sessions: affinity,
-        sockets: websocket.then(websocket::Sights::default),
-        stage: stage_of_house,
-        limits,
-    });
     let mut addresses = Vec::new();
-    let mut tasks = JoinSet::new();
-    for listener in listeners {
+    for listener in &listeners {
         let address = listener.local_addr().map_err(|source| StartError::Io {
             address: SocketAddr::from(([127, 0, 0, 1], listen.port())),
             source,
         })?;
         addresses.push(address);
-        let guard = Arc::new(guard::Guard::new(address, &hosts, house.limits.uri_bytes));
+    }
+    let (stage, stage_of_house) = watch::channel(Stage::Serving);
+    let slots = Arc::new(Semaphore::new(accept::affordable_connections(
+        &config.limits,
+    )));
+    let learned = Learned::new(&config.limits, &deps);
+    let house = House::new(config, deps, learned, &addresses, stage_of_house);
+    let (houses, house) = watch::channel(Arc::new(house));
+    let mut tasks = JoinSet::new();
+    for (listener, address) in listeners.into_iter().zip(&addresses) {
         tasks.spawn(accept::accept(
             listener,
-            guard,
+            *address,
             house.clone(),
             slots.clone(),
         ));
     }
     Ok(Running {
         addresses,
-        house,
+        houses,
         stage,
         listeners: tasks,
     })
+}
+
+impl House {
+    fn new(
+        config: RouterConfig,
+        deps: RouterDeps,
+        learned: Learned,
+        addresses: &[SocketAddr],
+        stage: watch::Receiver<Stage>,
+    ) -> Self {
+        let RouterConfig {
+            listen: _,
+            hosts,
+            limits,
+            models,
+            websocket,
+            affinity,
+        } = config;
+        let guard = |address: &SocketAddr| {
+            let guard = guard::Guard::new(*address, &hosts, limits.uri_bytes);
+            (*address, Arc::new(guard))
+        };
+        Self {
+            guards: addresses.iter().map(guard).collect(),
+            hosts,
+            pool: deps.pool,
+            upstream: deps.upstream,
+            tokens: deps.tokens,
+            keys: keys::Keys::new(deps.keys, deps.meters, &limits),
+            prices: deps.prices,
+            reports: report::Reports::new(deps.reports, deps.metrics),
+            in_flight: queue::Gate::new(limits.in_flight, limits.queue, limits.queue_wait),
+            lines: queue::Lines::new(limits.queue),
+            sockets: websocket.then(|| learned.sockets.clone()),
+            learned,
+            model_map: models,
+            sessions: deps.sessions,
+            keeps_sessions: affinity,
+            stage,
+            limits,
+        }
+    }
+
+    /// Who may come in by the listener of this address.
+    fn guard(&self, address: SocketAddr) -> Arc<guard::Guard> {
+        let mut guards = self.guards.iter();
+        let known = guards.find(|(its, _)| *its == address);
+        known.map_or_else(
+            || {
+                Arc::new(guard::Guard::new(
+                    address,
+                    &self.hosts,
+                    self.limits.uri_bytes,
+                ))
+            },
+            |(_, guard)| guard.clone(),
+        )
+    }
 }
 
 impl Running {
@@ -269,17 +327,31 @@ impl Running {
 
     /// Requests for a model that are being served.
     pub fn in_flight(&self) -> usize {
-        self.house.in_flight.busy()
+        self.house().in_flight.busy()
     }
 
     /// Requests that wait: for a place, and for an account.
     pub fn waiting(&self) -> usize {
-        self.house.in_flight.waiting() + self.house.lines.waiting() + self.house.keys.waiting()
+        let house = self.house();
+        house.in_flight.waiting() + house.lines.waiting() + house.keys.waiting()
     }
 
     /// Reports that the worker did not get because it was behind.
     pub fn dropped_reports(&self) -> u64 {
-        self.house.reports.dropped()
+        self.house().reports.dropped()
+    }
+
+    /// From now on requests are served by these settings, at the same place; requests under way stay with theirs. What was learned
+    /// of upstreams stays known.
+    pub fn change(&self, config: RouterConfig, deps: RouterDeps) {
+        let before = self.house();
+        let (learned, stage) = (before.learned.clone(), before.stage.clone());
+        let house = House::new(config, deps, learned, &self.addresses, stage);
+        self.houses.send_replace(Arc::new(house));
+    }
+
+    fn house(&self) -> Arc<House> {
+        self.houses.borrow().clone()
     }
 
     /// Takes no new connections, lets requests finish for `drain`, then ends streams with an error, and at last closes what is

@@ -223,7 +223,7 @@ fn client_version(uri: &Uri) -> Option<String> {
 /// The backend's document, remembered or fetched; an old one when nobody answers.
 async fn listed(house: &House, client_version: &str) -> Option<Arc<Listed>> {
     let age = house.limits.models_age;
-    if let Some(known) = house.catalogue.known(client_version, age) {
+    if let Some(known) = house.learned.catalogue.known(client_version, age) {
         return known;
     }
     let mut members = who_can_be_asked(house, &Caller::default());
@@ -241,7 +241,7 @@ async fn listed(house: &House, client_version: &str) -> Option<Arc<Listed>> {
             Err(why) => debug!(profile = %member.name, error = why, "no model list"),
         }
     }
-    house.catalogue.remember(client_version, found)
+    house.learned.catalogue.remember(client_version, found)
 }
 
 /// Who can be asked, the best first. A used-up account still knows its models.
@@ -310,7 +310,7 @@ fn has_already(head: &HeaderMap, etag: &HeaderValue) -> bool {
 /// that it was given, and the account that answers may have another list than the one that was asked.
 pub(super) fn etag_for(house: &House, client: &Client, caller: &Caller) -> Option<HeaderValue> {
     let version = client.codex_version()?;
-    let listed = house.catalogue.known(version, Duration::MAX)??;
+    let listed = house.learned.catalogue.known(version, Duration::MAX)??;
     let told = listed
         .document
         .is_codex
@@ -324,9 +324,9 @@ pub(super) fn efforts_of(house: &House, member: &Member, form: &Form) -> Vec<Str
     if form.kind != UpstreamKind::ChatGpt {
         return Vec::new();
     }
-    let own = house.offers.of(&member.name);
+    let own = house.learned.offers.of(&member.name);
     let own = own.and_then(|listed| efforts_in(&listed, &form.name));
-    own.or_else(|| house.catalogue.efforts_of(&form.name))
+    own.or_else(|| house.learned.catalogue.efforts_of(&form.name))
         .unwrap_or_default()
 }
 

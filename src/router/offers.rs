@@ -48,11 +48,11 @@ pub(super) async fn all(house: &Arc<House>, caller: &Caller) -> Vec<Arc<Listed>>
     let age = house.limits.models_age;
     let mut asking = JoinSet::new();
     for member in &members {
-        if house.offers.begin(&member.name, age) {
+        if house.learned.offers.begin(&member.name, age) {
             asking.spawn(ask(house.clone(), member.clone()));
         }
     }
-    if house.offers.knows_all(&members) {
+    if house.learned.offers.knows_all(&members) {
         asking.detach_all();
     } else {
         while asking.join_next().await.is_some() {}
@@ -60,7 +60,7 @@ pub(super) async fn all(house: &Arc<House>, caller: &Caller) -> Vec<Arc<Listed>>
     let now = SystemTime::now();
     members
         .iter()
-        .filter_map(|member| Some(served(house.offers.of(&member.name)?, member, now)))
+        .filter_map(|member| Some(served(house.learned.offers.of(&member.name)?, member, now)))
         .collect()
 }
 
@@ -90,11 +90,11 @@ async fn ask(house: Arc<House>, member: Arc<Member>) {
         Ok(listed) => listed,
         Err(why) => {
             debug!(profile = %member.name, error = why, "no model list");
-            return house.offers.note_failure(&member.name);
+            return house.learned.offers.note_failure(&member.name);
         }
     };
     let models: Arc<[Model]> = listed.document.models.as_slice().into();
-    if house.offers.note(&member.name, Arc::new(listed)) {
+    if house.learned.offers.note(&member.name, Arc::new(listed)) {
         house.reports.tell(Report::Models {
             profile: member.name.clone(),
             models,

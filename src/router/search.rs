@@ -149,7 +149,7 @@ struct Search<'h> {
 
 impl<'h> Search<'h> {
     fn begin(house: &'h Arc<House>) -> Self {
-        house.retries.earn(std::time::Instant::now());
+        house.learned.retries.earn(std::time::Instant::now());
         Self {
             house,
             began: Instant::now(),
@@ -230,6 +230,7 @@ impl<'h> Search<'h> {
         let is_settled = self.lives_at.is_some() && may_keep(house, strategy);
         let draw = *self.draw.get_or_insert_with(|| Draw {
             turn: house
+                .learned
                 .turns
                 .fetch_add(u64::from(!is_settled), Ordering::Relaxed),
             seed: rand::random(),
@@ -600,7 +601,7 @@ fn may_afford(house: &House, tried: &[(ProfileName, Setback)]) -> bool {
     match tried.last().map(|(_, setback)| setback.next_step()) {
         None | Some(NextStep::RefreshThenRetry) => true,
         Some(NextStep::TryNextProfile { costs }) => {
-            !costs || house.retries.spend(std::time::Instant::now())
+            !costs || house.learned.retries.spend(std::time::Instant::now())
         }
         Some(NextStep::GiveUp) => false,
     }

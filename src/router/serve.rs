@@ -283,7 +283,13 @@ async fn answered(
         turn_away(&head.headers, incoming).await;
         return Err(Refusal::Busy);
     };
-    let read = body::read(&head.headers, &mut incoming, &house.bodies, &house.limits).await;
+    let read = body::read(
+        &head.headers,
+        &mut incoming,
+        &house.learned.bodies,
+        &house.limits,
+    )
+    .await;
     let mut body = match read {
         Ok(body) => body,
         Err(refusal) => {

@@ -66,6 +66,19 @@ impl Environment {
         }
     }
 
+    /// The same, but for these variables.
+    pub fn with<N: Into<OsString>, V: Into<OsString>>(
+        &self,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let mut changed = self.clone();
+        let variables = variables.into_iter();
+        changed
+            .variables
+            .extend(variables.map(|(name, value)| (name.into(), value.into())));
+        changed
+    }
+
     /// The value of a variable; `None` as well when it is no Unicode text.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(OsStr::new(name))?.to_str()

@@ -85,14 +85,14 @@ impl State {
         self.set("last_selected_profile", name.as_str().into());
     }
 
-    /// How the user wants to switch; nothing: as the settings say.
+    /// How the user wanted to switch, before it was a setting that dialogs write.
     pub fn switch_way(&self) -> Option<SwitchWay> {
         let text = self.json.get("switch_way")?.as_str()?;
         SwitchWay::parse(text).ok() // of another version
     }
 
-    pub fn set_switch_way(&mut self, way: SwitchWay) {
-        self.set("switch_way", way.as_str().into());
+    pub fn set_switch_way(&mut self, way: Option<SwitchWay>) {
+        self.set("switch_way", way.map(SwitchWay::as_str).into());
     }
 
     /// The profile that the router draws from first by the user's own choice.

@@ -3,7 +3,7 @@
 //! Directories are watched, not files: a rename into place kills a watch on the file. Their events are settled, then told as one
 //! [`Changed::Files`]; what changed is for the receiver to find out, and its own writes are among it. A slow comparison of file
 //! dates is the net below, and the only way where the system refuses to watch.
-//! `router/` is not watched (the ledger writes there all day), but for the files `raise`, `changed` and `keys.json` in it.
+//! `router/` is not watched (the ledger writes there all day), but for the files `raise`, `changed`, `keys.json` and `config.toml` in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -26,7 +26,7 @@ use places::Stamp;
 /// What was noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Changed {
-    /// The live file, the CLI's settings, the client keys or something below `profiles/`.
+    /// The live file, the CLI's settings and ours, the client keys or something below `profiles/`.
     Files,
     /// A second instance asks for the window ([`ask_to_raise`]).
     Raise,

@@ -9,8 +9,8 @@ use egui_kittest::kittest::Queryable;
 
 use super::*;
 use crate::desk::{
-    CodexProcess, Command, DeskBack, Happening, Live, LoginKind, Notice, Outcome, ProfileView,
-    RouterState, RouterView, Snapshot, SwitchWay, Tool, ToolView, desk,
+    Change, CodexProcess, Command, DeskBack, Happening, Live, LoginKind, Notice, Outcome,
+    ProfileView, RouterState, RouterView, Setting, Snapshot, Tool, ToolView, desk,
 };
 use crate::profile::{EndpointKind, Health, ProfileName};
 use crate::usage::{Usage, Window};
@@ -423,7 +423,7 @@ fn where_codex_points_at_the_router_a_switch_goes_through_it_and_can_be_remember
     assert_eq!(
         rig.asked(),
         [
-            Command::RememberSwitchWay(SwitchWay::Everywhere),
+            Command::Set(vec![Change::to(Setting::SwitchWay, "everywhere")]),
             Command::Use(name("spare"))
         ]
     );

@@ -125,6 +125,8 @@ impl Toast {
             | Outcome::ToolFailed { .. }
             | Outcome::RouteFailed { .. }
             | Outcome::FileStoreFailed { .. }
+            | Outcome::SettingsChanged { .. }
+            | Outcome::SettingsRefused { .. }
             | Outcome::TerminalFailed { .. } => return None,
         };
         Some(Self {

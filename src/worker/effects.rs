@@ -26,7 +26,7 @@ use crate::client_key::{KeyChange, KeyRing, Meters};
 use crate::connect::{self, Places};
 use crate::desk::Settings;
 use crate::desk::record::LedgerState;
-use crate::desk::settings::{Listen, ModelMap};
+use crate::desk::settings::{Change, Listen, ModelMap};
 use crate::pool::affinity::Binding;
 use crate::pool::{Access, Pool};
 use crate::price::Prices;
@@ -35,13 +35,15 @@ use crate::router::{
     self, FreshTokens, KnownOffers, Limits, Metrics, NoToken, RefusedParameter, Report,
     RouterConfig, RouterDeps, Running, Sessions,
 };
+use crate::store::config;
 use crate::store::cooldown_cache;
 use crate::store::models_cache::{self, KeptModel};
 use crate::store::refused_cache::{self, KeptRefusal};
 use crate::store::rename::{self, Renamed};
 use crate::store::state::{State, current_profile};
 use crate::store::{
-    StoreError, home::Home, keys_file, live, overlay, profiles, switch, trash, usage_cache,
+    Environment, StoreError, home::Home, keys_file, live, overlay, profiles, switch, trash,
+    usage_cache,
 };
 use crate::system::{self, Terminals};
 use crate::translate::models::Model;
@@ -88,6 +90,9 @@ pub struct Hands {
     last_work: oneshot::Receiver<()>,
     /// The same of what was asked for about client keys.
     last_key_change: oneshot::Receiver<()>,
+    /// The same of settings, so that what is read last is what was written last.
+    last_settings: oneshot::Receiver<()>,
+    environment: Arc<Environment>,
     sign_ins: signing_in::Runner,
 }
 
@@ -183,6 +188,16 @@ impl Hands {
             last_switch: oneshot::channel().1,
             last_work: oneshot::channel().1,
             last_key_change: oneshot::channel().1,
+            last_settings: oneshot::channel().1,
+            environment: Arc::new(Environment::of::<String, String>([], None)),
+        }
+    }
+
+    /// What beats the settings file.
+    pub fn with_environment(self, environment: Arc<Environment>) -> Self {
+        Self {
+            environment,
+            ..self
         }
     }
 
@@ -304,13 +319,9 @@ impl Hands {
                     tell(&events, Event::RouteKept { to, result }).await;
                 });
             }
-            Effect::KeepSwitchWay(way) => {
-                self.precious.spawn_blocking(move || {
-                    if let Err(err) = State::edit(&home, |state| state.set_switch_way(way)) {
-                        warn!(error = %err, "the way to switch is not remembered");
-                    }
-                });
-            }
+            Effect::ChangeSettings(changes) => self.change_settings(changes),
+            Effect::ReadSettings => self.change_settings(Vec::new()),
+            Effect::ApplySettings(settings) => self.apply(&settings, tokens),
             Effect::LookAtTools { router } => {
                 let places = self.places.clone();
                 self.look(move || Event::ToolsSeen(connect::look(&home, &places, &router)));
@@ -593,6 +604,49 @@ impl Hands {
         });
     }
 
+    /// Writes down what there is to write, then reads everything again, one after the other.
+    fn change_settings(&mut self, changes: Vec<Change>) {
+        let (home, events) = (self.home.clone(), self.events.clone());
+        let environment = self.environment.clone();
+        let (ended, end) = oneshot::channel();
+        let before = std::mem::replace(&mut self.last_settings, end);
+        self.keep(async move {
+            // However that one ended.
+            let _ended = before.await;
+            let work = spawn_blocking(move || {
+                let settings: Vec<_> = changes.iter().map(|change| change.setting).collect();
+                let result = match settings.is_empty() {
+                    true => Ok(()),
+                    false => config::change(&home, &changes),
+                };
+                let read = Box::new(config::settings(&home, &environment));
+                match settings.is_empty() {
+                    true => Event::SettingsRead(read),
+                    false => Event::SettingsWritten {
+                        settings,
+                        result,
+                        read,
+                    },
+                }
+            });
+            match work.await {
+                Ok(event) => tell(&events, event).await,
+                Err(err) => warn!(error = %err, "the settings were not looked at"),
+            }
+            drop(ended);
+        });
+    }
+
+    /// Lets everything that is told settings go by these.
+    fn apply(&mut self, settings: &Settings, tokens: &TokenDesk) {
+        self.affinity = settings.affinity;
+        if let Some(running) = &self.router {
+            let listen = Listen::At(([127, 0, 0, 1], 0).into()); // it stays where it is
+            let (config, deps) = self.router_parts(listen, Vec::new(), Vec::new(), tokens.clone());
+            running.change(config, deps);
+        }
+    }
+
     fn follow_rename(&mut self, renamed: Renamed) {
         let Renamed { from, to } = &renamed;
         self.sessions.rename(from, to);
@@ -632,32 +686,8 @@ impl Hands {
         refused: Vec<RefusedParameter>,
         tokens: TokenDesk,
     ) -> Event {
-        let deps = RouterDeps {
-            pool: self.pool.clone(),
-            upstream: self.upstream.clone(),
-            tokens: Arc::new(tokens),
-            keys: self.keys.clone(),
-            meters: self.meters.clone(),
-            prices: self.prices.clone(),
-            offers,
-            refused,
-            sessions: self.sessions.clone(),
-            reports: self.reports.clone(),
-            metrics: self.serves_metrics.then(|| self.metrics.clone()),
-        };
-        match router::start(
-            RouterConfig {
-                listen,
-                hosts: self.hosts.clone(),
-                limits: self.limits.clone(),
-                models: self.models.clone(),
-                websocket: self.websocket,
-                affinity: self.affinity,
-            },
-            deps,
-        )
-        .await
-        {
+        let (config, deps) = self.router_parts(listen, offers, refused, tokens);
+        match router::start(config, deps).await {
             Ok(running) => {
                 let addresses = running.addresses().to_vec();
                 let home = self.home.clone();
@@ -672,6 +702,37 @@ impl Hands {
             }
             Err(err) => Event::RouterStarted(Err(err)),
         }
+    }
+
+    fn router_parts(
+        &self,
+        listen: Listen,
+        offers: KnownOffers,
+        refused: Vec<RefusedParameter>,
+        tokens: TokenDesk,
+    ) -> (RouterConfig, RouterDeps) {
+        let deps = RouterDeps {
+            pool: self.pool.clone(),
+            upstream: self.upstream.clone(),
+            tokens: Arc::new(tokens),
+            keys: self.keys.clone(),
+            meters: self.meters.clone(),
+            prices: self.prices.clone(),
+            offers,
+            refused,
+            sessions: self.sessions.clone(),
+            reports: self.reports.clone(),
+            metrics: self.serves_metrics.then(|| self.metrics.clone()),
+        };
+        let config = RouterConfig {
+            listen,
+            hosts: self.hosts.clone(),
+            limits: self.limits.clone(),
+            models: self.models.clone(),
+            websocket: self.websocket,
+            affinity: self.affinity,
+        };
+        (config, deps)
     }
 
     fn look(&mut self, work: impl FnOnce() -> Event + Send + 'static) {
@@ -758,7 +819,6 @@ pub fn read_disk(home: &Home, number: u64) -> Event {
             credential_store: live::credential_store(home),
             current: current_profile(home),
             routed_to: state.routed_to(),
-            switch_way: state.switch_way(),
             codex_address: connect::codex_address(home),
             codex_connected_at: connect::codex_connected_at(home),
             keys: keys_file::read(home),

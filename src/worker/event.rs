@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use crate::client_key::{KeyChange, KeyRing};
 use crate::connect;
-use crate::desk::settings::{Listen, SwitchWay};
-use crate::desk::{CodexProcess, ExportTo, History, ImportSource, Tool, ToolView};
+use crate::desk::settings::{BadChange, Change, Listen, ReadSettings, Setting};
+use crate::desk::{CodexProcess, ExportTo, History, ImportSource, Settings, Tool, ToolView};
 use crate::ledger::Row;
 use crate::pool::Access;
 use crate::profile::{AuthFile, Fingerprint, Network, Profile, ProfileName};
@@ -71,6 +71,13 @@ pub enum Event {
     RouteKept {
         to: Option<ProfileName>,
         result: Result<(), String>,
+    },
+    SettingsRead(Box<ReadSettings>),
+    /// What was asked for stands in `config.toml` now, or does not.
+    SettingsWritten {
+        settings: Vec<Setting>,
+        result: Result<(), BadChange>,
+        read: Box<ReadSettings>,
     },
     ToolsSeen(Vec<ToolView>),
     ToolChanged {
@@ -142,8 +149,6 @@ pub struct Reading {
     pub is_overlay_ahead: bool,
     /// What `state.json` says.
     pub routed_to: Option<ProfileName>,
-    /// The same.
-    pub switch_way: Option<SwitchWay>,
     /// Where Codex sends its requests, if its settings say so.
     pub codex_address: Option<String>,
     /// Since when, if we wrote that.
@@ -168,7 +173,11 @@ pub enum Effect {
     KeepRoute {
         to: Option<ProfileName>,
     },
-    KeepSwitchWay(SwitchWay),
+    /// Write these down, and read them all again.
+    ChangeSettings(Vec<Change>),
+    ReadSettings,
+    /// From now on these are in force.
+    ApplySettings(Arc<Settings>),
     LookAtTools {
         router: connect::Router,
     },

@@ -23,7 +23,7 @@ use crate::router::{Limits, Report};
 use crate::store::home::Home;
 use crate::store::state::State;
 use crate::store::watch::{Changed, Watcher};
-use crate::store::{cooldown_cache, import, trusted, usage_cache};
+use crate::store::{Environment, config, cooldown_cache, import, trusted, usage_cache};
 use crate::system::Terminals;
 use crate::upstream::{Endpoints, Upstream};
 
@@ -68,7 +68,8 @@ pub struct Options {
     /// Where other programs keep their settings.
     pub places: Places,
     pub terminals: Terminals,
-    pub settings: Settings,
+    /// Settings are read under it, now and whenever they change.
+    pub environment: Environment,
     /// Whether the router starts at once.
     pub router: bool,
     pub polls: Polls,
@@ -143,7 +144,10 @@ impl Worker {
 
 async fn run(options: Options, back: DeskBack) {
     let home = Arc::new(options.home);
-    let upstream = Arc::new(upstream(&options.settings));
+    let environment = Arc::new(options.environment);
+    let read = config::settings(&home, &environment);
+    let settings = Arc::new(read.settings.clone());
+    let upstream = Arc::new(upstream(&settings));
     let (pool_sender, pool_receiver) = watch::channel(Arc::new(Pool::default()));
     let (keys_sender, keys_receiver) = watch::channel(Arc::new(state::unread_keys()));
     let prices = Arc::new(recorder::prices(&home));
@@ -151,7 +155,7 @@ async fn run(options: Options, back: DeskBack) {
         organiser::settle(&home, SystemTime::now());
     }
     let recorder = match options.polls {
-        Polls::ByThemselves => Recorder::start(&home, &options.settings, SystemTime::now()),
+        Polls::ByThemselves => Recorder::start(&home, &settings, SystemTime::now()),
         // A verb that ends at once leaves the file to the program that stays.
         Polls::WhenAsked => Recorder::default(),
     };
@@ -178,21 +182,23 @@ async fn run(options: Options, back: DeskBack) {
         event_sender,
         report_sender,
     )
-    .with_sign_ins(&options.settings)
+    .with_environment(environment)
+    .with_sign_ins(&settings)
     .with_places(options.places, options.terminals)
-    .with_models(options.settings.models.clone())
+    .with_models(settings.models.clone())
     .with_keys(keys_receiver, meters.clone())
-    .with_hosts(options.settings.hosts.clone())
-    .with_websocket(options.settings.websocket)
+    .with_hosts(settings.hosts.clone())
+    .with_websocket(settings.websocket)
     .with_limits(Limits {
-        preview_bytes: options.settings.ledger.preview_bytes,
-        ..(&options.settings.limits).into()
+        preview_bytes: settings.ledger.preview_bytes,
+        ..(&settings.limits).into()
     })
-    .with_affinity(options.settings.affinity)
-    .with_metrics(options.settings.metrics)
+    .with_affinity(settings.affinity)
+    .with_metrics(settings.metrics)
     .with_prices(prices.clone())
     .with_recorder(recorder);
-    let state = AppState::new(Arc::new(options.settings), options.polls);
+    let mut state = AppState::new(settings, options.polls);
+    state.remember_settings(read);
     let mut worker = Loop {
         state,
         hands,

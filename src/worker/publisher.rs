@@ -60,6 +60,7 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
         is_codex_on_router: state.is_codex_on_router(),
         codex_connected_at: state.codex_connected_at,
         switch_way: state.switch_way(),
+        settings: state.settings_view.clone(),
         history: state.history.clone(),
         notices: notices(state),
         paths: path_views(state, now),

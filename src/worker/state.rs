@@ -13,7 +13,7 @@ use super::signing_in::Work;
 use super::spend;
 use crate::client_key::KeyRing;
 use crate::desk::record::{LedgerState, RequestRecord};
-use crate::desk::settings::{Listen, SwitchWay};
+use crate::desk::settings::{Listen, ReadSettings, SettingsView};
 use crate::desk::{
     CodexProcess, Command, Happening, History, LastRequest, Outcome, RouterState, Settings,
     ToolView,
@@ -34,6 +34,7 @@ mod organising;
 mod polling;
 mod refreshing;
 mod serving;
+mod setting;
 mod signing_in;
 mod tools;
 mod unsaved;
@@ -47,7 +48,11 @@ use unsaved::Orphan;
 /// Owned by one task; nobody else sees it.
 #[derive(Debug)]
 pub struct AppState {
+    /// What is in force.
     pub settings: Arc<Settings>,
+    /// What was read last. Of it, what takes effect at the next start only is not in force.
+    read: ReadSettings,
+    pub settings_view: Arc<SettingsView>,
     pub kept: BTreeMap<ProfileName, Kept>,
     /// By the names of `Access::path`; one for each that a profile goes.
     pub paths: BTreeMap<String, Refusals>,
@@ -65,8 +70,6 @@ pub struct AppState {
     pub codex_connected_at: Option<SystemTime>,
     /// The user's choice for the router.
     routed_to: Option<ProfileName>,
-    /// How the user wants to switch.
-    switch_way: Option<SwitchWay>,
     /// Choices that are being written down; what is read meanwhile may be older.
     routes_under_way: usize,
     /// The settings of other programs, once somebody has asked for them.
@@ -153,8 +156,11 @@ const KEEP_PAUSES_AFTER: Duration = Duration::from_secs(2);
 impl AppState {
     pub fn new(settings: Arc<Settings>, polls: Polls) -> Self {
         let listen = settings.listen;
+        let read = ReadSettings::from((*settings).clone());
         Self {
             settings,
+            settings_view: Arc::new(read.view()),
+            read,
             kept: BTreeMap::new(),
             paths: BTreeMap::new(),
             skipped: Vec::new(),
@@ -166,7 +172,6 @@ impl AppState {
             codex_address: None,
             codex_connected_at: None,
             routed_to: None,
-            switch_way: None,
             routes_under_way: 0,
             tools: Vec::new(),
             router: Router {
@@ -211,10 +216,7 @@ impl AppState {
     pub fn obey(&mut self, command: Command, now: SystemTime) -> Vec<Effect> {
         match command {
             Command::Use(to) => self.switch_to(to, now),
-            Command::RememberSwitchWay(way) => {
-                self.switch_way = Some(way);
-                vec![Effect::KeepSwitchWay(way)]
-            }
+            Command::Set(changes) => self.change_settings(changes, now),
             Command::Save(name) => vec![Effect::SaveLive { name }],
             Command::RefreshUsage(name) => self.poll_when_asked(&name, now).into_iter().collect(),
             Command::RefreshAll => {
@@ -327,8 +329,10 @@ impl AppState {
                 self.home_trouble = Some(reason);
                 Vec::new()
             }
-            Event::DiskChanged if self.importing.defers_reading(now) => Vec::new(),
-            Event::DiskChanged => vec![self.read_disk()],
+            Event::DiskChanged if self.importing.defers_reading(now) => {
+                vec![Effect::ReadSettings]
+            }
+            Event::DiskChanged => vec![self.read_disk(), Effect::ReadSettings],
             Event::RaiseAsked => {
                 self.raises += 1;
                 Vec::new()
@@ -383,6 +387,12 @@ impl AppState {
                 vec![self.read_disk()]
             }
             Event::RouteKept { to, result } => self.note_route_kept(to, result, now),
+            Event::SettingsRead(read) => self.note_settings(*read),
+            Event::SettingsWritten {
+                settings,
+                result,
+                read,
+            } => self.note_settings_written(settings, result, *read, now),
             Event::ToolsSeen(tools) => {
                 self.tools = tools;
                 Vec::new()

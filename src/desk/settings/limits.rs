@@ -5,8 +5,6 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Key, Source};
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitSettings {
     /// Requests that are served at once.
@@ -47,72 +45,16 @@ impl Default for LimitSettings {
     }
 }
 
-const REQUESTS: Key = Key {
-    toml: "limits.requests",
-    env: &["CODEX_ROUTER_LIMITS_REQUESTS"],
-};
-const PER_ACCOUNT: Key = Key {
-    toml: "limits.per_account",
-    env: &["CODEX_ROUTER_LIMITS_PER_ACCOUNT"],
-};
-const PER_KEY: Key = Key {
-    toml: "limits.per_key",
-    env: &["CODEX_ROUTER_LIMITS_PER_KEY"],
-};
-const QUEUE: Key = Key {
-    toml: "limits.queue",
-    env: &["CODEX_ROUTER_LIMITS_QUEUE"],
-};
-const QUEUE_SECS: Key = Key {
-    toml: "limits.queue_secs",
-    env: &["CODEX_ROUTER_LIMITS_QUEUE_SECS"],
-};
-const ACCOUNTS: Key = Key {
-    toml: "limits.accounts",
-    env: &["CODEX_ROUTER_LIMITS_ACCOUNTS"],
-};
-const RETRIES: Key = Key {
-    toml: "limits.retries",
-    env: &["CODEX_ROUTER_LIMITS_RETRIES"],
-};
-const FIRST_EVENT: Key = Key {
-    toml: "limits.first_event_secs",
-    env: &["CODEX_ROUTER_LIMITS_FIRST_EVENT_SECS"],
-};
-const FIRST_EVENT_LONG: Key = Key {
-    toml: "limits.first_event_long_secs",
-    env: &["CODEX_ROUTER_LIMITS_FIRST_EVENT_LONG_SECS"],
-};
-const IDLE: Key = Key {
-    toml: "limits.idle_secs",
-    env: &["CODEX_ROUTER_LIMITS_IDLE_SECS"],
-};
-
-impl LimitSettings {
-    pub(super) fn take<E: Fn(&str) -> Option<String>>(&mut self, source: &mut Source<E>) {
-        source.take(&REQUESTS, &mut self.requests, within(1..=4_096));
-        source.take(&PER_ACCOUNT, &mut self.per_account, within(1..=4_096));
-        source.take(&PER_KEY, &mut self.per_key, within(1..=4_096));
-        source.take(&QUEUE, &mut self.queue, within(0..=4_096));
-        source.take(&QUEUE_SECS, &mut self.queue_wait, secs_within(0..=120));
-        source.take(&ACCOUNTS, &mut self.accounts, within(1..=16));
-        source.take(&RETRIES, &mut self.retries, within(0..=15));
-        source.take(&FIRST_EVENT, &mut self.first_event, secs_within(5..=3_600));
-        let long = &mut self.first_event_long;
-        source.take(&FIRST_EVENT_LONG, long, secs_within(5..=7_200));
-        // Long reasoning is silent for minutes.
-        source.take(&IDLE, &mut self.idle, secs_within(30..=7_200));
-    }
-}
-
-fn within(bounds: RangeInclusive<usize>) -> impl Fn(&str) -> Result<usize, String> {
+pub(super) fn within(bounds: RangeInclusive<usize>) -> impl Fn(&str) -> Result<usize, String> {
     move |text| {
         let number = text.parse().ok().filter(|number| bounds.contains(number));
         number.ok_or_else(|| format!("give a number from {} to {}", bounds.start(), bounds.end()))
     }
 }
 
-fn secs_within(bounds: RangeInclusive<u64>) -> impl Fn(&str) -> Result<Duration, String> {
+pub(super) fn secs_within(
+    bounds: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<Duration, String> {
     move |text| {
         let secs = text.parse().ok().filter(|secs| bounds.contains(secs));
         let secs = secs.map(Duration::from_secs);
@@ -126,8 +68,9 @@ mod tests {
     use super::*;
 
     fn read(config: &str) -> (LimitSettings, Vec<&'static str>) {
-        let (settings, bad) = Settings::default().overridden_by(Some(config), |_| None);
-        (settings.limits, bad.iter().map(|bad| bad.key).collect())
+        let read = Settings::default().overridden_by(Some(config), |_| None);
+        let bad = read.bad.iter().map(|bad| bad.key);
+        (read.settings.limits, bad.collect())
     }
 
     #[test]

@@ -128,7 +128,11 @@ impl Ask {
 
     /// Takes out what such upstreams were seen to refuse.
     fn leave_out_refused(&self, prepared: &mut Prepared, kind: UpstreamKind, house: &House) {
-        for parameter in house.refused.of(kind, &self.model, SystemTime::now()) {
+        for parameter in house
+            .learned
+            .refused
+            .of(kind, &self.model, SystemTime::now())
+        {
             prepared.strip(&parameter, &self.own_names);
         }
     }
@@ -147,7 +151,9 @@ impl Ask {
                     rules::adapt_bytes(form.kind, &body)?
                 }
             }
-            Shape::Compaction(body) if !house.lacking_compact.has(form.kind, Instant::now()) => {
+            Shape::Compaction(body)
+                if !house.learned.lacking_compact.has(form.kind, Instant::now()) =>
+            {
                 place = Place::Compact;
                 (body.clone(), Vec::new())
             }

@@ -161,3 +161,46 @@ async fn refused(address: SocketAddr) {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn changed_settings_hold_for_the_next_request_and_a_stream_goes_on() {
+    let rig = Rig::over(["work"]).await;
+    let gate = Gate::closed();
+    rig.sim.reply_next("work", [Reply::stall_after(5, &gate)]);
+    let mut reply = rig.chat(chat_stream("hi")).await;
+    reply.chunk().await.unwrap().unwrap();
+
+    let client = http();
+    let named = async || {
+        let request = client.get(rig.url("/v1/models")).header("host", "box.lan");
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(named().await, 403, "nobody calls us that");
+    let (sender, _reports) = mpsc::channel(64);
+    let config = RouterConfig {
+        listen: Listen::Localhost { port: 0 },
+        hosts: vec!["box.lan".into()],
+        limits: Limits::default(),
+        models: ModelMap::default(),
+        websocket: false,
+        affinity: false,
+    };
+    let deps = RouterDeps {
+        pool: rig.pool.subscribe(),
+        upstream: Arc::new(Upstream::new(endpoints(&rig.sim))),
+        tokens: rig.tokens.clone(),
+        keys: rig.keys.subscribe(),
+        meters: rig.meters.clone(),
+        prices: Arc::new(Prices::built_in()),
+        offers: Vec::new(),
+        refused: Vec::new(),
+        sessions: Sessions::default(),
+        reports: sender,
+        metrics: None,
+    };
+    rig.router.change(config, deps);
+    assert_eq!(named().await, 401, "by that name everybody needs a key");
+    gate.open();
+    let rest = reply.text().await.unwrap();
+    assert!(rest.contains("[DONE]"), "{rest}");
+}

@@ -84,7 +84,10 @@ impl Session {
                 return;
             }
         };
-        let (Ok(held), Ok(incoming)) = (hold(&house.histories, 0), hold(&house.bodies, 0)) else {
+        let (Ok(held), Ok(incoming)) = (
+            hold(&house.learned.histories, 0),
+            hold(&house.learned.bodies, 0),
+        ) else {
             return;
         };
         let mut talk = Talk {

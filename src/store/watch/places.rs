@@ -29,9 +29,8 @@ pub fn all(home: &Home) -> BTreeSet<PathBuf> {
         Ok(()) => places.extend([home.raise(), home.changed()]),
         Err(err) => tracing::debug!(error = %err, "no files to be asked by"),
     }
-    if home.keys().is_file() {
-        places.insert(home.keys());
-    }
+    let ours = [home.keys(), home.config()];
+    places.extend(ours.into_iter().filter(|path| path.is_file()));
     let overlays = home.overlays_dir();
     if is_folder(&overlays) {
         places.extend(profile_folders(&overlays));
@@ -51,6 +50,7 @@ pub fn stamps(home: &Home) -> BTreeMap<PathBuf, Stamp> {
     note(home.live_auth());
     note(home.cli_config());
     note(home.keys());
+    note(home.config());
     let overlays = home.overlays_dir();
     if is_folder(&overlays) {
         for folder in profile_folders(&overlays) {

@@ -6,7 +6,7 @@ use egui::{Align2, Id, Painter, Rect, Ui, WidgetInfo, accesskit, pos2, vec2};
 
 use super::Scene;
 use super::frame::{self, Buttons, Choice};
-use crate::desk::{CodexProcess, Command, Snapshot, SwitchWay, words};
+use crate::desk::{Change, CodexProcess, Command, Setting, Snapshot, SwitchWay, words};
 use crate::profile::ProfileName;
 use crate::window::ask::Ask;
 use crate::window::fonts::icon;
@@ -111,7 +111,8 @@ pub fn switch_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut SwitchDialog, asks:
                 Way::Everywhere => (Command::Use(to), SwitchWay::Everywhere),
             };
             if dialog.is_remembered {
-                asks.push(Ask::Command(Command::RememberSwitchWay(way)));
+                let change = Change::to(Setting::SwitchWay, way.as_str());
+                asks.push(Ask::Command(Command::Set(vec![change])));
             }
             asks.push(Ask::Command(command));
             asks.push(Ask::CloseDialog);

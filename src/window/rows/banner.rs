@@ -132,6 +132,13 @@ fn failed(outcome: &Outcome, named: &dyn Fn(&ProfileName) -> String) -> Option<(
         Outcome::FileStoreFailed { reason } => {
             ("Codex's settings were not changed".to_owned(), reason)
         }
+        Outcome::SettingsRefused { setting, reason } => (
+            match setting {
+                Some(setting) => format!("{setting} was not changed"),
+                None => "The settings were not changed".to_owned(),
+            },
+            reason,
+        ),
         Outcome::ToolFailed { tool, reason } => (
             format!("The settings of {} were not changed", tool.title()),
             reason,
@@ -157,6 +164,7 @@ fn failed(outcome: &Outcome, named: &dyn Fn(&ProfileName) -> String) -> Option<(
         | Outcome::Deleted { .. }
         | Outcome::Undeleted { .. }
         | Outcome::FileStoreSet
+        | Outcome::SettingsChanged { .. }
         | Outcome::Connected { .. }
         | Outcome::Disconnected { .. }
         | Outcome::UsageRefreshed { .. }
@@ -183,6 +191,7 @@ fn makes_up_for(later: &Outcome, failure: &Outcome) -> bool {
         | (Outcome::Added { .. } | Outcome::SignedIn { .. }, Outcome::AddFailed { .. })
         | (Outcome::Routed { .. }, Outcome::RouteFailed { .. })
         | (Outcome::FileStoreSet, Outcome::FileStoreFailed { .. })
+        | (Outcome::SettingsChanged { .. }, Outcome::SettingsRefused { .. })
         | (Outcome::Exported { .. }, Outcome::ExportFailed { .. }) => true,
         (
             Outcome::Connected { tool } | Outcome::Disconnected { tool },

@@ -9,11 +9,10 @@ use tracing_subscriber::prelude::*;
 
 use super::*;
 use crate::client_key::{ClientKey, KeyId, LastUse, Policy};
-use crate::desk::settings::Listen;
-use crate::desk::{Command, Desk, KeyView, Outcome, RouterState, Settings, Snapshot};
+use crate::desk::{Command, Desk, KeyView, Outcome, RouterState, Snapshot};
 use crate::profile::{AuthFile, ProfileName, Secret};
 use crate::simulator::{Account, Simulator};
-use crate::store::profiles;
+use crate::store::{Environment, profiles};
 use crate::worker::{self, Options, Patience, Polls, Worker};
 
 /// Of a test that would otherwise wait for ever.
@@ -38,19 +37,18 @@ impl Rig {
         sim.add(Account::chatgpt("work"));
         let login = AuthFile::parse(sim.auth_json("work").as_bytes()).unwrap();
         profiles::create(&home, &ProfileName::parse("work").unwrap(), &login).unwrap();
-        let settings = Settings {
-            listen: Listen::Localhost { port: 0 },
-            issuer: sim.issuer().parse().unwrap(),
-            openai_base_url: sim.openai_base_url().parse().unwrap(),
-            chatgpt_base_url: sim.chatgpt_base_url().parse().unwrap(),
-            ..Settings::default()
-        };
+        let variables = [
+            ("CODEX_ROUTER_ADDR", "localhost:0".to_owned()),
+            ("CODEX_ROUTER_ISSUER", sim.issuer()),
+            ("CODEX_ROUTER_OPENAI_BASE_URL", sim.openai_base_url()),
+            ("CODEX_ROUTER_CHATGPT_BASE_URL", sim.chatgpt_base_url()),
+        ];
         let worker = worker::start(Options {
             home: home.clone(),
             user_home: None,
             places: crate::connect::Places::default(),
             terminals: crate::system::Terminals::default(),
-            settings,
+            environment: Environment::of(variables, None),
             router: true,
             // Nobody watches the files: what holds does so by the command alone.
             polls: Polls::WhenAsked,

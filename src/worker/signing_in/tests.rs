@@ -8,7 +8,7 @@ use crate::desk::{
 };
 use crate::profile::{Endpoint, EndpointKind};
 use crate::simulator::{Account, DeviceReply, Simulator, Visit};
-use crate::store::switch;
+use crate::store::{Environment, switch};
 use crate::worker::{self, Options, Patience, Polls, Worker};
 
 /// A worker without a router, whose issuer is the simulator.
@@ -38,20 +38,18 @@ impl Rig {
         if let Some(first) = accounts.first() {
             switch::switch(&home, &name(first), SystemTime::now()).unwrap();
         }
-        let url = |text: String| text.parse().unwrap();
-        let settings = Settings {
-            issuer: url(sim.issuer()),
-            openai_base_url: url(sim.openai_base_url()),
-            chatgpt_base_url: url(sim.chatgpt_base_url()),
-            login_ports: [0, 0],
-            ..Settings::default()
-        };
+        let variables = [
+            ("CODEX_ROUTER_ISSUER", sim.issuer()),
+            ("CODEX_ROUTER_OPENAI_BASE_URL", sim.openai_base_url()),
+            ("CODEX_ROUTER_CHATGPT_BASE_URL", sim.chatgpt_base_url()),
+            ("CODEX_ROUTER_LOGIN_PORTS", "0, 0".to_owned()),
+        ];
         let options = Options {
             home: home.clone(),
             user_home: None,
             places: crate::connect::Places::default(),
             terminals: crate::system::Terminals::default(),
-            settings,
+            environment: Environment::of(variables, None),
             router: false,
             polls: Polls::WhenAsked,
             patience: Patience::default(),

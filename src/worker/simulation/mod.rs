@@ -164,7 +164,6 @@ impl Life {
             current: None,
             is_overlay_ahead: false,
             routed_to: None,
-            switch_way: None,
             codex_address: None,
             codex_connected_at: None,
             keys: KeyRing::default(),

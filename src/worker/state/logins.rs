@@ -88,7 +88,7 @@ impl AppState {
         self.credential_store = reading.credential_store;
         self.codex_address = reading.codex_address;
         self.codex_connected_at = reading.codex_connected_at;
-        self.note_route_read(reading.routed_to, reading.switch_way);
+        self.note_route_read(reading.routed_to);
         self.take_keys(reading.keys);
         self.home_trouble = None;
         self.is_loaded = true;

@@ -24,6 +24,7 @@ mod pauses;
 mod polling;
 mod refreshing;
 mod serving;
+mod setting;
 mod signing_in;
 mod switching;
 mod terms;
@@ -90,7 +91,6 @@ fn numbered_reading(number: u64, profiles: Vec<Profile>, live: Live) -> Event {
         current: None,
         is_overlay_ahead: false,
         routed_to: None,
-        switch_way: None,
         codex_address: None,
         codex_connected_at: None,
     }))

@@ -52,7 +52,7 @@ impl AppState {
 
     /// How to switch, as the user said it last.
     pub fn switch_way(&self) -> SwitchWay {
-        self.switch_way.unwrap_or(self.settings.switch_way)
+        self.settings.switch_way
     }
 
     pub(super) fn note_route_kept(
@@ -72,12 +72,7 @@ impl AppState {
     }
 
     /// Takes what `state.json` says, unless the user has just said something newer.
-    pub(super) fn note_route_read(
-        &mut self,
-        routed_to: Option<ProfileName>,
-        switch_way: Option<SwitchWay>,
-    ) {
-        self.switch_way = switch_way;
+    pub(super) fn note_route_read(&mut self, routed_to: Option<ProfileName>) {
         if self.routes_under_way == 0 {
             self.routed_to = routed_to;
         }

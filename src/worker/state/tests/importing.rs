@@ -184,10 +184,15 @@ fn a_backup_asks_for_its_passphrase_until_it_is_right_or_given_up() {
 fn the_disk_is_read_once_at_the_end_and_not_at_every_account() {
     let (mut state, number) = ready();
     import(&mut state, &[(0, "mine")]);
-    assert!(state.note(Event::DiskChanged, noon()).is_empty());
+    let effects = state.note(Event::DiskChanged, noon());
+    assert!(matches!(effects[..], [Effect::ReadSettings]), "{effects:?}");
     // Somebody holds a lock: the rest of the world must not wait as long.
     let later = noon() + Duration::from_secs(11);
-    assert_eq!(state.note(Event::DiskChanged, later).len(), 1);
+    let effects = state.note(Event::DiskChanged, later);
+    assert!(
+        matches!(effects[..], [Effect::ReadDisk { .. }, Effect::ReadSettings]),
+        "{effects:?}"
+    );
     state.note(
         Event::ImportEnded {
             number,
@@ -195,7 +200,11 @@ fn the_disk_is_read_once_at_the_end_and_not_at_every_account() {
         },
         later,
     );
-    assert_eq!(state.note(Event::DiskChanged, later).len(), 1);
+    let effects = state.note(Event::DiskChanged, later);
+    assert!(
+        matches!(effects[..], [Effect::ReadDisk { .. }, Effect::ReadSettings]),
+        "{effects:?}"
+    );
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The user's choice for the router, and how to switch.
 
 use super::*;
-use crate::desk::SwitchWay;
 
 fn route(state: &mut AppState, to: Option<&str>) -> Vec<Effect> {
     state.obey(Command::RouteTo(to.map(name)), noon())
@@ -71,18 +70,6 @@ fn a_switch_everywhere_takes_the_choice_for_the_router_along() {
     kept(&mut state, Some("work"));
     assert!(keeps(&switched(&mut state)));
     assert_eq!(state.routed_to(), Some(&name("spare")));
-}
-
-#[test]
-fn the_way_to_switch_is_remembered_before_what_the_settings_say() {
-    let mut state = state();
-    assert_eq!(state.switch_way(), SwitchWay::Ask);
-    let effects = state.obey(Command::RememberSwitchWay(SwitchWay::Router), noon());
-    assert!(matches!(
-        effects[..],
-        [Effect::KeepSwitchWay(SwitchWay::Router)]
-    ));
-    assert_eq!(state.switch_way(), SwitchWay::Router);
 }
 
 #[test]

@@ -1,0 +1,113 @@
+//! Settings that are changed while the program runs.
+
+use super::*;
+use crate::desk::settings::{BadChange, Source};
+use crate::desk::{Change, Setting};
+use crate::pool::Strategy;
+
+fn read(config: &str, env: &[(&str, &str)]) -> ReadSettings {
+    Settings::default().overridden_by(Some(config), |name| {
+        let its = env.iter().find(|(key, _)| *key == name);
+        its.map(|(_, value)| (*value).to_owned())
+    })
+}
+
+fn written(config: &str, settings: &[Setting]) -> Event {
+    Event::SettingsWritten {
+        settings: settings.to_vec(),
+        result: Ok(()),
+        read: Box::new(read(config, &[])),
+    }
+}
+
+fn refused(state: &AppState) -> String {
+    match &state.happenings.back().unwrap().outcome {
+        Outcome::SettingsRefused { setting, reason } => format!("{setting:?}: {reason}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_changed_setting_is_written_and_in_force_once_it_was_read_again() {
+    let mut state = state();
+    let changes = vec![
+        Change::to(Setting::Strategy, "fastest"),
+        Change::on(Setting::Affinity, false),
+    ];
+    let effects = state.obey(Command::Set(changes.clone()), noon());
+    assert!(
+        matches!(&effects[..], [Effect::ChangeSettings(asked)] if *asked == changes),
+        "{effects:?}"
+    );
+    assert_eq!(state.settings.strategy, Strategy::LeastUsed);
+
+    let config = "[router]\nstrategy = \"fastest\"\naffinity = false\n[switch]\nway = \"router\"\n";
+    let all = [Setting::Strategy, Setting::Affinity];
+    let effects = state.note(written(config, &all), noon());
+    assert!(
+        matches!(&effects[..], [Effect::ApplySettings(settings)] if !settings.affinity),
+        "{effects:?}"
+    );
+    assert_eq!(publisher::pool(&state).strategy, Strategy::Fastest);
+    let shown = publisher::snapshot(&state, "", noon());
+    assert_eq!(shown.router.strategy, Strategy::Fastest);
+    assert_eq!(shown.switch_way, crate::desk::SwitchWay::Router);
+    assert_eq!(shown.settings.value(Setting::Strategy), "fastest");
+    let outcome = &state.happenings.back().unwrap().outcome;
+    let settings = all.to_vec();
+    assert_eq!(*outcome, Outcome::SettingsChanged { settings });
+
+    let same = Event::SettingsRead(Box::new(read(config, &[])));
+    assert!(state.note(same, noon()).is_empty(), "nothing is another");
+}
+
+#[test]
+fn what_cannot_be_used_or_is_said_by_the_environment_is_refused_in_words() {
+    let mut state = state();
+    let luck = vec![
+        Change::on(Setting::Affinity, false),
+        Change::to(Setting::Strategy, "luck"),
+    ];
+    assert!(state.obey(Command::Set(luck), noon()).is_empty());
+    assert!(refused(&state).starts_with("Some(Strategy): "));
+
+    let env = [("CODEX_ROUTER_STRATEGY", "active")];
+    state.note(Event::SettingsRead(Box::new(read("", &env))), noon());
+    let shown = publisher::snapshot(&state, "", noon()).settings.clone();
+    assert_eq!(
+        shown.get(Setting::Strategy).unwrap().source,
+        Source::Environment("CODEX_ROUTER_STRATEGY")
+    );
+    let change = vec![Change::to(Setting::Strategy, "fastest")];
+    assert!(state.obey(Command::Set(change), noon()).is_empty());
+    assert_eq!(
+        refused(&state),
+        "Some(Strategy): the environment variable CODEX_ROUTER_STRATEGY says it; change it there"
+    );
+}
+
+#[test]
+fn a_file_that_could_not_be_written_leaves_everything_as_it_was() {
+    let mut state = state();
+    let failed = Event::SettingsWritten {
+        settings: vec![Setting::Theme],
+        result: Err(BadChange {
+            setting: None,
+            reason: "config.toml cannot be understood; mend it first".into(),
+        }),
+        read: Box::new(read("", &[])),
+    };
+    assert!(state.note(failed, noon()).is_empty());
+    assert_eq!(
+        refused(&state),
+        "None: config.toml cannot be understood; mend it first"
+    );
+}
+
+#[test]
+fn a_file_that_was_edited_by_hand_is_read_when_files_have_changed() {
+    let mut state = state();
+    let effects = state.note(Event::DiskChanged, noon());
+    let reads = |effect: &Effect| matches!(effect, Effect::ReadSettings);
+    assert!(effects.iter().any(reads), "{effects:?}");
+}
