@@ -98,6 +98,16 @@ pub(super) fn replace_in(
     prepared.publish()
 }
 
+/// Writes these files into a folder that nobody looks into yet: it is synced once, after the last of them.
+pub(super) fn write_all_in(folder: &Folder, files: &[(&str, &[u8])]) -> Result<(), StoreError> {
+    for (name, bytes) in files {
+        let mut prepared = Prepared::new(folder, name)?;
+        prepared.fill(bytes)?;
+        prepared.put_in_place()?;
+    }
+    folder.sync()
+}
+
 /// A replacement in the making. Dropped unpublished, it leaves nothing behind.
 #[derive(Debug)]
 pub(super) struct Prepared {
@@ -163,10 +173,16 @@ impl Prepared {
     }
 
     /// Puts it in the place of the old file.
-    pub fn publish(mut self) -> Result<(), StoreError> {
+    pub fn publish(self) -> Result<(), StoreError> {
+        let folder = self.folder.clone();
+        self.put_in_place()?;
+        folder.sync()
+    }
+
+    fn put_in_place(mut self) -> Result<(), StoreError> {
         self.folder.rename(&self.temporary, &self.name)?;
         self.is_published = true;
-        self.folder.sync()
+        Ok(())
     }
 
     fn shown(&self) -> std::path::PathBuf {

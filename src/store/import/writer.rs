@@ -265,8 +265,8 @@ impl Building {
         })?;
         let mut side = account.side.clone();
         side.set_came_by(Origin::Import, now);
-        safe_file::replace_in(&folder, SIDE, &side.to_bytes())?;
-        safe_file::replace_in(&folder, AUTH, &account.login.to_bytes())?;
+        let (side, login) = (side.to_bytes(), account.login.to_bytes());
+        safe_file::write_all_in(&folder, &[(SIDE, &side), (AUTH, &login)])?;
         Ok(building)
     }
 
