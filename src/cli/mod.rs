@@ -81,7 +81,7 @@ enum Verb {
         #[arg(last = true, required = true, num_args = 1.., value_name = "COMMAND")]
         command: Vec<std::ffi::OsString>,
     },
-    /// Point a program at the router: codex, claude-code, opencode, aider
+    /// Point a program at the router: codex, claude-code, opencode, aider, qwen-code, continue, crush, aichat
     ///
     /// Shows what would change in its settings, and asks. Without a name: how all of them stand.
     Connect {

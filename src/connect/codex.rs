@@ -1,9 +1,11 @@
 //! What Codex's own settings say about where it sends its requests and where it keeps its login.
 
+use serde_json::json;
 use toml_edit::{Item, Table};
 
-use super::text::Outcome;
-use super::toml_text::{self, parsed};
+use super::settings::{Kind, Setting};
+use super::text::{Format, Outcome};
+use super::toml_text::parsed;
 
 /// The setting that says where Codex keeps its login (codex-rs/core/src/config/mod.rs).
 pub(super) const CREDENTIAL_STORE: &str = "cli_auth_credentials_store";
@@ -39,15 +41,25 @@ pub(super) fn trouble(text: &str) -> Outcome<Option<String>> {
 
 /// Without the settings that choose where requests go; `None` when they cannot be taken out.
 pub(super) fn without_router(text: &str) -> Option<String> {
-    let text = toml_text::remove(text, "openai_base_url").ok()?;
-    let text = toml_text::remove(&text, "model_provider").ok()?;
     // A profile of settings that chooses a provider would do so again.
-    toml_text::remove(&text, "profile").ok()
+    let keys = ["openai_base_url", "model_provider", "profile"];
+    keys.iter().try_fold(text.to_owned(), |text, key| {
+        Format::Toml.remove(&text, &[key]).ok()
+    })
 }
 
-/// With the login in `auth.json`, where it can be switched.
+/// The login in `auth.json`, where it can be switched.
+pub(super) fn store_setting() -> Setting {
+    Setting {
+        path: &[CREDENTIAL_STORE],
+        value: json!("file"),
+        kind: Kind::Word,
+    }
+}
+
+/// With the login in `auth.json`.
 pub(super) fn with_file_store(text: &str) -> Outcome<String> {
-    toml_text::set(text, CREDENTIAL_STORE, "file")
+    Format::Toml.set(text, &[CREDENTIAL_STORE], &json!("file"))
 }
 
 /// The provider in force: that of the chosen profile of settings before that of the file.

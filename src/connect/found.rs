@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
-
 use super::address::{Router, leads_to};
+use super::check;
 use super::record::Record;
-use super::settings::{self, Kind, Setting};
+use super::settings::{self, Setting};
 use super::text::{Format, Untouchable};
 use super::{Change, ConnectError, Places, codex, diff, name_of, untouchable};
 use crate::desk::Tool;
@@ -61,41 +60,66 @@ impl Found {
         {
             return Ok(record.before.clone());
         }
-        let mut text = present.clone();
-        if self.record.is_some() || self.standing(router) != Standing::Elsewhere {
-            for setting in settings::wanted(self.tool, router, None) {
-                let without = self.without(&text, &setting, router);
-                text = without.map_err(|why| untouchable(&self.file, why))?;
-            }
+        if self.record.is_none() && self.standing(router) == Standing::Elsewhere {
+            return Ok(Some(present.clone()));
         }
-        Ok(Some(text))
+        let settings = settings::wanted(self.tool, router, None);
+        let without = |text: String, setting| self.without(&text, setting, router);
+        let text = settings
+            .iter()
+            .try_fold(present.clone(), without)
+            .and_then(|text| {
+                check::only_ours_differs(self.format(), present, &text, &settings)?;
+                Ok(text)
+            });
+        Ok(Some(text.map_err(|why| untouchable(&self.file, why))?))
+    }
+
+    /// The text with everything of ours in it.
+    pub fn with_ours(
+        &self,
+        text: &str,
+        router: &Router,
+        key: Option<&Secret>,
+    ) -> Result<String, ConnectError> {
+        let format = self.format();
+        let settings = settings::wanted(self.tool, router, key);
+        let write = |text: String, setting: &Setting| setting.write(format, &text, &setting.value);
+        let after = settings
+            .iter()
+            .try_fold(text.to_owned(), write)
+            .and_then(|after| {
+                check::only_ours_differs(format, text, &after, &settings)?;
+                for setting in &settings {
+                    if setting.read(format, &after)?.as_ref() != Some(&setting.value) {
+                        return Err(check::not_alone());
+                    }
+                }
+                Ok(after)
+            });
+        after.map_err(|why| untouchable(&self.file, why))
     }
 
     /// The value of the key that the program shows now.
     pub fn key(&self) -> Option<String> {
         let present = self.present.as_deref()?;
-        let any = Router::at(([127, 0, 0, 1], 0).into(), false);
-        let wanted = settings::wanted(self.tool, &any, None);
-        let key = wanted.iter().find(|setting| setting.kind == Kind::Key)?;
-        let value = self.format().get(present, key.path).ok()??; // said where it is edited
-        value.as_str().map(str::to_owned)
+        let mut settings = any(self.tool).into_iter();
+        settings.find_map(|setting| {
+            let value = setting.read(self.format(), present).ok()??; // said where it is edited
+            setting.key(&value)
+        })
     }
 
     /// This file with another text in it.
-    pub fn changed(
-        self,
-        before: Option<String>,
-        after: Option<String>,
-        key: Option<&Secret>,
-    ) -> Change {
-        let secrets = secrets(self.tool, &[self.present.as_deref(), after.as_deref()], key);
+    pub fn changed(self, before: Option<String>, after: Option<String>) -> Change {
         Change {
             tool: self.tool,
             diff: diff::diff(
                 &name_of(&self.file),
                 self.present.as_deref().unwrap_or_default(),
                 after.as_deref().unwrap_or_default(),
-                &secrets,
+                self.format(),
+                &any(self.tool),
             ),
             file: self.file,
             present: self.present,
@@ -115,8 +139,11 @@ impl Found {
         if self.tool == Tool::Codex {
             return codex::address(text);
         }
-        let address = self.format().get(text, settings::address_path(self.tool));
-        address.ok()??.as_str().map(str::to_owned) // said where it is edited
+        let mut settings = any(self.tool).into_iter();
+        settings.find_map(|setting| {
+            let value = setting.read(self.format(), text).ok()??; // said where it is edited
+            setting.address(&value)
+        })
     }
 
     fn was_at(&self, address: &str) -> bool {
@@ -132,7 +159,7 @@ impl Found {
         router: &Router,
     ) -> Result<String, Untouchable> {
         let format = self.format();
-        let here = format.get(text, setting.path)?;
+        let here = setting.read(format, text)?;
         let is_address = |address: &str| router.is_at(address) || self.was_at(address);
         if !here.is_some_and(|here| setting.is_ours(&here, is_address)) {
             return Ok(text.to_owned());
@@ -143,48 +170,15 @@ impl Found {
             .and_then(|record| record.before.as_deref());
         let before = before.unwrap_or_default();
         // What cannot be understood any more holds nothing to go back to.
-        match format.get(before, setting.path).ok().flatten() {
-            Some(value) => format.set(text, setting.path, &value),
-            None => removed(format, text, before, setting.path),
+        match setting.read(format, before).ok().flatten() {
+            Some(value) => setting.write(format, text, &value),
+            None => setting.remove(format, text, before),
         }
     }
 }
 
-/// Without the value, and without the objects that hold nothing else and were not there before.
-fn removed(format: Format, text: &str, before: &str, path: &[&str]) -> Result<String, Untouchable> {
-    let mut text = format.remove(text, path)?;
-    let mut path = path;
-    while let Some((_last, parents)) = path.split_last()
-        && !parents.is_empty()
-    {
-        let is_empty = |value: Value| value.as_object().is_some_and(serde_json::Map::is_empty);
-        let was_there = format.get(before, parents).ok().flatten().is_some();
-        if was_there || !format.get(&text, parents)?.is_some_and(is_empty) {
-            break;
-        }
-        text = format.remove(&text, parents)?;
-        path = parents;
-    }
-    Ok(text)
-}
-/// Values of keys in these texts, and the one that is to come.
-fn secrets(tool: Tool, texts: &[Option<&str>], key: Option<&Secret>) -> Vec<String> {
-    let format = settings::format(tool);
-    let any = Router::at(([127, 0, 0, 1], 0).into(), false);
-    let mut paths: Vec<&[&str]> = settings::wanted(tool, &any, None)
-        .iter()
-        .filter(|setting| setting.kind == Kind::Key)
-        .map(|setting| setting.path)
-        .collect();
-    if tool == Tool::OpenCode {
-        paths.push(&["provider", "codex-router", "options", "apiKey"]);
-    }
-    let found = texts.iter().flatten().flat_map(|text| {
-        let values = paths.iter().filter_map(|path| format.get(text, path).ok()?);
-        values.filter_map(|value| value.as_str().map(str::to_owned))
-    });
-    found
-        .filter(|value| value != "unused")
-        .chain(key.map(|key| key.expose().to_owned()))
-        .collect()
+/// Our settings wherever the router is, to find them.
+fn any(tool: Tool) -> Vec<Setting> {
+    let anywhere = Router::at(([127, 0, 0, 1], 0).into(), false);
+    settings::wanted(tool, &anywhere, None)
 }

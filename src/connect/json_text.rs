@@ -1,10 +1,12 @@
 //! Values in a JSON file, with comments or without: opencode's settings and Claude Code's.
 
-use jsonc_parser::ParseOptions;
+use jsonc_parser::common::Ranged as _;
 use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
+use jsonc_parser::tokens::Token;
+use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, ast, parse_to_ast};
 use serde_json::Value;
 
-use super::text::{Outcome, Untouchable};
+use super::text::{Leaf, Outcome, Reading, Untouchable};
 
 pub(super) fn get(text: &str, path: &[&str]) -> Outcome<Option<Value>> {
     if text.trim().is_empty() {
@@ -65,9 +67,69 @@ pub(super) fn remove(text: &str, path: &[&str]) -> Outcome<String> {
     Ok(root.to_string())
 }
 
+pub(super) fn reading(text: &str) -> Outcome<Reading> {
+    let collect = CollectOptions {
+        comments: CommentCollectionStrategy::AsTokens,
+        tokens: true,
+    };
+    let parsed = parse_to_ast(text, &collect, &options());
+    let parsed = parsed.map_err(|err| not_understood(&err))?;
+    let mut leaves = Vec::new();
+    if let Some(value) = &parsed.value {
+        add_leaves(value, &mut Vec::new(), &mut leaves);
+    }
+    let tokens = parsed.tokens.unwrap_or_default().into_iter();
+    let comments = tokens
+        .filter(|token| matches!(token.token, Token::CommentLine(_) | Token::CommentBlock(_)))
+        .map(|token| token.range.start..token.range.end);
+    Ok(Reading {
+        leaves,
+        comments: comments.collect(),
+    })
+}
+
+fn add_leaves(value: &ast::Value<'_>, path: &mut Vec<String>, out: &mut Vec<Leaf>) {
+    let mut is_empty = false;
+    match value {
+        ast::Value::Object(object) if !object.properties.is_empty() => {
+            for property in &object.properties {
+                path.push(property.name.as_str().to_owned());
+                add_leaves(&property.value, path, out);
+                path.pop();
+            }
+            return;
+        }
+        ast::Value::Array(array) if !array.elements.is_empty() => {
+            for (place, element) in array.elements.iter().enumerate() {
+                path.push(place.to_string());
+                add_leaves(element, path, out);
+                path.pop();
+            }
+            return;
+        }
+        ast::Value::Object(_) | ast::Value::Array(_) => is_empty = true,
+        _ => {}
+    }
+    let range = value.range();
+    out.push(Leaf {
+        path: path.clone(),
+        at: range.start..range.end,
+        text: value.as_string_lit().map(|text| text.value.to_string()),
+        is_empty,
+    });
+}
+
 fn parsed(text: &str) -> Outcome<CstRootNode> {
+    CstRootNode::parse(text, &options()).map_err(|err| not_understood(&err))
+}
+
+fn not_understood(err: &jsonc_parser::errors::ParseError) -> Untouchable {
+    Untouchable(format!("cannot be understood ({err}); mend it first"))
+}
+
+fn options() -> ParseOptions {
     // What the programs themselves read; anything looser would be edited here and refused there.
-    let options = ParseOptions {
+    ParseOptions {
         allow_comments: true,
         allow_trailing_commas: true,
         allow_loose_object_property_names: false,
@@ -78,9 +140,7 @@ fn parsed(text: &str) -> Outcome<CstRootNode> {
         allow_bare_decimal_point_numbers: false,
         allow_non_finite_numbers: false,
         allow_extended_string_escapes: false,
-    };
-    CstRootNode::parse(text, &options)
-        .map_err(|err| Untouchable(format!("cannot be understood ({err}); mend it first")))
+    }
 }
 
 fn object(root: &CstRootNode) -> Outcome<CstObject> {

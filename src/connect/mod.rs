@@ -14,6 +14,7 @@ use crate::store::foreign_file::{self, Reach};
 use crate::store::{Home, KeysError, StoreError};
 
 mod address;
+mod check;
 mod codex;
 mod diff;
 mod found;
@@ -24,6 +25,8 @@ mod record;
 mod settings;
 mod text;
 mod toml_text;
+mod yaml_line;
+mod yaml_read;
 mod yaml_text;
 
 pub use address::Router;
@@ -31,7 +34,6 @@ pub use places::Places;
 
 use found::{Found, Standing};
 use record::Record;
-use settings::Setting;
 use text::Untouchable;
 
 /// Why a program's settings are what they were.
@@ -264,7 +266,13 @@ pub fn plan_file_store(home: &Home) -> Result<Change, ConnectError> {
     let after = codex::with_file_store(&text).map_err(|why| untouchable(&file, why))?;
     Ok(Change {
         tool: Tool::Codex,
-        diff: diff::diff(&name_of(&file), &text, &after, &[]),
+        diff: diff::diff(
+            &name_of(&file),
+            &text,
+            &after,
+            settings::format(Tool::Codex),
+            &[codex::store_setting()],
+        ),
         file,
         before: present.clone(),
         present,
@@ -322,17 +330,20 @@ fn connected(
         None => (None, key),
     };
     let before = found.without_ours(router)?;
-    let mut after = before.clone().unwrap_or_default();
+    if let Some(reason) = settings::trouble_with_a_first_file(tool, &found.file) {
+        return Err(ConnectError::Refused(reason));
+    }
+    let base = match before.as_deref() {
+        Some(text) if !text.trim().is_empty() => text,
+        Some(_) | None => settings::beginning(tool),
+    };
     if tool == Tool::Codex
-        && let Some(reason) = codex::trouble(&after).map_err(|why| untouchable(&found.file, why))?
+        && let Some(reason) = codex::trouble(base).map_err(|why| untouchable(&found.file, why))?
     {
         return Err(ConnectError::Refused(reason));
     }
-    for Setting { path, value, .. } in settings::wanted(tool, router, key) {
-        let set = found.format().set(&after, path, &value);
-        after = set.map_err(|why| untouchable(&found.file, why))?;
-    }
-    let change = found.changed(before, Some(after), key);
+    let after = found.with_ours(base, router, key)?;
+    let change = found.changed(before, Some(after));
     Ok(Change {
         key_id: kept_id,
         ..change
@@ -352,7 +363,7 @@ fn disconnected(found: Found, router: &Router) -> Result<Change, ConnectError> {
             name_of(&found.file)
         )));
     }
-    Ok(found.changed(after.clone(), after, None))
+    Ok(found.changed(after.clone(), after))
 }
 
 fn untouchable(file: &Path, why: Untouchable) -> ConnectError {

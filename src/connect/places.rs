@@ -1,5 +1,6 @@
 //! Where programs keep their settings, and whether they are there at all.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -11,33 +12,67 @@ use crate::store::Environment;
 #[derive(Clone, Debug, Default)]
 pub struct Places {
     pub(super) user_home: Option<PathBuf>,
-    pub(super) claude_dir: Option<PathBuf>,
-    pub(super) config_home: Option<PathBuf>,
-    pub(super) opencode_config: Option<PathBuf>,
+    /// The variables of [`VARIABLES`] that are set.
+    pub(super) named: BTreeMap<&'static str, PathBuf>,
     /// Where programs lie.
     pub(super) path: OsString,
 }
 
+/// Each is a file or a folder.
+const VARIABLES: [&str; 9] = [
+    "XDG_CONFIG_HOME",
+    "APPDATA",
+    "CLAUDE_CONFIG_DIR",
+    "OPENCODE_CONFIG",
+    "QWEN_HOME",
+    "CONTINUE_GLOBAL_DIR",
+    "CRUSH_GLOBAL_CONFIG",
+    "AICHAT_CONFIG_DIR",
+    "AICHAT_CONFIG_FILE",
+];
+
 impl Places {
     pub fn of(environment: &Environment) -> Self {
         let path = |name: &str| environment.path(name).map(Path::to_owned);
+        let named = VARIABLES
+            .iter()
+            .filter_map(|name| Some((*name, path(name)?)));
         Self {
             user_home: environment.user_home().map(Path::to_owned),
-            claude_dir: path("CLAUDE_CONFIG_DIR"),
-            config_home: path("XDG_CONFIG_HOME"),
-            opencode_config: path("OPENCODE_CONFIG"),
+            named: named.collect(),
             path: path("PATH").unwrap_or_default().into_os_string(),
         }
     }
 
-    pub(super) fn claude(&self) -> Option<PathBuf> {
-        let usual = || Some(self.user_home.as_ref()?.join(".claude"));
-        self.claude_dir.clone().or_else(usual)
+    /// What this variable names.
+    pub(super) fn named(&self, variable: &str) -> Option<PathBuf> {
+        self.named.get(variable).cloned()
     }
 
+    /// A file of the folder that this variable names, else of one in the user's home.
+    pub(super) fn below(&self, variable: &str, folder: &str, file: &str) -> Option<PathBuf> {
+        let usual = || Some(self.user_home.as_ref()?.join(folder));
+        Some(self.named(variable).or_else(usual)?.join(file))
+    }
+
+    /// Where programs that follow the XDG base directories keep their settings, on every system.
     pub(super) fn config_home(&self) -> Option<PathBuf> {
         let usual = || Some(self.user_home.as_ref()?.join(".config"));
-        self.config_home.clone().or_else(usual)
+        self.named("XDG_CONFIG_HOME").or_else(usual)
+    }
+
+    /// Where programs that follow their system keep their settings.
+    pub(super) fn system_config_home(&self) -> Option<PathBuf> {
+        if self.named.contains_key("XDG_CONFIG_HOME") {
+            return self.config_home();
+        }
+        if cfg!(windows) {
+            return self.named("APPDATA");
+        }
+        if cfg!(target_os = "macos") {
+            return Some(self.user_home.as_ref()?.join("Library/Application Support"));
+        }
+        self.config_home()
     }
 
     /// Whether the program, or anything that it keeps, is there.
@@ -45,7 +80,12 @@ impl Places {
         let keeps = match tool {
             // Our own home is not a sign of Codex.
             Tool::Codex | Tool::Aider => file.is_file(),
-            Tool::ClaudeCode | Tool::OpenCode => file.parent().is_some_and(Path::is_dir),
+            Tool::ClaudeCode
+            | Tool::OpenCode
+            | Tool::QwenCode
+            | Tool::Continue
+            | Tool::Crush
+            | Tool::AiChat => file.parent().is_some_and(Path::is_dir),
         };
         let program = settings::program(tool);
         let endings: &[&str] = if cfg!(windows) {

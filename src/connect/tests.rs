@@ -72,20 +72,32 @@ impl User {
     }
 }
 
-/// Settings that somebody has arranged, with everything that a careless edit would lose.
+/// Settings that somebody has arranged, with everything that a careless edit would lose, and secrets that no diff may show.
 fn arranged(tool: Tool) -> &'static str {
     match tool {
         Tool::Codex => {
-            "# my Codex\r\nmodel = \"gpt-5.5\" # fast\r\nzz_future = [1, 2]\r\n\r\n[tui]\r\ntheme = \"x\"\r\n"
+            "# my Codex, s3cret\r\nmodel = \"gpt-5.5\" # fast\r\nzz_future = [1, 2]\r\n\r\n[mcp_servers.a]\r\nenv = { KEY = \"s3cret\" }\r\n"
         }
         Tool::ClaudeCode => {
-            "{\n  \"zz\": { \"deep\": [1] },\n  \"env\": {\n    \"A\": \"1\",\n    \"ANTHROPIC_BASE_URL\": \"https://proxy.example\"\n  },\n  \"model\": \"opus\"\n}\n"
+            "{\n  \"zz\": { \"deep\": [1] },\n  \"env\": {\n    \"A\": \"s3cret\",\n    \"ANTHROPIC_BASE_URL\": \"https://me:s3cret@proxy.example\",\n    \"ANTHROPIC_AUTH_TOKEN\": \"s3cret\"\n  },\n  \"model\": \"opus\"\n}\n"
         }
         Tool::OpenCode => {
-            "{\n  // mine\n  \"model\": \"anthropic/claude\",\n  \"provider\": {\n    \"anthropic\": {} // keep\n  },\n}\n"
+            "{\n  // mine\n  \"model\": \"anthropic/claude\",\n  // \"apiKey\": \"s3cret\"\n  \"provider\": {\n    \"anthropic\": { \"options\": { \"apiKey\": \"s3cret\" } } // keep\n  },\n}\n"
         }
         Tool::Aider => {
-            "# aider\nmodel: sonnet # good\ndark-mode: true\nread:\n  - CONVENTIONS.md\n"
+            "# aider\n#openai-api-key: s3cret\nanthropic-api-key: s3cret\nmodel: sonnet # good\ndark-mode: true\nread:\n  - CONVENTIONS.md\n"
+        }
+        Tool::QwenCode => {
+            "{\n  \"$version\": 3,\n  \"env\": { \"DASHSCOPE_API_KEY\": \"s3cret\" },\n  \"model\": { \"name\": \"qwen3-coder-plus\", \"maxSessionTurns\": 9 },\n  \"security\": {\n    \"auth\": {\n      \"selectedType\": \"qwen-oauth\" // free\n    }\n  }\n}\n"
+        }
+        Tool::Continue => {
+            "name: Mine\nversion: 0.0.1\nschema: v1\n# chat first\nmodels:\n  - name: Claude # good\n    provider: anthropic\n    model: claude-sonnet-4-5\n    apiKey: s3cret\n    roles: [chat, edit]\n    chatOptions:\n      baseSystemMessage: |\n        models:\n        - s3cret\n\n  - uses: ollama/qwen2.5-coder-7b\ncontext:\n  - provider: code\n"
+        }
+        Tool::Crush => {
+            "{\n\t\"$schema\": \"https://charm.land/crush.json\",\n\t\"providers\": {\n\t\t\"deepseek\": {\n\t\t\t\"type\": \"openai\",\n\t\t\t\"api_key\": \"s3cret\",\n\t\t\t\"models\": [{ \"id\": \"deepseek-chat\", \"context_window\": 64000 }]\n\t\t}\n\t},\n\t\"models\": {\n\t\t\"large\": { \"model\": \"deepseek-chat\", \"provider\": \"deepseek\" }\n\t}\n}\n"
+        }
+        Tool::AiChat => {
+            "# ---- llm ----\nmodel: openai:gpt-4o             # the one\ntemperature: null\nleft_prompt:\n  '{color.green}{?session {session}>} '\nclients:\n- type: openai\n  api_key: s3cret                # mine\n  patches:\n    '.*':\n      chat_completions_body: { a: ['b', \"}\"] }\n"
         }
     }
 }
@@ -179,6 +191,10 @@ fn a_broken_a_protected_and_an_odd_file_get_a_sentence_and_are_not_written() {
         (Tool::ClaudeCode, "{ \"env\": 7 }"),
         (Tool::OpenCode, "[]"),
         (Tool::Aider, "model: |\n  x\n"),
+        (Tool::QwenCode, "{ \"security\": [] }"),
+        (Tool::Crush, "{ \"providers\": { \"codex-router\": 7 } }"),
+        (Tool::Continue, "name: a\nmodels: [{ name: b }]\n"),
+        (Tool::AiChat, "clients:\n  - type: openai\n model: x\n"),
     ] {
         let user = User::new();
         user.write(tool, text);
@@ -300,8 +316,33 @@ fn the_environment_says_where_a_program_keeps_its_settings() {
         file(Tool::Aider, &environment),
         Path::new("/u/.aider.conf.yml")
     );
-    let own = Environment::of([("OPENCODE_CONFIG", "/mine.json")], None);
-    assert_eq!(file(Tool::OpenCode, &own), Path::new("/mine.json"));
+    let own = Environment::of(
+        [
+            ("OPENCODE_CONFIG", "/mine.json"),
+            ("QWEN_HOME", "/q"),
+            ("CONTINUE_GLOBAL_DIR", "/n"),
+            ("CRUSH_GLOBAL_CONFIG", "/r"),
+            ("AICHAT_CONFIG_DIR", "/a"),
+        ],
+        None,
+    );
+    for (tool, path) in [
+        (Tool::OpenCode, "/mine.json"),
+        (Tool::QwenCode, "/q/settings.json"),
+        (Tool::Continue, "/n/config.yaml"),
+        (Tool::Crush, "/r/crush.json"),
+        (Tool::AiChat, "/a/config.yaml"),
+    ] {
+        assert_eq!(file(tool, &own), Path::new(path));
+    }
+    assert_eq!(
+        file(Tool::Crush, &environment),
+        Path::new("/x/crush/crush.json")
+    );
+    assert_eq!(
+        file(Tool::AiChat, &environment),
+        Path::new("/x/aichat/config.yaml")
+    );
 }
 
 #[test]
@@ -364,12 +405,16 @@ fn each_file_of_a_program_gets_its_own_settings_back() {
     let folders = ["one", "two"].map(|name| user.temp.path().join(name));
     let text = |name| format!("{{ \"theme\": \"{name}\" }}\n");
     for folder in &folders {
-        user.places.claude_dir = Some(folder.clone());
+        user.places
+            .named
+            .insert("CLAUDE_CONFIG_DIR", folder.clone());
         user.write(Tool::ClaudeCode, &text(folder.display()));
         user.connect(Tool::ClaudeCode).unwrap();
     }
     for folder in &folders {
-        user.places.claude_dir = Some(folder.clone());
+        user.places
+            .named
+            .insert("CLAUDE_CONFIG_DIR", folder.clone());
         user.disconnect(Tool::ClaudeCode).unwrap();
         assert_eq!(user.text(Tool::ClaudeCode), text(folder.display()));
     }
@@ -381,10 +426,10 @@ fn a_file_is_the_same_one_by_whichever_path_its_folder_is_reached() {
     let (folder, link) = (user.temp.path().join("real"), user.temp.path().join("link"));
     fs::create_dir(&folder).unwrap();
     symlink(&folder, &link).unwrap();
-    user.places.claude_dir = Some(link);
+    user.places.named.insert("CLAUDE_CONFIG_DIR", link);
     user.write(Tool::ClaudeCode, arranged(Tool::ClaudeCode));
     user.connect(Tool::ClaudeCode).unwrap();
-    user.places.claude_dir = Some(folder);
+    user.places.named.insert("CLAUDE_CONFIG_DIR", folder);
     user.disconnect(Tool::ClaudeCode).unwrap();
     assert_eq!(user.text(Tool::ClaudeCode), arranged(Tool::ClaudeCode));
 }
@@ -500,4 +545,126 @@ fn a_key_that_still_opens_the_router_is_kept_by_another_connect() {
     user.disconnect(tool).unwrap();
     assert_eq!(keys_file::read(&user.home).keys().len(), 0);
     assert_eq!(user.text(tool), arranged(tool));
+}
+
+#[test]
+fn no_diff_shows_what_else_stands_in_a_file() {
+    for tool in Tool::ALL {
+        for mark in ["", "\u{feff}"] {
+            let user = User::new();
+            user.write(tool, &format!("{mark}{}", arranged(tool)));
+            let before = user.view(tool).diff;
+            assert!(!before.contains("s3cret"), "{before}");
+            assert!(before.contains("127.0.0.1:9876"), "{before}");
+            user.connect(tool).unwrap();
+            let after = user.view(tool).diff;
+            assert!(!after.contains("s3cret"), "{after}");
+            assert!(after.contains("127.0.0.1:9876"), "{after}");
+        }
+    }
+    let user = User::new();
+    user.write(Tool::Codex, arranged(Tool::Codex));
+    let change = plan_file_store(&user.home).unwrap();
+    assert!(!change.diff.contains("s3cret"), "{}", change.diff);
+}
+
+#[test]
+fn what_an_editor_puts_before_the_text_stays_there() {
+    for tool in Tool::ALL {
+        for later in ["", later(tool)] {
+            let user = User::new();
+            let before = format!("\u{feff}{}", arranged(tool));
+            user.write(tool, &before);
+            user.connect(tool).unwrap();
+            let connected = user.text(tool);
+            assert!(connected.starts_with('\u{feff}'), "{tool:?}");
+            assert_eq!(connected.matches('\u{feff}').count(), 1);
+            assert!(user.view(tool).is_connected);
+            user.write(tool, &format!("{connected}{later}"));
+            user.disconnect(tool).unwrap();
+            assert_eq!(user.text(tool), format!("{before}{later}"), "{tool:?}");
+        }
+    }
+}
+
+#[test]
+fn indented_settings_get_ours_where_the_others_stand() {
+    let user = User::new();
+    let before = "  # aider\n  dark-mode: true\n  read:\n    - a.md\n";
+    user.write(Tool::Aider, before);
+    user.connect(Tool::Aider).unwrap();
+    assert_eq!(
+        user.text(Tool::Aider),
+        format!(
+            "{before}  openai-api-base: http://127.0.0.1:9876/v1\n  openai-api-key: unused\n  model: openai/gpt-5.5\n"
+        )
+    );
+    user.write(Tool::Aider, &format!("{}# later\n", user.text(Tool::Aider)));
+    user.disconnect(Tool::Aider).unwrap();
+    assert_eq!(user.text(Tool::Aider), format!("{before}# later\n"));
+}
+
+#[test]
+fn what_the_user_has_added_below_our_name_stays() {
+    let user = User::new();
+    let theirs = json!({
+        "provider": { "codex-router": {
+            "options": { "timeout": 9 },
+            "models": { "gpt-5.5": { "limit": { "context": 1 } }, "o9": {} },
+        } },
+    });
+    user.write(Tool::OpenCode, &theirs.to_string());
+    user.connect(Tool::OpenCode).unwrap();
+    let connected: Value = serde_json::from_str(&user.text(Tool::OpenCode)).unwrap();
+    let ours = &connected["provider"]["codex-router"];
+    assert_eq!(ours["options"]["timeout"], 9);
+    assert_eq!(ours["options"]["baseURL"], "http://127.0.0.1:9876/v1");
+    assert_eq!(ours["models"]["gpt-5.5"]["limit"], json!({ "context": 1 }));
+    user.write(Tool::OpenCode, &format!("{}\n", user.text(Tool::OpenCode)));
+    user.disconnect(Tool::OpenCode).unwrap();
+    let after: Value = serde_json::from_str(&user.text(Tool::OpenCode)).unwrap();
+    assert_eq!(after, theirs);
+}
+
+#[test]
+fn a_file_that_says_one_of_our_keys_twice_is_not_touched() {
+    let user = User::new();
+    let text = r#"{ "env": { "A": "1" }, "env": { "B": "2" } }"#;
+    user.write(Tool::ClaudeCode, text);
+    let reason = user.connect(Tool::ClaudeCode).unwrap_err().to_string();
+    assert!(reason.contains("edit it by hand"), "{reason}");
+    assert_eq!(user.text(Tool::ClaudeCode), text);
+}
+
+#[test]
+fn a_continue_that_reads_its_old_file_is_not_given_a_first_one() {
+    let user = User::new();
+    let file = user.file(Tool::Continue);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file.with_file_name("config.json"), "{}").unwrap();
+    let reason = user.connect(Tool::Continue).unwrap_err().to_string();
+    assert!(reason.contains("config.json"), "{reason}");
+    assert!(!file.exists());
+}
+
+#[test]
+fn our_model_comes_before_the_others_of_a_list() {
+    let user = User::new();
+    user.write(Tool::Continue, arranged(Tool::Continue));
+    user.connect(Tool::Continue).unwrap();
+    let ours = "models:\n  - name: Codex Router\n    provider: openai\n    model: gpt-5.5\n    apiBase: http://127.0.0.1:9876/v1\n    apiKey: unused\n    roles:\n      - chat\n      - edit\n      - apply\n";
+    assert_eq!(
+        user.text(Tool::Continue),
+        arranged(Tool::Continue).replacen("models:\n", ours, 1)
+    );
+    let user = User::new();
+    user.write(Tool::AiChat, arranged(Tool::AiChat));
+    user.connect(Tool::AiChat).unwrap();
+    let ours = "clients:\n- type: openai-compatible\n  name: codex-router\n  api_base: http://127.0.0.1:9876/v1\n  api_key: unused\n  models:\n    - name: gpt-5.5\n      supports_function_calling: true\n    - name: gpt-5.4-mini\n      supports_function_calling: true\n";
+    assert_eq!(
+        user.text(Tool::AiChat),
+        arranged(Tool::AiChat)
+            .replacen("clients:\n", ours, 1)
+            .replacen("openai:gpt-4o", "codex-router:gpt-5.5", 1)
+    );
 }

@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use toml_edit::{Document, Item, Table, Value};
+use toml_edit::{Document, Item, Table, TableLike, Value};
 
-use super::text::{Outcome, Untouchable, line_start, next_line, spliced, with_line};
+use super::text::{Leaf, Outcome, Reading, Untouchable, line_start, next_line, spliced, with_line};
 
 pub(super) fn get(text: &str, key: &str) -> Outcome<Option<String>> {
     match parsed(text)?.as_table().get(key) {
@@ -45,7 +45,53 @@ pub(super) fn remove(text: &str, key: &str) -> Outcome<String> {
     Ok(spliced(text, lines, ""))
 }
 
-/// The table at this place of the document, as values.
+pub(super) fn reading(text: &str) -> Outcome<Reading> {
+    let document = parsed(text)?;
+    let mut leaves = Vec::new();
+    add_leaves(document.as_table(), &mut Vec::new(), &mut leaves);
+    leaves.sort_by_key(|leaf| leaf.at.start);
+    Ok(Reading::with_hash_comments(text, leaves))
+}
+
+fn add_leaves(table: &dyn TableLike, path: &mut Vec<String>, out: &mut Vec<Leaf>) {
+    for (key, item) in table.iter() {
+        path.push(key.to_owned());
+        match item {
+            Item::Value(value) => add_value(value, path, out),
+            Item::Table(below) => add_leaves(below, path, out),
+            Item::ArrayOfTables(tables) => {
+                for (place, below) in tables.iter().enumerate() {
+                    path.push(place.to_string());
+                    add_leaves(below, path, out);
+                    path.pop();
+                }
+            }
+            Item::None => {}
+        }
+        path.pop();
+    }
+}
+
+fn add_value(value: &Value, path: &mut Vec<String>, out: &mut Vec<Leaf>) {
+    match value {
+        Value::InlineTable(below) if !below.is_empty() => add_leaves(below, path, out),
+        Value::Array(values) if !values.is_empty() => {
+            for (place, value) in values.iter().enumerate() {
+                path.push(place.to_string());
+                add_value(value, path, out);
+                path.pop();
+            }
+        }
+        value => out.push(Leaf {
+            path: path.clone(),
+            at: value.span().unwrap_or_default(),
+            text: value.as_str().map(str::to_owned),
+            is_empty: matches!(value, Value::InlineTable(_) | Value::Array(_)),
+        }),
+    }
+}
+
+/// The document, as values with their places.
 pub(super) fn parsed(text: &str) -> Outcome<Document<&str>> {
     Document::parse(text).map_err(|err| {
         Untouchable(format!(

@@ -9,10 +9,23 @@ pub enum Tool {
     ClaudeCode,
     OpenCode,
     Aider,
+    QwenCode,
+    Continue,
+    Crush,
+    AiChat,
 }
 
 impl Tool {
-    pub const ALL: [Self; 4] = [Self::Codex, Self::ClaudeCode, Self::OpenCode, Self::Aider];
+    pub const ALL: [Self; 8] = [
+        Self::Codex,
+        Self::ClaudeCode,
+        Self::OpenCode,
+        Self::Aider,
+        Self::QwenCode,
+        Self::Continue,
+        Self::Crush,
+        Self::AiChat,
+    ];
 
     /// As it stands on the command line.
     pub fn as_str(self) -> &'static str {
@@ -21,6 +34,10 @@ impl Tool {
             Self::ClaudeCode => "claude-code",
             Self::OpenCode => "opencode",
             Self::Aider => "aider",
+            Self::QwenCode => "qwen-code",
+            Self::Continue => "continue",
+            Self::Crush => "crush",
+            Self::AiChat => "aichat",
         }
     }
 
@@ -31,6 +48,10 @@ impl Tool {
             Self::ClaudeCode => "Claude Code",
             Self::OpenCode => "opencode",
             Self::Aider => "aider",
+            Self::QwenCode => "Qwen Code",
+            Self::Continue => "Continue",
+            Self::Crush => "Crush",
+            Self::AiChat => "aichat",
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::window::theme::{CONTROL_RADIUS, Look};
 use crate::window::widgets::{self, ButtonKind, Label};
 
 const ROW_HEIGHT: f32 = 44.0;
+/// Four programs and a half, so that one sees that there are more.
+const LIST_HEIGHT: f32 = 4.5 * ROW_HEIGHT;
 const DIFF_HEIGHT: f32 = 148.0;
 const LINE_HEIGHT: f32 = 17.0;
 
@@ -37,19 +39,19 @@ pub fn connect_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut ConnectDialog, ask
     if snapshot.tools.is_empty() {
         frame::paragraph(ui, look, "Looking at their settings.");
     }
-    for view in &snapshot.tools {
-        if tool_ui(ui, look, view, view.tool == dialog.chosen) {
-            dialog.chosen = view.tool;
-        }
-    }
+    apps_ui(ui, look, &snapshot.tools, dialog);
     let chosen = snapshot
         .tools
         .iter()
         .find(|view| view.tool == dialog.chosen);
-    let primary = chosen.and_then(|view| change_ui(ui, look, view));
+    let change = chosen.and_then(|view| change_ui(ui, look, view));
     let buttons = Buttons {
         other: Some("Close"),
-        primary,
+        primary: change.as_ref().map(|(text, spoken)| Label {
+            icon: None,
+            text,
+            spoken,
+        }),
         kind: ButtonKind::Primary,
         focus: scene.is_new.then_some(Choice::Other),
     };
@@ -62,6 +64,23 @@ pub fn connect_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut ConnectDialog, ask
         (Some(Choice::Other), _) => asks.push(Ask::CloseDialog),
         (Some(Choice::Primary), None) | (None, _) => {}
     }
+}
+
+/// The programs, those that are here first.
+fn apps_ui(ui: &mut Ui, look: Look, views: &[ToolView], dialog: &mut ConnectDialog) {
+    let is_here = |view: &&ToolView| view.is_installed || view.is_connected || view.is_outdated;
+    let missing = views.iter().filter(|view| !is_here(view));
+    ScrollArea::vertical()
+        .id_salt("apps")
+        .max_height(LIST_HEIGHT)
+        .show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 0.0;
+            for view in views.iter().filter(is_here).chain(missing) {
+                if tool_ui(ui, look, view, view.tool == dialog.chosen) {
+                    dialog.chosen = view.tool;
+                }
+            }
+        });
 }
 
 /// One program. Whether it was chosen now.
@@ -112,8 +131,8 @@ fn tool_ui(ui: &mut Ui, look: Look, view: &ToolView, is_chosen: bool) -> bool {
     response.clicked()
 }
 
-/// What would change, or why nothing can. The button that does it.
-fn change_ui(ui: &mut Ui, look: Look, view: &ToolView) -> Option<Label<'static>> {
+/// What would change, or why nothing can. The words of the button that does it, as seen and as heard.
+fn change_ui(ui: &mut Ui, look: Look, view: &ToolView) -> Option<(&'static str, String)> {
     ui.add_space(12.0);
     if let Some(trouble) = &view.trouble {
         let words = crate::window::rows::sentence(trouble);
@@ -121,34 +140,11 @@ fn change_ui(ui: &mut Ui, look: Look, view: &ToolView) -> Option<Label<'static>>
         return None;
     }
     diff_ui(ui, look, &view.diff);
-    let (text, spoken) = if view.is_connected {
-        ("Disconnect", disconnect_spoken(view.tool))
-    } else {
-        ("Connect", connect_spoken(view.tool))
+    let text = match view.is_connected {
+        true => "Disconnect",
+        false => "Connect",
     };
-    Some(Label {
-        icon: None,
-        text,
-        spoken,
-    })
-}
-
-fn connect_spoken(tool: Tool) -> &'static str {
-    match tool {
-        Tool::Codex => "Connect Codex",
-        Tool::ClaudeCode => "Connect Claude Code",
-        Tool::OpenCode => "Connect opencode",
-        Tool::Aider => "Connect aider",
-    }
-}
-
-fn disconnect_spoken(tool: Tool) -> &'static str {
-    match tool {
-        Tool::Codex => "Disconnect Codex",
-        Tool::ClaudeCode => "Disconnect Claude Code",
-        Tool::OpenCode => "Disconnect opencode",
-        Tool::Aider => "Disconnect aider",
-    }
+    Some((text, format!("{text} {}", view.tool.title())))
 }
 
 /// Lines of a unified diff: what goes in red, what comes in green, each with its sign.

@@ -16,6 +16,7 @@ use crate::support::{Rig, guest, node_module, until, write_private};
 const CODEX: &str = ".bin/codex";
 const CLAUDE: &str = "@anthropic-ai/claude-code-linux-x64/claude";
 const OPENCODE: &str = "opencode-linux-x64/bin/opencode";
+const CONTINUE: &str = "@continuedev/cli/dist/cn.js";
 
 /// One more account that answers, and a Codex that is signed in with a key, so that it reaches OpenAI without the router.
 fn scene() -> Scene {
@@ -45,16 +46,33 @@ fn codex(rig: &Rig, program: &Path) -> Command {
 
 /// What `codex exec` says to the prompt.
 fn exec(rig: &Rig, command: &mut Command, prompt: &str) -> String {
-    command.args(["exec", "--json", "--skip-git-repo-check"]);
-    command.args(["--model", "gpt-5.5", prompt]);
+    session(rig, command.arg("exec"), prompt).1
+}
+
+/// In which session `codex exec resume --last` goes on: the newest of this folder and this provider.
+fn resumed(rig: &Rig, command: &mut Command) -> String {
+    session(rig, command.args(["exec", "resume", "--last"]), "go on").0
+}
+
+/// The id of the session, and what is said in it.
+fn session(rig: &Rig, command: &mut Command, prompt: &str) -> (String, String) {
+    command.args(["--json", "--skip-git-repo-check"]);
+    command
+        .args(["--model", "gpt-5.5", prompt])
+        .current_dir(rig.scratch());
     let stdout = succeeded(rig.spawn(command).ended());
-    let items = stdout.lines().filter_map(|line| {
-        let event: Value = serde_json::from_str(line).ok()?;
-        let item = event.get("item")?;
-        let is_said = item["type"] == "agent_message";
-        is_said.then(|| item["text"].as_str().unwrap().to_owned())
-    });
-    items.collect()
+    let (mut id, mut said) = (String::new(), String::new());
+    for line in stdout.lines() {
+        let event: Value = serde_json::from_str(line).unwrap();
+        if event["type"] == "thread.started" {
+            id.push_str(event["thread_id"].as_str().unwrap());
+        }
+        if event["item"]["type"] == "agent_message" {
+            said.push_str(event["item"]["text"].as_str().unwrap());
+        }
+    }
+    assert!(!id.is_empty(), "{stdout}");
+    (id, said)
 }
 
 /// The sessions that Codex offers to resume, as their first words.
@@ -102,7 +120,8 @@ fn codex_lists_the_sessions_it_had_when_it_is_connected_and_when_it_is_not() {
     let before = direct(rig);
     let config = rig.home().join("config.toml");
     write_private(&config, &before);
-    let said = exec(rig, &mut codex(rig, &program), "before");
+    let mut first = codex(rig, &program);
+    let (first, said) = session(rig, first.arg("exec"), "before");
     assert!(said.contains("Hello from key"), "{said}");
     assert_eq!(sessions(rig, &program), ["before"]);
 
@@ -110,6 +129,7 @@ fn codex_lists_the_sessions_it_had_when_it_is_connected_and_when_it_is_not() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let line = format!("+openai_base_url = \"{root}/v1\"");
     assert!(ended.stdout.contains(&line), "{}", ended.stdout);
+    assert_eq!(resumed(rig, &mut codex(rig, &program)), first);
     assert_eq!(rig.run(&["route", "other"]).code, Some(0));
     let said = until(
         "the router draws from the account of the user's choice",
@@ -119,6 +139,7 @@ fn codex_lists_the_sessions_it_had_when_it_is_connected_and_when_it_is_not() {
         },
     );
     assert!(said.contains("through"), "{said}");
+    let last = resumed(rig, &mut codex(rig, &program));
     let listed = sessions(rig, &program);
     assert!(listed.contains(&"before".to_owned()), "{listed:?}");
 
@@ -129,6 +150,7 @@ fn codex_lists_the_sessions_it_had_when_it_is_connected_and_when_it_is_not() {
     for session in ["before", "through"] {
         assert!(listed.contains(&session.to_owned()), "{listed:?}");
     }
+    assert_eq!(resumed(rig, &mut codex(rig, &program)), last);
 }
 
 #[test]
@@ -229,6 +251,29 @@ fn opencode_reaches_the_router_after_connect() {
 }
 
 #[test]
+fn continue_asks_the_router_after_connect_and_has_its_models_back_after_disconnect() {
+    let Some(script) = node_module(CONTINUE) else {
+        return;
+    };
+    let Scene { rig, .. } = &scene();
+    let settings = rig.scratch().join("user/.continue/config.yaml");
+    let before = "name: Mine\nversion: 1.0.0\nschema: v1\n# good ones first\nmodels:\n  - name: Claude # best\n    provider: anthropic\n    model: claude-sonnet-4-5\n    apiKey: sk-ant-of-mine\n";
+    write_private(&settings, before);
+    let ended = rig.run(&["connect", "continue", "--yes"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(!ended.stdout.contains("of-mine"), "{}", ended.stdout);
+    let mut command = guest(rig, "node".as_ref());
+    command
+        .arg(script)
+        .args(["-p", "good morning"])
+        .env("CONTINUE_TELEMETRY_ENABLED", "0");
+    let said = succeeded(rig.spawn(&mut command).ended());
+    assert!(said.contains("(gpt-5.5). You said: "), "{said}");
+    assert_eq!(rig.run(&["disconnect", "continue", "--yes"]).code, Some(0));
+    assert_eq!(fs::read_to_string(&settings).unwrap(), before);
+}
+
+#[test]
 fn nothing_is_changed_where_nobody_can_be_asked() {
     let Scene { rig, .. } = &scene();
     let ended = rig.run(&["connect", "codex"]);
@@ -241,7 +286,16 @@ fn nothing_is_changed_where_nobody_can_be_asked() {
     assert!(ended.stderr.contains("--yes"), "{}", ended.stderr);
     assert!(!rig.home().join("config.toml").exists());
     let listed = rig.run(&["connect"]).stdout;
-    for tool in ["codex", "claude-code", "opencode", "aider"] {
+    for tool in [
+        "codex",
+        "claude-code",
+        "opencode",
+        "aider",
+        "qwen-code",
+        "continue",
+        "crush",
+        "aichat",
+    ] {
         assert!(listed.contains(tool), "{listed}");
     }
     let unknown = rig.run(&["connect", "emacs", "--yes"]);
@@ -267,7 +321,7 @@ fn a_codex_in_the_terminal_of_an_account_uses_it_and_its_sessions_stay() {
     run.arg(&program)
         .env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", rig.sim.refresh_url())
         .env("NO_PROXY", "*");
-    let said = exec(rig, &mut run, "in there");
+    let (in_there, said) = session(rig, run.arg("exec"), "in there");
     assert!(said.contains("Hello from other"), "{said}");
     assert_eq!(rig.sim.redeems("other"), 1, "once, by whoever it was");
     assert_eq!(rig.sim.refused_redeems("other"), 0);
@@ -277,4 +331,6 @@ fn a_codex_in_the_terminal_of_an_account_uses_it_and_its_sessions_stay() {
     let overlay = overlays.next().unwrap().unwrap().path();
     assert!(!overlay.join("auth.json").exists());
     assert_eq!(sessions(rig, &program), ["in there"]);
+    let mut outside = codex(rig, &program);
+    assert_eq!(resumed(rig, outside.env("NO_PROXY", "*")), in_there);
 }
