@@ -435,7 +435,7 @@ pub(super) fn json_row(profile: &ProfileView, is_private: bool) -> Value {
         "windows": windows,
         "terms": terms,
         "bad_terms": profile.bad_terms,
-        "network": profile.network,
+        "network": profile.network.words(),
         "usage_at": profile.usage.as_ref().and_then(|usage| secs(usage.fetched_at)),
     })
 }
@@ -462,7 +462,7 @@ mod tests {
             is_in_pool: true,
             terms: std::sync::Arc::default(),
             bad_terms: vec![],
-            network: None,
+            network: crate::desk::NetworkView::default(),
             rest: None,
             model_rests: vec![],
             usage: None,

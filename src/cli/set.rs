@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use clap::Args;
 
 use super::{CliError, parse, prepare, say};
-use crate::desk::{About, BadEdit, Edit, Term, Terms, words};
+use crate::desk::{About, BadEdit, Edit, NetworkView, Term, Terms, words};
 use crate::profile::about::is_same;
 use crate::profile::{Profile, ProfileName, Secret, SideFile};
 use crate::store::{Environment, Home, StoreError, profiles};
@@ -160,7 +160,7 @@ fn tell(profile: &Profile) {
     let said = [
         words::about(&about),
         words::terms(&terms),
-        words::network(&network),
+        NetworkView::of(&network).words(),
     ];
     let said: Vec<_> = said.into_iter().flatten().collect();
     say(&match said.is_empty() {

@@ -60,7 +60,7 @@ fn lines(profile: &ProfileView, now: SystemTime, zone: &TimeZone) -> Vec<String>
     add("workspace", profile.workspace.clone());
     add("left", Some(state_text(profile, now)));
     add("router", words::terms(&profile.terms));
-    add("network", profile.network.clone());
+    add("network", profile.network.words());
     add("pinned", about.is_pinned.then(|| "yes".to_owned()));
     add(
         "tags",

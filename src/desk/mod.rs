@@ -13,6 +13,7 @@ pub mod health;
 pub mod history;
 pub mod import;
 mod model_map;
+pub mod network;
 pub mod record;
 pub mod settings;
 pub mod sign_in;
@@ -27,6 +28,7 @@ pub use history::{History, HistoryLine, HistoryPoint, Span};
 pub use import::{
     ExportTo, FoundLogin, ImportSource, ImportState, ImportView, OlderStore, Verdict,
 };
+pub use network::{NetworkView, ProxyView};
 pub use settings::{Change, Setting, Settings, SettingsView, SwitchWay};
 pub use sign_in::{
     CallbackListener, CheckResult, LoginCheck, NewLogin, OnScreen, SignInStep, SignInView,

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::edit::{TokenHealth, TrashView};
 use super::history::History;
 use super::import::{ImportView, OlderStore};
+use super::network::NetworkView;
 use super::record::{LedgerState, RequestRecord};
 use super::settings::{Setting, SettingsView, SwitchWay};
 use super::sign_in::{LoginCheck, SignInView};
@@ -86,8 +87,7 @@ pub struct ProfileView {
     pub terms: Arc<Terms>,
     /// What of them cannot be used: sentences.
     pub bad_terms: Vec<String>,
-    /// Its own proxy and the names of its own headers, in a few words; nothing: as is set for all.
-    pub network: Option<String>,
+    pub network: NetworkView,
     /// Set aside by the router for a while.
     pub rest: Option<Rest>,
     /// The same for one model each.

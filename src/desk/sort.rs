@@ -276,7 +276,7 @@ mod tests {
             is_in_pool: true,
             terms: Arc::default(),
             bad_terms: vec![],
-            network: None,
+            network: crate::desk::NetworkView::default(),
             rest: None,
             model_rests: vec![],
             usage: None,

@@ -13,7 +13,7 @@ use crate::client_key::{ClientKey, Policy};
 use crate::pattern::Pattern;
 use crate::period::Period;
 use crate::pool::{RestCause, RestSource, Term, Terms};
-use crate::profile::{About, EndpointKind, Fingerprint, Network, ProfileName, Proxy};
+use crate::profile::{About, EndpointKind, Fingerprint, ProfileName};
 use crate::usage::{Window, WindowKind};
 
 const MINUTE: u64 = 60;
@@ -277,29 +277,6 @@ pub fn terms(terms: &Terms) -> Option<String> {
         | Term::MonthlyTokens => format!("{} {text}", spaced(term)),
     };
     let said: Vec<_> = terms.said().into_iter().map(words).collect();
-    (!said.is_empty()).then(|| said.join(", "))
-}
-
-/// The way out that an account has for itself, without a secret: `proxy gate.example:1080, headers x-team`.
-pub fn network(network: &Network) -> Option<String> {
-    let proxy = network.proxy.as_ref().and_then(|proxy| match proxy {
-        Proxy::System => Some("proxy of the system".to_owned()),
-        Proxy::Direct => Some("no proxy".to_owned()),
-        Proxy::Through(proxy) => Some(format!("proxy {}", proxy.place())),
-        // Said where everything is that cannot be used.
-        Proxy::Unusable(_) => None,
-    });
-    let names: Vec<_> = network
-        .headers
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
-    let headers = match names.as_slice() {
-        [] => None,
-        [name] => Some(format!("header {name}")),
-        names => Some(format!("headers {}", names.join(" "))),
-    };
-    let said: Vec<_> = proxy.into_iter().chain(headers).collect();
     (!said.is_empty()).then(|| said.join(", "))
 }
 

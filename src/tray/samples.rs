@@ -63,7 +63,7 @@ pub(super) fn chatgpt(of: &str, windows: impl IntoIterator<Item = Window>) -> Pr
         is_in_pool: true,
         terms: Arc::default(),
         bad_terms: vec![],
-        network: None,
+        network: crate::desk::NetworkView::default(),
         rest: None,
         model_rests: vec![],
         usage,

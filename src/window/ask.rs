@@ -68,6 +68,8 @@ pub enum Opening {
     Rename(ProfileName),
     /// Tags and note.
     Words(ProfileName),
+    /// Proxy and headers.
+    Network(ProfileName),
     Tag(Vec<ProfileName>),
     Group(Vec<ProfileName>),
     Delete(Vec<ProfileName>),

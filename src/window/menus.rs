@@ -96,6 +96,8 @@ pub fn account_menu_ui(look: Look, menu: &AccountMenu, button: &Response, asks: 
         item(ui, icon::PIN, pin, "P", ask);
         let ask = Ask::Open(Opening::Words(name()));
         item(ui, icon::TAG, "Tags and note…", "", ask);
+        let ask = Ask::Open(Opening::Network(name()));
+        item(ui, icon::GLOBE, "Network…", "", ask);
         let ask = Ask::Open(Opening::Rename(name()));
         item(ui, icon::PENCIL, "Rename", "F2", ask);
         let ask = Ask::OpenExport(vec![name()]);

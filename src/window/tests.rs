@@ -19,6 +19,7 @@ mod adding;
 mod exporting;
 mod importing;
 mod keying;
+mod network;
 mod organise;
 mod pages;
 mod signing_in;
@@ -50,7 +51,7 @@ fn profile(text: &str, left: f64) -> ProfileView {
         is_in_pool: true,
         terms: Arc::default(),
         bad_terms: vec![],
-        network: None,
+        network: crate::desk::NetworkView::default(),
         rest: None,
         model_rests: vec![],
         usage: Some(Arc::new(Usage {

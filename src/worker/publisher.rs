@@ -6,10 +6,10 @@ use std::time::{Instant, SystemTime};
 use super::kept::Kept;
 use super::state::AppState;
 use crate::client_key::{ClientKey, KeyRing, Meters};
-use crate::desk::words::{self, key_limits};
+use crate::desk::words::key_limits;
 use crate::desk::{
-    KeyUse, KeyView, KeysView, Live as LiveView, LoginKind, Notice, PathView, ProfileView,
-    RouterView, Snapshot, TokenHealth, TrashView,
+    KeyUse, KeyView, KeysView, Live as LiveView, LoginKind, NetworkView, Notice, PathView,
+    ProfileView, RouterView, Snapshot, TokenHealth, TrashView,
 };
 use crate::pool::{Path, Pool};
 use crate::profile::{About, AuthFile, Claims, Credentials, Profile};
@@ -137,7 +137,7 @@ fn profile_view(kept: &Kept, is_active: bool, now: SystemTime) -> ProfileView {
         is_in_pool: kept.terms.is_enabled,
         terms: kept.terms.clone(),
         bad_terms: kept.bad_terms.clone(),
-        network: words::network(&kept.network),
+        network: NetworkView::of(&kept.network),
         rest: rests.iter().find(|rest| rest.model.is_none()).cloned(),
         model_rests: rests
             .into_iter()

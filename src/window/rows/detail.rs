@@ -299,7 +299,7 @@ fn login(
             };
             fact("Stored in", value.into())
         });
-    let network = profile.network.clone();
+    let network = profile.network.words();
     let network = network.map(|words| fact("Network", words));
     LoginPart {
         mark,

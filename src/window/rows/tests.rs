@@ -79,7 +79,7 @@ fn profile(text: &str, windows: Vec<Window>) -> ProfileView {
         is_in_pool: true,
         terms: Arc::default(),
         bad_terms: vec![],
-        network: None,
+        network: crate::desk::NetworkView::default(),
         rest: None,
         model_rests: vec![],
         usage: Some(Arc::new(usage(windows))),

@@ -13,6 +13,7 @@ use crate::window::widgets::{ButtonKind, Label};
 
 mod delete;
 mod group;
+mod network;
 mod rename;
 mod tag;
 mod trash;
@@ -20,6 +21,7 @@ mod words;
 
 use delete::DeleteDialog;
 use group::GroupDialog;
+use network::NetworkDialog;
 use rename::RenameDialog;
 use tag::TagDialog;
 use trash::TrashDialog;
@@ -31,6 +33,7 @@ pub enum OrganiseDialog {
     Words(WordsDialog),
     Tag(TagDialog),
     Group(GroupDialog),
+    Network(NetworkDialog),
     Delete(DeleteDialog),
     Trash(TrashDialog),
 }
@@ -51,6 +54,10 @@ impl OrganiseDialog {
             Opening::Words(name) => {
                 let profile = snapshot.profile(name)?;
                 Some(Self::Words(WordsDialog::open(profile)))
+            }
+            Opening::Network(name) => {
+                let profile = snapshot.profile(name)?;
+                Some(Self::Network(NetworkDialog::open(profile)))
             }
             Opening::Tag(names) => Some(Self::Tag(TagDialog::open(there(names)?, snapshot))),
             Opening::Group(names) => Some(Self::Group(GroupDialog::open(there(names)?, snapshot))),
@@ -78,6 +85,7 @@ pub fn organise_ui(
         OrganiseDialog::Words(dialog) => words::words_ui(ui, scene, dialog, asks),
         OrganiseDialog::Tag(dialog) => tag::tag_ui(ui, scene, dialog, asks),
         OrganiseDialog::Group(dialog) => group::group_ui(ui, scene, dialog, asks),
+        OrganiseDialog::Network(dialog) => network::network_ui(ui, scene, dialog, asks),
         OrganiseDialog::Delete(dialog) => delete::delete_ui(ui, scene, dialog, asks),
         OrganiseDialog::Trash(dialog) => trash::trash_ui(ui, scene, dialog, asks),
     }
