@@ -11,8 +11,8 @@ use jiff::tz::TimeZone;
 use super::accounts;
 use super::ask::{Ask, Opening};
 use super::dialogs::{
-    self, AddDialog, AddTab, ConnectDialog, Dialog, ExportDialog, KeyringDialog, OrganiseDialog,
-    SaveDialog, Scene,
+    self, AddDialog, AddTab, ConnectDialog, Dialog, ExportDialog, KeyDialog, KeyringDialog,
+    OrganiseDialog, SaveDialog, Scene,
 };
 use super::errands::{Doors, Errands};
 use super::memory::{Geometry, Memory};
@@ -284,6 +284,7 @@ impl App {
                 look,
                 snapshot,
                 now: (self.clock.now)(),
+                zone: &self.clock.zone,
                 complaint: self.complaint.as_ref(),
                 doors: self.errands.doors(),
                 is_new: std::mem::take(&mut self.is_dialog_new),
@@ -325,6 +326,15 @@ impl App {
                 self.states.list.show(&name);
             }
             Ask::Open(opening) => self.open_about(&opening, snapshot),
+            Ask::OpenKey(opening) => {
+                if let Some(dialog) = KeyDialog::open(&opening, snapshot) {
+                    self.open(Dialog::Key(dialog));
+                }
+            }
+            Ask::ShowSetup(id) => {
+                self.memory.tab = Tab::Keys;
+                self.states.keys.set_up(id);
+            }
             Ask::GroupRows(is_grouped) => self.memory.is_grouped = Some(is_grouped),
             Ask::Fold(section) => self.memory.folds.turn(section),
             Ask::LookBack(span) => self.span = span,
@@ -339,6 +349,11 @@ impl App {
                 let egui_now = ctx.input(|input| input.time);
                 self.toast = Some(Toast::saying(format!("Copied {url}"), egui_now));
                 ctx.copy_text(url);
+            }
+            Ask::Copy(text) => {
+                let egui_now = ctx.input(|input| input.time);
+                self.toast = Some(Toast::saying(format!("Copied {text}"), egui_now));
+                ctx.copy_text(text);
             }
             Ask::ToggleEmails => self.send(Command::HideEmails(!snapshot.hides_emails)),
             Ask::Sort(sort) => self.memory.sort = sort,

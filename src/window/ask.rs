@@ -6,6 +6,7 @@ use super::Closed;
 use super::dialogs::{AddTab, SwitchDialog};
 use super::errands::Pick;
 use super::rows::{Section, Sort, Tab};
+use crate::client_key::KeyId;
 use crate::desk::{Command, OnScreen, Span};
 use crate::profile::ProfileName;
 
@@ -37,6 +38,10 @@ pub enum Ask {
     OpenExport(Vec<ProfileName>),
     /// A dialog by which accounts are organised.
     Open(Opening),
+    /// A dialog about the keys that clients show.
+    OpenKey(KeyOpening),
+    /// The set-up of an app with this key.
+    ShowSetup(KeyId),
     CloseDialog,
     /// Hand this to the browser.
     OpenLink(OnScreen),
@@ -45,6 +50,8 @@ pub enum Ask {
     /// Bring this account into view.
     Select(ProfileName),
     CopyBaseUrl(String),
+    /// Copies this, and says so.
+    Copy(String),
     ToggleEmails,
     Sort(Sort),
     /// Rows are grouped by status, or not.
@@ -60,6 +67,15 @@ pub enum Ask {
     Leave(Closed),
     /// Close it only if that costs nothing: Escape must not end the program.
     HideIfHarmless,
+}
+
+/// Which dialog, about which key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyOpening {
+    New,
+    Rename(KeyId),
+    Limits(KeyId),
+    Revoke(KeyId),
 }
 
 /// Which dialog, about whom.

@@ -86,7 +86,9 @@ pub mod icon {
     pub const GLOBE: &str = "\u{e0e8}";
     pub const GRIP: &str = "\u{e0eb}";
     pub const HOURGLASS: &str = "\u{e296}";
+    pub const INFO: &str = "\u{e0f9}";
     pub const KEY: &str = "\u{e0fd}";
+    pub const LINK: &str = "\u{e102}";
     pub const LOCK: &str = "\u{e10b}";
     pub const LOG_IN: &str = "\u{e10d}";
     pub const OFFLINE: &str = "\u{e1af}";
@@ -97,6 +99,7 @@ pub mod icon {
     pub const SEARCH: &str = "\u{e151}";
     pub const SETTINGS: &str = "\u{e154}";
     pub const SHIELD_CHECK: &str = "\u{e1ff}";
+    pub const SLIDERS: &str = "\u{e29a}";
     pub const SMARTPHONE: &str = "\u{e163}";
     pub const SWITCH: &str = "\u{e24a}";
     pub const TAG: &str = "\u{e17f}";

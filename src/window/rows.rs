@@ -37,7 +37,9 @@ pub use activity::{ActivityPage, ActivityWish};
 pub use banner::{Banner, BannerAct, BannerIcon, BannerTone};
 pub use card::{ActiveCard, Badge, CardAct, CardBody, Footer, WindowBlock};
 pub use chart::{Chart, ChartLine, span_label};
-pub use client_keys::{ClientKeysPage, ClientKeysWish};
+pub use client_keys::{
+    ClientKeysPage, ClientKeysWish, Code, KeyLeft, KeyRow, Required, Setup, SetupApp, Snippet,
+};
 pub use detail::{Detail, LoginMark, LoginPart, PoolPart, Priority};
 pub use found::{FoundRow, Tone, import_ended};
 pub use pool::{PoolPage, PoolWish};
@@ -125,7 +127,7 @@ pub struct Wish<'a> {
     pub tab: Tab,
     pub pool: PoolWish,
     pub activity: ActivityWish,
-    pub keys: ClientKeysWish,
+    pub keys: ClientKeysWish<'a>,
     pub settings: SettingsWish,
     pub hides_emails: bool,
     pub sort: Sort,

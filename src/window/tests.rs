@@ -16,6 +16,7 @@ use crate::profile::{EndpointKind, Health, ProfileName};
 use crate::usage::{Usage, Window};
 
 mod adding;
+mod client_keys;
 mod exporting;
 mod importing;
 mod keying;

@@ -172,6 +172,15 @@ pub fn field(
     response
 }
 
+/// What stands in a field is there to be written over.
+pub fn choose_all(ui: &Ui, id: Id, letters: usize) {
+    use egui::text::{CCursor, CCursorRange};
+    let mut state = egui::TextEdit::load_state(ui.ctx(), id).unwrap_or_default();
+    let all = CCursorRange::two(CCursor::new(0), CCursor::new(letters));
+    state.cursor.set_char_range(Some(all));
+    state.store(ui.ctx(), id);
+}
+
 /// A field for a secret, likewise.
 pub fn secret_field(
     ui: &mut Ui,

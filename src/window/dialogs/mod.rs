@@ -6,6 +6,7 @@
 use std::time::SystemTime;
 
 use egui::Ui;
+use jiff::tz::TimeZone;
 
 use super::ask::Ask;
 use super::errands::{Doors, Return};
@@ -15,6 +16,7 @@ use crate::desk::{Snapshot, words};
 use crate::profile::ProfileName;
 
 mod add;
+mod client_key;
 mod close;
 mod connect;
 mod copied;
@@ -26,7 +28,9 @@ mod save;
 mod switch;
 
 pub use add::{AddDialog, AddTab};
+pub use client_key::KeyDialog;
 pub use connect::ConnectDialog;
+pub use copied::Copied;
 pub use export::ExportDialog;
 use frame::Leave;
 pub use keyring::KeyringDialog;
@@ -47,6 +51,8 @@ pub enum Dialog {
     Add(Box<AddDialog>),
     Export(Box<ExportDialog>),
     Organise(OrganiseDialog),
+    /// Keys that clients show.
+    Key(KeyDialog),
     /// Closing stops everything, which is not obvious the first time.
     CloseStops,
 }
@@ -57,6 +63,7 @@ pub struct Scene<'a> {
     pub look: Look,
     pub snapshot: &'a Snapshot,
     pub now: SystemTime,
+    pub zone: &'a TimeZone,
     /// The desk did not take the last command.
     pub complaint: Option<&'a Banner>,
     pub doors: &'a Doors,
@@ -89,6 +96,7 @@ impl Dialog {
                 | Self::Organise(_)
                 | Self::Connect(_)
                 | Self::Keyring(_)
+                | Self::Key(_)
                 | Self::CloseStops,
                 Return::LinkRefused | Return::Picked(..),
             ) => {}
@@ -103,6 +111,7 @@ impl Dialog {
             | Self::Connect(_)
             | Self::Keyring(_)
             | Self::CloseStops => true,
+            Self::Key(dialog) => dialog.is_left_by(leave),
             Self::Organise(dialog) => dialog.is_left_by_a_click() || leave == Leave::Escape,
             // Whoever comes back from the browser clicks on the window first.
             Self::Add(_) | Self::Export(_) => leave == Leave::Escape,
@@ -120,11 +129,13 @@ pub fn dialog_ui(ui: &Ui, scene: Scene<'_>, dialog: &mut Dialog, asks: &mut Vec<
         Dialog::Add(dialog) => add::add_ui(ui, scene, dialog, asks),
         Dialog::Export(dialog) => export::export_ui(ui, scene, dialog, asks),
         Dialog::Organise(dialog) => organise::organise_ui(ui, scene, dialog, asks),
+        Dialog::Key(dialog) => client_key::key_ui(ui, scene, dialog, asks),
         Dialog::CloseStops => close::close_ui(ui, scene, asks),
     });
     if leave.is_some_and(|leave| dialog.is_left_by(leave)) {
         match dialog {
             Dialog::Add(dialog) => dialog.leave(scene.snapshot, asks),
+            Dialog::Key(dialog) => dialog.leave(asks),
             Dialog::Switch(_)
             | Dialog::Save(_)
             | Dialog::Export(_)

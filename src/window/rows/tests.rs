@@ -12,6 +12,7 @@ use crate::usage::{Credits, Usage, Window};
 
 mod banner;
 mod card;
+mod client_keys;
 mod detail;
 mod order;
 mod row;

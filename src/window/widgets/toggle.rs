@@ -1,8 +1,8 @@
 //! The switch between on and off.
 
 use egui::{
-    CornerRadius, CursorIcon, Id, Pos2, Rect, Response, Sense, Ui, WidgetInfo, accesskit, pos2,
-    vec2,
+    CornerRadius, CursorIcon, Id, Painter, Pos2, Rect, Response, Sense, Ui, WidgetInfo, accesskit,
+    pos2, vec2,
 };
 
 use super::focus_ring;
@@ -18,9 +18,15 @@ pub fn toggle_ui(ui: &Ui, look: Look, centre: Pos2, id: Id, is_on: bool, spoken:
         )
         .on_hover_cursor(CursorIcon::PointingHand);
     response.widget_info(|| WidgetInfo::selected(accesskit::Role::Switch, true, is_on, spoken));
-    let rect = Rect::from_center_size(centre, vec2(36.0, 20.0));
     let how = ui.ctx().animate_bool(id, is_on);
-    let painter = ui.painter();
+    let rect = paint_toggle(ui.painter(), look, centre, how);
+    focus_ring(ui.painter(), look, rect, 10, &response);
+    response
+}
+
+/// Off at 0, on at 1. Returns what it covers.
+pub fn paint_toggle(painter: &Painter, look: Look, centre: Pos2, how: f32) -> Rect {
+    let rect = Rect::from_center_size(centre, vec2(36.0, 20.0));
     painter.rect_filled(
         rect,
         CornerRadius::same(10),
@@ -31,6 +37,5 @@ pub fn toggle_ui(ui: &Ui, look: Look, centre: Pos2, id: Id, is_on: bool, spoken:
         centre.y,
     );
     painter.circle_filled(knob, 8.0, look.on_fill);
-    focus_ring(painter, look, rect, 10, &response);
-    response
+    rect
 }

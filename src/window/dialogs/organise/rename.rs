@@ -68,7 +68,7 @@ pub fn rename_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut RenameDialog, asks:
     let name = frame::field(ui, look, name_id, &mut dialog.name, words, refusal);
     if scene.is_new {
         ui.memory_mut(|memory| memory.request_focus(name_id));
-        choose_all(ui, name_id, dialog.name.chars().count());
+        frame::choose_all(ui, name_id, dialog.name.chars().count());
     }
     ui.add_space(12.0);
     frame::label(ui, look, "Shown as, in any script");
@@ -105,13 +105,4 @@ pub fn rename_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut RenameDialog, asks:
             _ => ui.memory_mut(|memory| memory.request_focus(name_id)),
         }
     }
-}
-
-/// The old name is there to be written over.
-fn choose_all(ui: &Ui, id: Id, letters: usize) {
-    use egui::text::{CCursor, CCursorRange};
-    let mut state = egui::TextEdit::load_state(ui.ctx(), id).unwrap_or_default();
-    let all = CCursorRange::two(CCursor::new(0), CCursor::new(letters));
-    state.cursor.set_char_range(Some(all));
-    state.store(ui.ctx(), id);
 }
