@@ -43,24 +43,21 @@ pub(super) fn displace(home: &Home, bytes: &[u8], now: SystemTime) -> Result<Pat
     Ok(home.displaced_dir().join(file))
 }
 
-/// The displaced logins that can be read.
-pub(super) fn displaced(home: &Home) -> Vec<AuthFile> {
-    let read = || -> Result<Vec<AuthFile>, StoreError> {
-        let router = home.router_folder_if_there()?;
-        let Some(folder) = router.map(|router| router.child(DISPLACED)).transpose()? else {
-            return Ok(Vec::new());
-        };
-        let Some(folder) = folder else {
-            return Ok(Vec::new());
-        };
-        // Not everything that was kept aside is a login.
-        let login = |file: &String| LoginFile::read_once(&folder, file).ok()??.login.ok();
-        Ok(copies(&folder)?.iter().filter_map(login).collect())
+/// The displaced logins. Not everything that was kept aside is one.
+///
+/// # Errors
+/// When one of them cannot be looked at.
+pub(super) fn displaced(home: &Home) -> Result<Vec<AuthFile>, StoreError> {
+    let router = home.router_folder_if_there()?;
+    let folder = router.map(|router| router.child(DISPLACED)).transpose()?;
+    let Some(folder) = folder.flatten() else {
+        return Ok(Vec::new());
     };
-    read().unwrap_or_else(|err| {
-        tracing::warn!(error = %err, "what was kept aside cannot be looked at");
-        Vec::new()
-    })
+    let mut logins = Vec::new();
+    for file in copies(&folder)? {
+        logins.extend(LoginFile::in_it(LoginFile::read_once(&folder, file))?);
+    }
+    Ok(logins)
 }
 
 /// Writes `<time>-<8 digits of the content's SHA-256>.json`, unless the very same content is kept already, and removes the

@@ -373,6 +373,12 @@ pub fn prepare(home: &Home, now: SystemTime) -> Result<(), StoreError> {
         }
         folders.push(profiles);
     }
+    // A deleted profile takes its own along.
+    if let Some(trash) = router.child(TRASH)? {
+        for deleted in folders_in(&trash)? {
+            safe_file::remove_leftovers(&deleted, now, rotation::is_recoverable)?;
+        }
+    }
     // A live file elsewhere (a link) is replaced where it lies, so leftovers lie there, too.
     if let Some(path) = live::linked_dir(home) {
         folders.push(Folder::open(&path, &path)?);
@@ -507,6 +513,25 @@ mod tests {
         ] {
             assert_eq!(mode_of(&path), 0o700, "{path:?}");
         }
+    }
+
+    #[test]
+    fn what_a_killed_process_left_in_the_trash_goes_unless_it_is_the_newest_login() {
+        use crate::store::testing::login;
+        let home = TestHome::new();
+        home.profile("work", &login("ana", 2));
+        let trash = home.trash_dir();
+        std::fs::create_dir_all(&trash).unwrap();
+        std::fs::rename(home.profiles_dir().join("work"), trash.join("work-1")).unwrap();
+        let left = |number: u64| {
+            let path = trash.join(format!("work-1/.auth.json.{number:016x}.tmp"));
+            std::fs::write(&path, login("ana", number).to_bytes()).unwrap();
+            path
+        };
+        let (older, newer) = (left(1), left(3));
+        let written = newer.metadata().unwrap().modified().unwrap();
+        prepare(&home, written + Duration::from_secs(61)).unwrap();
+        assert!(newer.exists() && !older.exists());
     }
 
     #[test]

@@ -51,6 +51,18 @@ impl LoginFile {
         Ok(file)
     }
 
+    /// The login in what was read, if there is one.
+    ///
+    /// # Errors
+    /// When the disk did not say what is there; what is there and no login is none.
+    pub fn in_it(read: Result<Option<Self>, StoreError>) -> Result<Option<AuthFile>, StoreError> {
+        match read {
+            Ok(file) => Ok(file.and_then(|file| file.login.ok())),
+            Err(err @ StoreError::Io { .. }) => Err(err),
+            Err(_something_else) => Ok(None),
+        }
+    }
+
     pub fn may_be_half_written(&self) -> bool {
         matches!(
             self.login,

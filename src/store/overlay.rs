@@ -177,38 +177,49 @@ impl Overlay {
 
 /// The overlays that there are: whose, and their directories.
 pub(super) fn all(home: &Home) -> Vec<(String, Folder)> {
-    let folder = || -> Result<Option<Folder>, StoreError> {
-        match home.router_folder_if_there()? {
-            Some(router) => router.child(OVERLAYS),
-            None => Ok(None),
-        }
-    };
-    let names = |folder: Folder| -> Result<Vec<_>, StoreError> {
-        let mut found = Vec::new();
-        for name in folder.names()? {
-            // Ours are text.
-            if let Some(name) = name.to_str()
-                && folder.kind_of(name)? == Some(Kind::Folder)
-                && let Some(below) = folder.child(name)?
-            {
-                found.push((name.to_owned(), below));
-            }
-        }
-        Ok(found)
-    };
-    let found = folder().and_then(|folder| folder.map_or(Ok(Vec::new()), names));
-    found.unwrap_or_else(|err| {
+    try_all(home).unwrap_or_else(|err| {
         tracing::warn!(error = %err, "the overlays cannot be looked at");
         Vec::new()
     })
 }
 
-/// The logins in overlays.
+fn try_all(home: &Home) -> Result<Vec<(String, Folder)>, StoreError> {
+    let mut found = Vec::new();
+    let router = home.router_folder_if_there()?;
+    let folder = router.map(|router| router.child(OVERLAYS)).transpose()?;
+    let Some(folder) = folder.flatten() else {
+        return Ok(found);
+    };
+    for name in folder.names()? {
+        // Ours are text.
+        if let Some(name) = name.to_str()
+            && folder.kind_of(name)? == Some(Kind::Folder)
+            && let Some(below) = folder.child(name)?
+        {
+            found.push((name.to_owned(), below));
+        }
+    }
+    Ok(found)
+}
+
+/// The logins in overlays that can be read.
 pub(super) fn logins(home: &Home) -> Vec<AuthFile> {
     let read = |(_, folder): (String, Folder)| {
         LoginFile::read(home, &folder, AUTH).ok()??.login.ok() // shown by whoever uses it
     };
     all(home).into_iter().filter_map(read).collect()
+}
+
+/// The logins in overlays.
+///
+/// # Errors
+/// When one of them cannot be looked at.
+pub(super) fn try_logins(home: &Home) -> Result<Vec<AuthFile>, StoreError> {
+    let mut logins = Vec::new();
+    for (_whose, folder) in try_all(home)? {
+        logins.extend(LoginFile::in_it(LoginFile::read(home, &folder, AUTH))?);
+    }
+    Ok(logins)
 }
 
 /// Whether an overlay holds a newer login than the profiles of its account.

@@ -68,7 +68,9 @@ pub fn rename(home: &Home, renamed: &Renamed) -> Result<Vec<String>, StoreError>
         if !moved? {
             return Err(taken_by(to.clone()));
         }
-        folder.sync()?;
+        if let Err(err) = folder.sync() {
+            tracing::warn!(%from, %to, error = %err, "renamed, but a loss of power might undo it");
+        }
     }
     Ok(tell_everybody(home, renamed))
 }

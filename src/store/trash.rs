@@ -74,8 +74,7 @@ pub fn delete(home: &Home, name: &ProfileName, now: SystemTime) -> Result<String
         // Deleted, made anew and deleted again, all within a millisecond.
         at += Duration::from_millis(1);
     };
-    trash.sync()?;
-    all.sync()?;
+    sync(name, [&trash, &all]);
     if let Err(err) = take_backups_along(home, &trash, &id, name) {
         tracing::warn!(profile = %name, error = %err, "its backups stay where they are");
     }
@@ -142,8 +141,7 @@ pub fn restore(home: &Home, id: &str, now: SystemTime) -> Result<Restored, Store
         let (wanted, holder) = (name.clone(), name);
         return Err(StoreError::NameTaken { wanted, holder });
     }
-    all.sync()?;
-    trash.sync()?;
+    sync(&name, [&all, &trash]);
     drop(nobody_else);
     if let Some((old, newest)) = replaced
         && let Err(err) = tell_who_is_behind(home, &name, old, &newest, now)
@@ -207,6 +205,15 @@ pub fn purge_old(home: &Home, now: SystemTime) -> usize {
         tracing::warn!(error = %err, "old accounts stay in the trash for now");
         0
     })
+}
+
+/// Where it was moved to, and from where. It has been moved, whatever the disk says afterwards.
+fn sync(name: &ProfileName, folders: [&Folder; 2]) {
+    for folder in folders {
+        if let Err(err) = folder.sync() {
+            tracing::warn!(profile = %name, error = %err, "moved, but a loss of power might undo it");
+        }
+    }
 }
 
 fn trash_of(home: &Home) -> Result<Option<Folder>, StoreError> {

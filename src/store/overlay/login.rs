@@ -164,7 +164,14 @@ fn keep(
         }
     }
     if !is_kept && !has_holder {
-        is_kept = trash::keep(home, login, now)?;
+        let kept = trash::keep(home, login, now)?;
+        is_kept = kept.is_kept;
+        for spent in kept.spent {
+            // Nobody else would: a deleted account is not refreshed.
+            if let Err(err) = rotation::publish(home, &spent, login, now) {
+                tracing::warn!(error = %err, "Codex is behind a terminal of a deleted account");
+            }
+        }
     }
     if !is_kept {
         // Nobody's, or another one of an account, and nothing says which is newer.

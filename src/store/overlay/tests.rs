@@ -214,9 +214,12 @@ fn an_account_without_a_login_for_codex_gets_no_terminal() {
     );
 }
 
-/// A home whose first wait, once it is told to, does something.
-fn waiting_home(home: &TestHome) -> (Home, Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>) {
-    let waits: Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>> = Arc::default();
+/// What is done while we wait, each at one wait; the last one first.
+type Waits = Arc<Mutex<Vec<Box<dyn FnOnce() + Send>>>>;
+
+/// A home in which something happens while we wait.
+fn waiting_home(home: &TestHome) -> (Home, Waits) {
+    let waits = Waits::default();
     let next = waits.clone();
     let waiting = home.with_pause(move |_| {
         let next = next.lock().unwrap().pop();
@@ -269,6 +272,7 @@ fn a_terminal_keeps_its_account_when_its_name_goes_to_another_one() {
 #[test]
 fn what_a_terminal_of_a_deleted_account_renews_is_in_the_trash_and_comes_back() {
     let home = home();
+    home.live(&login("ana", 1));
     let overlay = open(&home, "work");
     write(&overlay, &login("ana", 2));
     let id = trash::delete(&home, &name("work"), noon()).unwrap();
@@ -277,6 +281,7 @@ fn what_a_terminal_of_a_deleted_account_renews_is_in_the_trash_and_comes_back() 
     write(&overlay, &login("ana", 3));
     assert_eq!(overlay.reconcile(noon()).unwrap(), None);
     assert_eq!(token_in(&trashed), "rt_FAKE_ana_3");
+    assert_eq!(home.live_token(), "rt_FAKE_ana_3");
     // Its name is another account's by now.
     home.profile("work", &login("cleo", 1));
     write(&overlay, &login("ana", 4));

@@ -1,7 +1,7 @@
 //! Where the successor of a refresh token may lie, when this or another program has got it: in the profile, in another one, in
 //! the live file, or beside the profile's file if a refresh was cut off.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
 use crate::profile::{AuthFile, Profile, ProfileName};
 use crate::store::error::StoreError;
@@ -119,13 +119,13 @@ pub fn is_recoverable(folder: &Folder, temporary: &OsStr) -> bool {
 }
 
 /// Logins that were written in this directory and did not get to their place any more.
-pub fn unplaced(folder: &Folder) -> Vec<AuthFile> {
-    let temporaries = safe_file::temporaries_of(folder, AUTH).unwrap_or_else(|err| {
-        tracing::warn!(error = %err, "unfinished files cannot be looked at");
-        Vec::new()
-    });
-    let login = |name: &std::ffi::OsString| login_in(folder, name);
-    temporaries.iter().filter_map(login).collect()
+///
+/// # Errors
+/// When the directory cannot be listed.
+pub fn unplaced(folder: &Folder) -> Result<Vec<AuthFile>, StoreError> {
+    let temporaries = safe_file::temporaries_of(folder, AUTH)?;
+    let login = |name: &OsString| login_in(folder, name);
+    Ok(temporaries.iter().filter_map(login).collect())
 }
 
 /// What cannot be read or understood was not finished. The reserved room behind a login is zeros until it is given back.

@@ -3,17 +3,26 @@
 use std::time::SystemTime;
 
 use super::list;
-use crate::profile::AuthFile;
+use crate::profile::{AuthFile, Fingerprint, Intent, SideFile};
 use crate::store::error::StoreError;
 use crate::store::folder::Folder;
 use crate::store::home::{BACKUPS, Home};
-use crate::store::live::{Live, read_live};
+use crate::store::live::Place;
 use crate::store::locks::EditLock;
 use crate::store::login_file::{AUTH, LoginFile, with_keys_of};
+use crate::store::profiles::SIDE;
 use crate::store::{attic, overlay, profiles, rotation, safe_file};
 
-/// Gives a login to what lies in the trash of its account and is older; whether one there is as new now. To be called with the
-/// account's lock held.
+/// What became of a login that was shown to the trash.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Kept {
+    /// One there is as new.
+    pub is_kept: bool,
+    /// Of those that it replaced there.
+    pub spent: Vec<Fingerprint>,
+}
+
+/// Gives a login to what lies in the trash of its account and is older. To be called with the account's lock held.
 ///
 /// # Errors
 /// When it cannot be written there.
@@ -21,12 +30,12 @@ pub(in crate::store) fn keep(
     home: &Home,
     login: &AuthFile,
     now: SystemTime,
-) -> Result<bool, StoreError> {
+) -> Result<Kept, StoreError> {
+    let mut kept = Kept::default();
     let Some(trash) = super::trash_of(home)? else {
-        return Ok(false);
+        return Ok(kept);
     };
     let _nobody_moves_it = EditLock::take(home)?;
-    let mut is_kept = false;
     for trashed in list(home) {
         let Ok(held) = &trashed.login else { continue };
         if !held.same_account(login) && !held.same_login(login) {
@@ -36,11 +45,12 @@ pub(in crate::store) fn keep(
             && let Some(folder) = trash.child(&trashed.id)?
         {
             write(&folder, login, now)?;
-            is_kept = true;
+            kept.is_kept = true;
+            kept.spent.extend(held.refresh_fingerprint());
         }
-        is_kept |= held.same_login(login) || held.is_newer_than(login);
+        kept.is_kept |= held.same_login(login) || held.is_newer_than(login);
     }
-    Ok(is_kept)
+    Ok(kept)
 }
 
 /// Gives what lies in this directory the newest login of its account; the one that it had and the one that it has, if that is
@@ -56,40 +66,51 @@ pub(super) fn bring_up_to_date(
     let Ok(held) = file.login else {
         return Ok(None); // whose it is nobody knows
     };
-    let Some(newest) = find(home, folder, &held) else {
+    let Some(newest) = find(home, folder, &held)? else {
         return Ok(None);
     };
+    note_who_is_behind(folder, &held, now)?;
     write(folder, &newest, now)?;
     Ok(Some((held, newest)))
 }
 
+/// Writes down that others may hold the login that is about to be replaced: cut off before they have the newest, the next refresh sees
+/// to that.
+fn note_who_is_behind(folder: &Folder, held: &AuthFile, now: SystemTime) -> Result<(), StoreError> {
+    let Some(token) = held.refresh_fingerprint() else {
+        return Ok(());
+    };
+    let side = safe_file::read_in(folder, SIDE)?.map(|contents| SideFile::parse(&contents.bytes));
+    let mut side = side.unwrap_or_default();
+    // A broken one stays as it is, and so does the note of a refresh.
+    if side.is_broken() || side.intent().is_some() {
+        return Ok(());
+    }
+    side.set_intent(Some(&Intent { token, at: now }));
+    safe_file::replace_in(folder, SIDE, &side.to_bytes())
+}
+
 /// The newest login of this account anywhere in this home that is newer than the one in this directory.
-fn find(home: &Home, folder: &Folder, held: &AuthFile) -> Option<AuthFile> {
-    let in_profiles = match profiles::load_all(home) {
-        Ok(loaded) => loaded.profiles,
-        Err(err) => {
-            tracing::warn!(error = %err, "the profiles cannot be read");
-            Vec::new()
-        }
-    };
-    let in_profiles = in_profiles.into_iter().map(|profile| profile.login);
+///
+/// # Errors
+/// When a place where it may lie cannot be looked at.
+fn find(home: &Home, folder: &Folder, held: &AuthFile) -> Result<Option<AuthFile>, StoreError> {
+    let mut all = attic::displaced(home)?;
+    let live = Place::find(home).and_then(|place| place.read(home));
+    all.extend(LoginFile::in_it(live)?);
+    all.extend(overlay::try_logins(home)?);
+    all.extend(rotation::unplaced(folder)?);
+    let profiles = profiles::load_all(home)?.profiles.into_iter();
+    let in_profiles = profiles.map(|profile| profile.login);
     let in_trash = list(home).into_iter().map(|trashed| trashed.login);
-    let live = match read_live(home) {
-        Live::Login(found) => Some(found),
-        Live::Missing | Live::Unreadable(_) => None,
+    // Which of them cannot be read is shown where they lie.
+    all.extend(in_profiles.chain(in_trash).filter_map(Result::ok));
+    let is_newer = |found: &AuthFile| found.same_account(held) && found.is_newer_than(held);
+    let newest = |best: AuthFile, found: AuthFile| match found.is_newer_than(&best) {
+        true => found,
+        false => best,
     };
-    let all = in_profiles
-        .chain(in_trash)
-        .filter_map(Result::ok) // shown where they lie
-        .chain(live)
-        .chain(overlay::logins(home))
-        .chain(attic::displaced(home))
-        .chain(rotation::unplaced(folder));
-    all.filter(|found| found.same_account(held) && found.is_newer_than(held))
-        .reduce(|best, found| match found.is_newer_than(&best) {
-            true => found,
-            false => best,
-        })
+    Ok(all.into_iter().filter(is_newer).reduce(newest))
 }
 
 /// Replaces the login in a directory of the trash; the old one goes among its backups.

@@ -238,6 +238,7 @@ fn what_codex_made_of_a_deleted_login_comes_back_with_it_and_the_older_is_a_back
     assert_eq!(token, "rt_FAKE_ana_4");
     assert_has_older(&backups);
     assert_eq!(home.live_token(), "rt_FAKE_ana_4");
+    assert_eq!(home.read_profile("work").side.intent(), None);
     assert_eq!(home.read_profile("work").side.get("label").unwrap(), "Büro");
     assert!(home.leftovers().is_empty());
 }
@@ -273,6 +274,32 @@ fn a_newer_login_is_found_wherever_it_lies() {
         assert_eq!(token, "rt_FAKE_ana_3", "{place}");
         assert_has_older(&backups);
     }
+}
+
+#[test]
+fn who_could_not_be_given_the_newest_login_is_noted_for_the_next_refresh() {
+    let home = home();
+    home.live(&login("ana", 2));
+    let id = delete(&home, &name("work"), noon()).unwrap();
+    attic::displace(&home, &login("ana", 3).to_bytes(), noon()).unwrap();
+    std::fs::hard_link(home.live_auth(), home.root().join("second-name")).unwrap();
+    restore(&home, &id, noon()).unwrap();
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_3");
+    assert_eq!(home.live_token(), "rt_FAKE_ana_2");
+    let noted = home.read_profile("work").side.intent().unwrap();
+    assert_eq!(Some(noted.token), login("ana", 2).refresh_fingerprint());
+}
+
+#[test]
+fn where_a_newer_login_may_lie_and_cannot_be_looked_at_nothing_is_put_back() {
+    let home = home();
+    let id = delete(&home, &name("work"), noon()).unwrap();
+    std::fs::remove_dir_all(home.displaced_dir()).unwrap();
+    std::fs::write(home.displaced_dir(), "in the way").unwrap();
+    restore(&home, &id, noon()).unwrap_err();
+    assert_eq!(names(&home), Vec::<String>::new());
+    std::fs::remove_file(home.displaced_dir()).unwrap();
+    restore(&home, &id, noon()).unwrap();
 }
 
 #[test]

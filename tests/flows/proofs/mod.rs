@@ -1,5 +1,6 @@
 //! Proofs that no login is lost: the program is killed before every system call on its home, and every such call is made to
-//! fail in every way, while it switches, refreshes, saves, imports.
+//! fail in every way, while it switches, refreshes, saves, imports, restores a
+//! backup, renames, deletes and puts back.
 //!
 //! In `make test` a sample of the points is taken; `make proofs` (`CODEX_ROUTER_TEST_PROOFS=1`) takes all and tells how many.
 
@@ -13,11 +14,13 @@ use std::{
     thread,
 };
 
+mod backup;
 mod call;
 mod disk;
 mod durability;
 mod holding;
 mod importing;
+mod organising;
 mod points;
 mod refreshing;
 mod saving;
