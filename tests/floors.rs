@@ -25,7 +25,7 @@ const ROOMS: &[Room] = &[
     Room { name: "desk", floor: 1, may: &["profile", "usage", "translate", "price", "client_key", "pool", "pattern", "period"] },
     // Floor 2: hands.
     Room { name: "store", floor: 2, may: &["profile", "import_text", "usage", "client_key", "desk::settings", "desk::Settings"] },
-    Room { name: "ledger", floor: 2, may: &["client_key", "usage", "price", "profile", "redact", "desk::record"] },
+    Room { name: "ledger", floor: 2, may: &["client_key", "usage", "price", "profile", "redact", "desk::record", "desk::activity"] },
     Room { name: "upstream", floor: 2, may: &["profile", "usage", "translate", "system::system_proxy"] },
     Room { name: "login", floor: 2, may: &["profile", "upstream::oauth", "upstream::Outlet", "system::port_holder"] },
     Room { name: "connect", floor: 2, may: &["client_key", "profile", "redact", "desk", "store"] },

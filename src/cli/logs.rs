@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::requests::{NOTHING_YET, Wanted, json_of, opened, read, short, table};
+use super::requests::{NOTHING_YET, Wanted, json_of, opened, read, table};
 use super::{CliError, say, try_to_say, warn};
 use crate::client_key::KeyRing;
 use crate::desk::record::{RequestRecord, outcome};
@@ -154,10 +154,13 @@ fn row(record: &RequestRecord, zone: &TimeZone) -> [String; 9] {
         None => words::latency(record.took),
     };
     let tokens = record.tokens.map(|tokens| {
-        let (input, output) = (short(tokens.input), short(tokens.output));
+        let (input, output) = (words::tokens(tokens.input), words::tokens(tokens.output));
         match record.is_estimate {
             true => format!("est. {input} in, {output} out"),
-            false => format!("{input} in ({} cached), {output} out", short(tokens.cached)),
+            false => format!(
+                "{input} in ({} cached), {output} out",
+                words::tokens(tokens.cached)
+            ),
         }
     });
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());

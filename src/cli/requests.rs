@@ -5,13 +5,12 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{CliError, parse};
 use crate::client_key::KeyRing;
-use crate::desk::record::{AttemptRecord, RequestRecord};
+use crate::desk::record::{self, RequestRecord};
 use crate::ledger::{Filter, LedgerError, Reader, Status};
-use crate::price::Tokens;
 use crate::store::Home;
 
 /// Which requests are wanted; everything that is given must be true of one.
@@ -53,7 +52,7 @@ impl Wanted {
                 // One that is deleted has no label any more.
                 labelled.map_or_else(|| text.to_owned(), |key| key.id.to_string())
             }),
-            after: None,
+            ..Filter::default()
         })
     }
 }
@@ -107,86 +106,9 @@ pub(super) fn label_of<'k>(id: Option<&str>, keys: &'k KeyRing) -> Option<&'k st
     Some(&key.label)
 }
 
-/// One request for programs. The shape stands in the README.
+/// One request for programs.
 pub(super) fn json_of(record: &RequestRecord, keys: &KeyRing) -> Value {
-    let candidates = record.candidates.iter().map(
-        |it| json!({ "account": it.profile.as_str(), "reason": it.reason, "score": it.score, "standing": it.standing }),
-    );
-    let left_out = record.left_out.iter().map(|out| {
-        json!({ "account": out.profile.as_str(), "why": out.why, "until": out.until.map(seconds) })
-    });
-    json!({
-        "id": record.id,
-        "at": seconds(record.at),
-        "key": record.key,
-        "key_label": label_of(record.key.as_deref(), keys),
-        "dialect": record.dialect,
-        "model": record.model,
-        "asked_model": record.asked_model,
-        "account": record.profile.as_ref().map(|name| name.as_str()),
-        "paid_by_request": record.is_paid,
-        "strategy": record.strategy,
-        "reason": record.reason,
-        "candidates": candidates.collect::<Vec<_>>(),
-        "left_out": left_out.collect::<Vec<_>>(),
-        "unlisted": record.unlisted,
-        "attempts": record.attempts.iter().map(attempt_json).collect::<Vec<_>>(),
-        "status": record.status,
-        "complete": record.is_complete,
-        "error": record.error,
-        "tokens": record.tokens.map(|tokens| {
-            let mut json = tokens_json(tokens);
-            json["estimated"] = record.is_estimate.into();
-            json
-        }),
-        "estimated_cost_usd": record.cost.map(|cost| cost.dollars()),
-        "took_ms": millis(record.took),
-        "first_token_ms": record.first_token.map(millis),
-        "retries": record.retries,
-        "dropped": record.dropped,
-        "session": record.session,
-        "preview": record.preview,
-    })
-}
-
-fn attempt_json(attempt: &AttemptRecord) -> Value {
-    json!({
-        "account": attempt.profile.as_str(),
-        "at": seconds(attempt.at),
-        "took_ms": millis(attempt.took),
-        "result": attempt.result.as_str(),
-        "what": attempt.what,
-        "until": attempt.until.map(seconds),
-        "mended": attempt.mended,
-    })
-}
-
-pub(super) fn tokens_json(tokens: Tokens) -> Value {
-    json!({
-        "input": tokens.input,
-        "cached": tokens.cached,
-        "output": tokens.output,
-        "reasoning": tokens.reasoning,
-    })
-}
-
-pub(super) fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Since 1970, with three digits behind the point.
-fn seconds(at: SystemTime) -> f64 {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_millis() as f64 / 1_000.0
-}
-
-/// `950`, `1.2k`, `3.4M`: how many tokens, short enough for a column.
-pub(super) fn short(number: u64) -> String {
-    match number {
-        0..1_000 => number.to_string(),
-        1_000..1_000_000 => format!("{:.1}k", number as f64 / 1_000.0),
-        _ => format!("{:.1}M", number as f64 / 1_000_000.0),
-    }
+    record::json_of(record, label_of(record.key.as_deref(), keys))
 }
 
 /// Says the rows with their columns aligned; the last column is not padded.
@@ -271,10 +193,6 @@ mod tests {
         assert_eq!(
             table(&[row(["é", "x"]), row(["long", ""])]),
             ["é     x", "long"]
-        );
-        assert_eq!(
-            [short(999), short(1_250), short(3_400_000)],
-            ["999", "1.2k", "3.4M"]
         );
     }
 }

@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::requests::{NOTHING_YET, Wanted, millis, opened, read, short, table, tokens_json};
+use super::requests::{NOTHING_YET, Wanted, opened, read, table};
 use super::{CliError, say};
 use crate::client_key::KeyId;
+use crate::desk::record::{millis, tokens_json};
 use crate::desk::words;
 use crate::ledger::{Filter, Group, GroupBy};
-use crate::price::MicroDollars;
 use crate::store::{Environment, Home, keys_file};
 
 #[derive(Debug, Args)]
@@ -194,7 +194,7 @@ fn name(group: &Group, by: By) -> String {
 
 fn row(name: String, group: &Group) -> [String; 9] {
     let share = group.cached_share();
-    let cost = match (known_cost(group), group.unpriced) {
+    let cost = match (group.known_cost(), group.unpriced) {
         (None, _) => "unknown".to_owned(),
         (Some(cost), 0) => cost.to_string(),
         (Some(cost), _) => format!("{cost} +?"),
@@ -203,19 +203,13 @@ fn row(name: String, group: &Group) -> [String; 9] {
         name,
         group.requests.to_string(),
         group.errors.to_string(),
-        short(group.tokens.input),
+        words::tokens(group.tokens.input),
         share.map_or_else(|| "-".to_owned(), |share| format!("{:.0}%", share * 100.0)),
-        short(group.tokens.output),
+        words::tokens(group.tokens.output),
         cost,
         both(group.first_token_p50, group.first_token_p95),
         both(group.took_p50, group.took_p95),
     ]
-}
-
-/// None where nothing is known: that is not the same as nothing.
-fn known_cost(group: &Group) -> Option<MicroDollars> {
-    let is_unknown = group.unpriced > 0 && group.cost == MicroDollars(0);
-    (!is_unknown).then_some(group.cost)
 }
 
 fn both(half: Option<Duration>, most: Option<Duration>) -> String {
@@ -235,7 +229,7 @@ fn json_of(group: &Group) -> Value {
         "errors": group.errors,
         "tokens": tokens_json(group.tokens),
         "cached_share": group.cached_share(),
-        "estimated_cost_usd": known_cost(group).map(|cost| cost.dollars()),
+        "estimated_cost_usd": group.known_cost().map(|cost| cost.dollars()),
         "unpriced_requests": group.unpriced,
         "estimated_requests": group.estimated,
         "first_token_ms": spans(group.first_token_p50, group.first_token_p95),
@@ -250,7 +244,7 @@ fn json_of(group: &Group) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::price::Tokens;
+    use crate::price::{MicroDollars, Tokens};
 
     fn group(name: &str, cost: u64, unpriced: u64) -> Group {
         Group {

@@ -1,5 +1,8 @@
 //! What a face wants, in the imperative.
 
+use std::path::PathBuf;
+
+use super::activity::{ActivityQuery, Place, RequestsForm};
 use super::edit::Edit;
 use super::import::{ExportTo, ImportSource};
 use super::settings::Change;
@@ -26,6 +29,17 @@ pub enum Command {
     FindCodex,
     /// Read how this profile fared, for [`super::Snapshot::history`].
     ShowHistory(ProfileName),
+    /// Read these requests, for [`super::Snapshot::activity`].
+    ShowActivity {
+        query: ActivityQuery,
+        place: Place,
+    },
+    /// Write all of these requests into a file, in the place of one that is there.
+    ExportRequests {
+        query: ActivityQuery,
+        form: RequestsForm,
+        file: PathBuf,
+    },
     /// Redeem the refresh token of one profile now, by the usual rules.
     RefreshToken(ProfileName),
     TurnRouterOn,

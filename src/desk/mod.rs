@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
+pub mod activity;
 pub mod command;
 pub mod edit;
 pub mod health;
@@ -22,6 +23,9 @@ pub mod sort;
 pub mod tools;
 pub mod words;
 
+pub use activity::{
+    Activity, ActivityPart, ActivityQuery, ActivitySums, Names, Place, RequestsForm,
+};
 pub use command::Command;
 pub use edit::{BadEdit, Edit, TokenHealth, TrashView};
 pub use history::{History, HistoryLine, HistoryPoint, Span};

@@ -8,9 +8,11 @@ use std::time::{Duration, SystemTime};
 use crate::price::{MicroDollars, Tokens};
 use crate::profile::ProfileName;
 
+mod programs;
 mod told;
 
-pub use told::{decision, explain, outcome};
+pub use programs::{CSV_HEAD, csv_row, json_of, millis, tokens_json};
+pub use told::{decision, ended, explain, outcome, why_not};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequestRecord {
@@ -113,6 +115,19 @@ pub struct LedgerTrouble {
     pub reason: String,
 }
 
+/// What requests may have in common that somebody looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Failed,
+    /// However it ended, it took more than one attempt.
+    Retried,
+}
+
+/// Whether a request went wrong, as its client sees it. A client that left is no failure of ours.
+pub fn is_failure(status: u16, is_complete: bool) -> bool {
+    status != 499 && (status >= 400 || !is_complete)
+}
+
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptClass {
@@ -182,12 +197,19 @@ impl AttemptClass {
 impl RequestRecord {
     /// An account is called something else by now.
     pub fn rename(&mut self, from: &ProfileName, to: &ProfileName) {
+        self.call(|name| (name == from).then(|| to.clone()));
+    }
+
+    /// Calls every account of which it tells as this says, if it says anything.
+    pub fn call(&mut self, called: impl Fn(&ProfileName) -> Option<ProfileName>) {
         let considered = self.candidates.iter_mut().map(|it| &mut it.profile);
         let left_out = self.left_out.iter_mut().map(|it| &mut it.profile);
         let attempts = self.attempts.iter_mut().map(|it| &mut it.profile);
         let all = considered.chain(left_out).chain(attempts);
-        for name in all.chain(&mut self.profile).filter(|name| *name == from) {
-            name.clone_from(to);
+        for name in all.chain(&mut self.profile) {
+            if let Some(other) = called(name) {
+                *name = other;
+            }
         }
     }
 
@@ -203,8 +225,10 @@ impl RequestRecord {
         all.any(|it| it == name)
     }
 
-    /// Whether it went wrong, as the client sees it. A client that left is no error of ours.
-    pub fn is_error(&self) -> bool {
-        self.status != 499 && (self.status >= 400 || !self.is_complete)
+    pub fn is(&self, ended: Ended) -> bool {
+        match ended {
+            Ended::Failed => is_failure(self.status, self.is_complete),
+            Ended::Retried => self.retries > 0,
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::activity::Activity;
 use super::edit::{TokenHealth, TrashView};
 use super::history::History;
 use super::import::{ImportView, OlderStore};
@@ -52,6 +53,8 @@ pub struct Snapshot {
     pub settings: Arc<SettingsView>,
     /// Of the account that was asked for last ([`super::Command::ShowHistory`]).
     pub history: Option<Arc<History>>,
+    /// What was asked for last ([`super::Command::ShowActivity`]).
+    pub activity: Option<Arc<Activity>>,
     pub notices: Vec<Notice>,
     /// The last few outcomes, oldest first; a face remembers the highest `seq` it has shown.
     pub happenings: Vec<Happening>,
@@ -355,6 +358,13 @@ pub enum Outcome {
         to: String,
     },
     ExportFailed {
+        reason: String,
+    },
+    RequestsExported {
+        count: usize,
+        to: String,
+    },
+    RequestsExportFailed {
         reason: String,
     },
     Renamed {

@@ -161,6 +161,14 @@ pub fn accounts(count: usize) -> String {
     }
 }
 
+/// How many requests, with the noun.
+pub fn requests(count: usize) -> String {
+    match count {
+        1 => "1 request".to_owned(),
+        count => format!("{} requests", number(count)),
+    }
+}
+
 /// A count as it is read best: `312`, `1,000`.
 pub fn number(count: usize) -> String {
     let digits = count.to_string();
@@ -173,6 +181,15 @@ pub fn number(count: usize) -> String {
         told.push(digit);
     }
     told
+}
+
+/// How many tokens, short enough for a column: `950`, `1.2k`, `3.4M`.
+pub fn tokens(number: u64) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        1_000..999_950 => format!("{:.1}k", number as f64 / 1_000.0),
+        _ => format!("{:.1}M", number as f64 / 1_000_000.0),
+    }
 }
 
 /// What an endpoint is, where a plan would stand.
@@ -429,6 +446,14 @@ mod tests {
         assert_eq!(
             words.map(|n| duration(secs(n))),
             ["45s", "1m", "12m", "2h 54m", "1h 00m", "2d 06h", "12d"]
+        );
+    }
+
+    #[test]
+    fn tokens_are_told_with_three_digits_or_so() {
+        assert_eq!(
+            [0, 999, 1_250, 999_949, 999_950, 3_400_000].map(tokens),
+            ["0", "999", "1.2k", "999.9k", "1.0M", "3.4M"]
         );
     }
 

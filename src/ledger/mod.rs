@@ -26,10 +26,10 @@ mod stats;
 mod trim;
 mod writer;
 
-pub use reader::{Filter, Found, Reader, Status};
+pub use reader::{AnyOf, Filter, Found, Reader, Status};
 pub use rename::{Rename, rename_now};
 pub use spend::{Spend, Spender, day_of};
-pub use stats::{Group, GroupBy};
+pub use stats::{Cut, Group, GroupBy, Sums};
 use writer::Writer;
 
 /// Something to keep.

@@ -8,9 +8,9 @@ use rusqlite::{Connection, params, params_from_iter};
 
 use super::rows::{REQUEST, attempts_of, request_of};
 use super::spend::{Spend, last_days, since};
-use super::stats::{Group, GroupBy, grouped};
+use super::stats::{Cut, Group, GroupBy, Sums, grouped, summed};
 use super::{Binding, LedgerError, UsageRow, file, millis_of, moment_of, name_of};
-use crate::desk::record::RequestRecord;
+use crate::desk::record::{Ended, RequestRecord};
 use crate::profile::ProfileName;
 
 /// An open ledger, for reading.
@@ -29,8 +29,22 @@ pub struct Filter {
     pub model: Option<String>,
     /// The id of a client key.
     pub key: Option<String>,
+    pub ended: Option<Ended>,
+    pub any_of: Option<AnyOf>,
     /// Only what came after this place, see [`Reader::requests`].
     pub after: Option<i64>,
+    /// Only what came up to this place.
+    pub up_to: Option<i64>,
+}
+
+/// One of these must be true of a request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AnyOf {
+    /// It stands in the model as the client wrote it or as it was asked upstream, in small letters or large ones.
+    pub in_model: String,
+    pub profiles: Vec<ProfileName>,
+    /// Ids of client keys.
+    pub keys: Vec<String>,
 }
 
 /// `429`, or `4xx`.
@@ -95,10 +109,26 @@ impl Reader {
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<(i64, RequestRecord)>, LedgerError> {
+        self.requests_from(filter, 0, limit)
+    }
+
+    /// The same without so many of the newest.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn requests_from(
+        &self,
+        filter: &Filter,
+        first: usize,
+        limit: usize,
+    ) -> Result<Vec<(i64, RequestRecord)>, LedgerError> {
         let (condition, mut values) = filter.condition();
-        values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
+        for number in [limit, first] {
+            values.push(Value::Integer(i64::try_from(number).unwrap_or(i64::MAX)));
+        }
         let mut statement = self.db.prepare(&format!(
-            "SELECT {REQUEST} FROM requests WHERE {condition} ORDER BY seq DESC LIMIT ?{}",
+            "SELECT {REQUEST} FROM requests WHERE {condition} ORDER BY seq DESC LIMIT ?{} OFFSET ?{}",
+            values.len() - 1,
             values.len()
         ))?;
         let found: Vec<_> = statement
@@ -117,6 +147,27 @@ impl Reader {
     pub fn newest(&self) -> Result<i64, LedgerError> {
         let sql = "SELECT coalesce(max(seq), 0) FROM requests";
         Ok(self.db.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// The ids of the last requests up to this place, the newest first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn last_ids(&self, up_to: i64, limit: usize) -> Result<Vec<String>, LedgerError> {
+        let sql = "SELECT id FROM requests WHERE seq <= ?1 ORDER BY seq DESC LIMIT ?2";
+        let mut statement = self.db.prepare(sql)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let ids = statement.query_map(params![up_to, limit], |row| row.get(0))?;
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
+    /// The same sums of all that the filter lets pass, and how they are spread over time.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn sums(&self, filter: &Filter, cut: Cut) -> Result<Sums, LedgerError> {
+        let (condition, values) = filter.condition();
+        summed(&self.db, &condition, values, cut)
     }
 
     /// Counts, sums and percentiles of the requests that the filter lets pass, the largest group first.
@@ -270,11 +321,54 @@ impl Filter {
             let place = bind(Value::Text(key.clone()));
             parts.push(format!("key = ?{place}"));
         }
+        match self.ended {
+            Some(Ended::Failed) => {
+                parts.push("status <> 499 AND (status >= 400 OR NOT is_complete)".to_owned());
+            }
+            Some(Ended::Retried) => parts.push("retries > 0".to_owned()),
+            None => {}
+        }
+        if let Some(any_of) = &self.any_of {
+            let place = bind(Value::Text(any_of.pattern()));
+            let mut any =
+                format!("model LIKE ?{place} ESCAPE '\\' OR asked_model LIKE ?{place} ESCAPE '\\'");
+            let profiles = any_of.profiles.iter().map(ProfileName::as_str).collect();
+            let keys = any_of.keys.iter().map(String::as_str).collect();
+            for (column, values) in [("profile", profiles), ("key", keys)] {
+                let values: Vec<&str> = values;
+                let places = values.into_iter().map(|value| {
+                    let place = bind(Value::Text(value.to_owned()));
+                    format!("?{place}")
+                });
+                let places = places.collect::<Vec<_>>().join(", ");
+                any.push_str(&format!(" OR {column} IN ({places})"));
+            }
+            parts.push(format!("({any})"));
+        }
         if let Some(after) = self.after {
             let place = bind(Value::Integer(after));
             parts.push(format!("seq > ?{place}"));
         }
+        if let Some(up_to) = self.up_to {
+            let place = bind(Value::Integer(up_to));
+            parts.push(format!("seq <= ?{place}"));
+        }
         (parts.join(" AND "), values)
+    }
+}
+
+impl AnyOf {
+    /// Of LIKE nothing is meant but "somewhere in it".
+    fn pattern(&self) -> String {
+        let mut pattern = "%".to_owned();
+        for letter in self.in_model.chars() {
+            if matches!(letter, '%' | '_' | '\\') {
+                pattern.push('\\');
+            }
+            pattern.push(letter);
+        }
+        pattern.push('%');
+        pattern
     }
 }
 

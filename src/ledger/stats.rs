@@ -1,13 +1,16 @@
 //! Requests in groups: how many, how many failed, tokens, cost, and how long people waited.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use rusqlite::types::Value;
+use rusqlite::types::{FromSql, Value};
 use rusqlite::{Connection, Row, params_from_iter};
 
 use super::LedgerError;
+use super::millis_of;
 use super::spend::unsigned;
+use crate::desk::activity::ActivityPart;
+use crate::desk::record::is_failure;
 use crate::price::{MicroDollars, Tokens};
 
 /// What makes a group.
@@ -82,6 +85,12 @@ impl Group {
         let input = self.told_input;
         (input > 0).then(|| self.tokens.cached.min(input) as f64 / input as f64)
     }
+
+    /// None where nothing is known: that is not the same as nothing.
+    pub fn known_cost(&self) -> Option<MicroDollars> {
+        let is_unknown = self.unpriced > 0 && self.cost == MicroDollars(0);
+        (!is_unknown).then_some(self.cost)
+    }
 }
 
 pub(super) fn grouped(
@@ -99,27 +108,82 @@ pub(super) fn grouped(
         GroupBy::Session => "coalesce(session, '')",
         GroupBy::Nothing => "''",
     };
-    let mut statement = db.prepare(&format!(
-        "SELECT {name}, status, is_complete, profile, input, cached, output, reasoning, cost, first_token, took,
-            is_estimate
-         FROM requests WHERE {condition}"
-    ))?;
-    let mut rows = statement.query(params_from_iter(values))?;
     let mut groups: HashMap<String, Collected> = HashMap::new();
-    while let Some(row) = rows.next()? {
-        let one = One::read(row)?;
-        let collected = groups.entry(row.get(0)?).or_default();
+    each(db, name, condition, values, |name: String, one| {
+        let collected = groups.entry(name).or_default();
         collected.add(&one);
         if by == GroupBy::Session {
             let account = one.account.clone().unwrap_or_default();
             collected.accounts.entry(account).or_default().add(&one);
         }
-    }
+    })?;
     let mut groups = finished(groups);
     if by == GroupBy::Day {
         groups.sort_by(|a, b| a.name.cmp(&b.name));
     }
     Ok(groups)
+}
+
+/// All in one, and in pieces of time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sums {
+    pub all: Group,
+    /// One behind the other, from the beginning on.
+    pub parts: Vec<ActivityPart>,
+}
+
+/// Into how many pieces of which length a time is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    pub from: SystemTime,
+    pub step: Duration,
+    pub count: usize,
+}
+
+pub(super) fn summed(
+    db: &Connection,
+    condition: &str,
+    values: Vec<Value>,
+    cut: Cut,
+) -> Result<Sums, LedgerError> {
+    let mut all = Collected::default();
+    let mut parts = vec![ActivityPart::default(); cut.count];
+    let from = millis_of(cut.from);
+    let step = i64::try_from(cut.step.as_millis())
+        .unwrap_or(i64::MAX)
+        .max(1);
+    each(db, "at", condition, values, |at: i64, one| {
+        let place = usize::try_from((at - from) / step).ok(); // before the beginning
+        if let Some(part) = place.and_then(|place| parts.get_mut(place)) {
+            part.requests += 1;
+            part.tokens += one.tokens.input + one.tokens.output;
+        }
+        all.add(&one);
+    })?;
+    Ok(Sums {
+        all: all.finished(String::new()),
+        parts,
+    })
+}
+
+/// Looks at every request that the condition lets pass, and at something more of it.
+fn each<T: FromSql>(
+    db: &Connection,
+    more: &str,
+    condition: &str,
+    values: Vec<Value>,
+    mut take: impl FnMut(T, One),
+) -> Result<(), LedgerError> {
+    let mut statement = db.prepare(&format!(
+        "SELECT {more}, status, is_complete, profile, input, cached, output, reasoning, cost, first_token, took,
+            is_estimate
+         FROM requests WHERE {condition}"
+    ))?;
+    let mut rows = statement.query(params_from_iter(values))?;
+    while let Some(row) = rows.next()? {
+        take(row.get(0)?, One::read(row)?);
+    }
+    Ok(())
 }
 
 impl One {
@@ -151,9 +215,8 @@ impl One {
 impl Collected {
     fn add(&mut self, one: &One) {
         let group = &mut self.group;
-        let is_error = one.status != 499 && (one.status >= 400 || !one.is_complete);
         group.requests += 1;
-        group.errors += u64::from(is_error);
+        group.errors += u64::from(is_failure(one.status, one.is_complete));
         group.tokens.input += one.tokens.input;
         if one.is_estimate {
             group.estimated += 1;

@@ -39,6 +39,26 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     replace_in(&folder, name, bytes)
 }
 
+/// The same for what is too large to be in memory at once. What `fill` gives is given back.
+///
+/// # Errors
+/// Those of `fill`, and when any other step fails; then the old file is untouched and nothing is left behind.
+pub fn replace_by<T, E: From<StoreError>>(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn io::Write) -> Result<T, E>,
+) -> Result<T, E> {
+    let (folder, name) = place_of(path)?;
+    let prepared = Prepared::new(&folder, name)?;
+    let mut out = io::BufWriter::new(&prepared.file);
+    let filled = fill(&mut out)?;
+    let write_error = StoreError::io("write", prepared.shown());
+    let end = out.flush().and_then(|()| prepared.file.sync_all());
+    drop(out);
+    end.map_err(write_error)?;
+    prepared.publish()?;
+    Ok(filled)
+}
+
 /// A file as it was read.
 #[derive(Debug)]
 pub(super) struct Contents {

@@ -56,6 +56,10 @@ impl Toast {
                 format!("Exported {} to {to}", words::accounts(*count)),
                 None,
             ),
+            Outcome::RequestsExported { count, to } => (
+                format!("Exported {} to {to}", words::requests(*count)),
+                None,
+            ),
             Outcome::Renamed { from, to, notes } => (
                 with_notes(
                     format!("{} is now called {}", called(from), called(to)),
@@ -118,6 +122,7 @@ impl Toast {
             | Outcome::LedgerSetAside { .. }
             | Outcome::AddFailed { .. }
             | Outcome::ExportFailed { .. }
+            | Outcome::RequestsExportFailed { .. }
             | Outcome::Edited { .. }
             | Outcome::Ordered
             | Outcome::EditFailed { .. }

@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{debug, warn};
 
+use super::activity;
 use super::event::{Effect, Event, Reading};
 use super::exporting;
 use super::history;
@@ -24,6 +25,7 @@ use super::state::unread_keys;
 use super::tools;
 use crate::client_key::{KeyChange, KeyRing, Meters};
 use crate::connect::{self, Places};
+use crate::desk::Activity;
 use crate::desk::Settings;
 use crate::desk::record::LedgerState;
 use crate::desk::settings::{Change, Listen, ModelMap};
@@ -494,6 +496,35 @@ impl Hands {
                 let history = history::read(&home, name, costs, SystemTime::now());
                 Event::HistoryRead(Box::new(history))
             }),
+            Effect::ReadActivity(wanted) => {
+                self.tasks.spawn(async move {
+                    let query = wanted.query.clone();
+                    let now = SystemTime::now();
+                    let read = spawn_blocking(move || activity::read(&home, *wanted, now)).await;
+                    // Whoever waits for it must get an answer, so that the next wish can be read.
+                    let activity = read.unwrap_or_else(|err| {
+                        warn!(error = %err, "reading requests broke off");
+                        let trouble = "reading the request log broke off".to_owned();
+                        Activity::in_trouble(query, now, Some(trouble))
+                    });
+                    tell(&events, Event::ActivityRead(Box::new(activity))).await;
+                });
+            }
+            Effect::ExportRequests {
+                query,
+                names,
+                form,
+                file,
+            } => {
+                let user_home = self.user_home.clone();
+                self.keep(async move {
+                    let result = blocking(move || {
+                        let count = activity::export(&home, &query, &names, form, &file);
+                        count.map(|count| (count, super::shortened(&file, user_home.as_deref())))
+                    });
+                    tell(&events, Event::RequestsExported(result.await)).await;
+                });
+            }
             Effect::Organise(work) => self.organise(work),
             Effect::ChangeKeys(change) => self.change_keys(change),
             Effect::FollowRename(renamed) => self.follow_rename(renamed),

@@ -1,12 +1,14 @@
 //! What the world did, in the past tense, and what must now be done, as data.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::client_key::{KeyChange, KeyRing};
 use crate::connect;
 use crate::desk::settings::{BadChange, Change, Listen, ReadSettings, Setting};
+use crate::desk::{Activity, ActivityQuery, Names, RequestsForm};
 use crate::desk::{CodexProcess, ExportTo, History, ImportSource, Settings, Tool, ToolView};
 use crate::ledger::Row;
 use crate::pool::Access;
@@ -22,6 +24,7 @@ use crate::store::trash::Trashed;
 use crate::upstream::{Bearer, UsageError};
 use crate::usage::Usage;
 
+use super::activity::Wanted;
 use super::importing::{Cancel, ImportEnd, NoPreview, Preview};
 use super::keys::KeysChanged;
 use super::organiser::{Done, Work};
@@ -118,6 +121,9 @@ pub enum Event {
     /// How many accounts, and where they are.
     Exported(Result<(usize, String), String>),
     HistoryRead(Box<History>),
+    ActivityRead(Box<Activity>),
+    /// How many requests, and into which file.
+    RequestsExported(Result<(usize, String), String>),
     Organised(Done),
     KeysChanged(KeysChanged),
     SignIn(Came),
@@ -221,6 +227,13 @@ pub enum Effect {
     ReadHistory {
         name: ProfileName,
         costs: bool,
+    },
+    ReadActivity(Box<Wanted>),
+    ExportRequests {
+        query: ActivityQuery,
+        names: Names,
+        form: RequestsForm,
+        file: PathBuf,
     },
     /// One after the other, in the order in which they were asked for.
     Organise(Work),

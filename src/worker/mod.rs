@@ -27,6 +27,7 @@ use crate::store::{Environment, config, cooldown_cache, import, trusted, usage_c
 use crate::system::Terminals;
 use crate::upstream::{Endpoints, Upstream};
 
+mod activity;
 mod bindings;
 mod effects;
 mod event;

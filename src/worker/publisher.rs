@@ -62,6 +62,7 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
         switch_way: state.switch_way(),
         settings: state.settings_view.clone(),
         history: state.history.clone(),
+        activity: state.looking.seen.clone(),
         notices: notices(state),
         paths: path_views(state, now),
         happenings: state.happenings.iter().cloned().collect(),

@@ -27,6 +27,7 @@ use crate::store::profiles::Skipped;
 use crate::store::trash::Trashed;
 use crate::usage::Usage;
 
+mod activity;
 mod importing;
 mod keys;
 mod logins;
@@ -39,6 +40,7 @@ mod signing_in;
 mod tools;
 mod unsaved;
 
+use activity::Looking;
 use importing::Importing;
 use organising::edit_accounts;
 use polling::start_poll;
@@ -109,6 +111,7 @@ pub struct AppState {
     pub importing: Importing,
     /// Of the profile that a face looks at.
     pub history: Option<Arc<History>>,
+    pub looking: Looking,
     pub sign_ins: SignIns,
     /// Logins in memory alone that have no profile.
     orphans: Vec<Orphan>,
@@ -207,6 +210,7 @@ impl AppState {
             ledger: LedgerState::default(),
             importing: Importing::default(),
             history: None,
+            looking: Looking::default(),
             sign_ins: SignIns::default(),
             orphans: Vec::new(),
         }
@@ -232,6 +236,12 @@ impl AppState {
             }
             Command::FindCodex => self.find_codex_when_asked(now).into_iter().collect(),
             Command::ShowHistory(name) => self.read_history(name).into_iter().collect(),
+            Command::ShowActivity { query, place } => {
+                self.show_activity(query, place).into_iter().collect()
+            }
+            Command::ExportRequests { query, form, file } => {
+                vec![self.export_requests(query, form, file)]
+            }
             Command::RefreshToken(name) => self.refresh_when_asked(name, now),
             Command::TurnRouterOn => self.turn_router_on(self.router.listen),
             Command::TurnRouterOff => {
@@ -444,6 +454,11 @@ impl AppState {
                 Vec::new()
             }
             Event::KeysChanged(changed) => self.note_keys_changed(changed, now),
+            Event::ActivityRead(activity) => self.note_activity(*activity).into_iter().collect(),
+            Event::RequestsExported(result) => {
+                self.note_requests_exported(result, now);
+                Vec::new()
+            }
             Event::Organised(done) => self.note_organised(done, now),
             Event::SignIn(came) => self.note_sign_in(came, now),
             Event::ImportLooking { number, files } => {

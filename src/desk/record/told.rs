@@ -174,7 +174,7 @@ fn cost_line(record: &RequestRecord) -> String {
 }
 
 /// How an attempt ended: `answered`, `was empty until 16:05`, `failed (status 500)`.
-fn ended(attempt: &AttemptRecord, now: SystemTime, zone: &TimeZone) -> String {
+pub fn ended(attempt: &AttemptRecord, now: SystemTime, zone: &TimeZone) -> String {
     let words = match attempt.result {
         AttemptClass::Served => "answered",
         AttemptClass::UsageLimit => "was empty",
@@ -202,7 +202,8 @@ fn ended(attempt: &AttemptRecord, now: SystemTime, zone: &TimeZone) -> String {
     )
 }
 
-fn why_not(out: &LeftOut, now: SystemTime, zone: &TimeZone) -> String {
+/// Why an account was left out: `empty until 16:05`.
+pub fn why_not(out: &LeftOut, now: SystemTime, zone: &TimeZone) -> String {
     match out.until {
         Some(until) => format!("{} until {}", out.why, words::clock(until, now, zone)),
         None => out.why.clone(),

@@ -127,6 +127,9 @@ fn failed(outcome: &Outcome, named: &dyn Fn(&ProfileName) -> String) -> Option<(
         ),
         Outcome::AddFailed { name, reason } => (format!("{} was not added", named(name)), reason),
         Outcome::ExportFailed { reason } => ("The export did not work".to_owned(), reason),
+        Outcome::RequestsExportFailed { reason } => {
+            ("The requests were not exported".to_owned(), reason)
+        }
         Outcome::EditFailed { reason } => ("That was not changed".to_owned(), reason),
         Outcome::RouteFailed { reason, .. } => ("The router was not told".to_owned(), reason),
         Outcome::FileStoreFailed { reason } => {
@@ -157,6 +160,7 @@ fn failed(outcome: &Outcome, named: &dyn Fn(&ProfileName) -> String) -> Option<(
         | Outcome::Added { .. }
         | Outcome::SignedIn { .. }
         | Outcome::Exported { .. }
+        | Outcome::RequestsExported { .. }
         | Outcome::Renamed { .. }
         | Outcome::Edited { .. }
         | Outcome::Ordered
@@ -192,7 +196,8 @@ fn makes_up_for(later: &Outcome, failure: &Outcome) -> bool {
         | (Outcome::Routed { .. }, Outcome::RouteFailed { .. })
         | (Outcome::FileStoreSet, Outcome::FileStoreFailed { .. })
         | (Outcome::SettingsChanged { .. }, Outcome::SettingsRefused { .. })
-        | (Outcome::Exported { .. }, Outcome::ExportFailed { .. }) => true,
+        | (Outcome::Exported { .. }, Outcome::ExportFailed { .. })
+        | (Outcome::RequestsExported { .. }, Outcome::RequestsExportFailed { .. }) => true,
         (
             Outcome::Connected { tool } | Outcome::Disconnected { tool },
             Outcome::ToolFailed { tool: failed, .. },

@@ -186,6 +186,7 @@ impl AppState {
             self.current = Some(to.clone());
         }
         self.sign_ins.rename(from, to);
+        self.looking.rename(from, to);
         if let Some(last) = &mut self.router.last_request
             && last.profile.as_ref() == Some(from)
         {

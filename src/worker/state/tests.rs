@@ -17,6 +17,7 @@ use crate::worker::event::Reading;
 use crate::worker::publisher;
 use crate::worker::refresher::{RefreshFailure, Refreshed};
 
+mod activity;
 mod importing;
 mod keys;
 mod organising;

@@ -135,7 +135,7 @@ fn followed(effects: &[Effect]) -> Vec<(String, String)> {
     })
 }
 
-fn done_renamed(from: &str, to: &str) -> Event {
+pub(super) fn done_renamed(from: &str, to: &str) -> Event {
     Event::Organised(Done::Renamed {
         renamed: Renamed {
             from: name(from),
