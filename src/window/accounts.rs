@@ -1,14 +1,12 @@
 //! The Accounts page: card, list, detail. It puts the parts below and beside each other and nothing more.
 
-use egui::{Align2, CornerRadius, Id, Rect, Sense, Ui, UiBuilder, pos2, vec2};
+use egui::{Rect, Ui, UiBuilder, pos2, vec2};
 
 use super::ask::Ask;
-use super::fonts::icon;
 use super::list::{self, ListState};
 use super::rows::Page;
 use super::shell::{Wishes, banner_ui, below_banner, scroll_ui};
-use super::text::{self, Role};
-use super::theme::{CARD_GAP, CONTROL_RADIUS, GUTTER, Look};
+use super::theme::{CARD_GAP, GUTTER, Look};
 use super::{bulk, card, detail, first_run, widgets};
 
 /// Lower than this, the card is compact whatever the number of accounts.
@@ -127,28 +125,8 @@ fn pushed_ui(
     let Some(shown) = &page.detail else { return };
     let mut goes_back = false;
     scroll_ui(ui, body, "detail", |ui| {
-        let (row, _) = ui.allocate_exact_size(vec2(ui.available_width(), 32.0), Sense::hover());
-        let words = text::line(
-            ui.painter(),
-            "All accounts",
-            Role::BodyM,
-            look.text_2,
-            200.0,
-        );
-        let back = Rect::from_min_size(row.min, vec2(words.size().x + 34.0, 28.0));
-        let response = widgets::hit(ui, back, Id::unique("back"), "Back to all accounts");
-        let painter = ui.painter();
-        if response.hovered() {
-            let radius = CornerRadius::same(CONTROL_RADIUS);
-            painter.rect_filled(back, radius, look.sunken);
-        }
-        let middle = back.center().y;
-        let at = pos2(back.left() + 11.0, middle);
-        text::icon(painter, at, icon::CHEVRON_LEFT, 15, look.text_2);
-        let at = pos2(back.left() + 22.0, middle);
-        text::place(painter, words, at, Align2::LEFT_CENTER);
-        widgets::focus_ring(painter, look, back, CONTROL_RADIUS, &response);
-        goes_back = response.clicked();
+        let back = widgets::back_ui(ui, look, "All accounts", "Back to all accounts");
+        goes_back = back.clicked();
         banner_ui(ui, look, page, wishes, asks);
         detail::detail_ui(ui, look, shown, &mut state.detail, asks);
         ui.add_space(CARD_GAP);

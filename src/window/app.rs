@@ -9,12 +9,13 @@ use egui::{Context, TextureHandle, ThemePreference, Ui, ViewportCommand};
 use jiff::tz::TimeZone;
 
 use super::accounts;
+use super::activity::{Next, Reading};
 use super::ask::{Ask, Opening};
 use super::dialogs::{
     self, AddDialog, AddTab, ConnectDialog, Dialog, ExportDialog, KeyDialog, KeyringDialog,
     OrganiseDialog, SaveDialog, Scene,
 };
-use super::errands::{Doors, Errands};
+use super::errands::{Doors, Errands, Pick, Picked, Return};
 use super::memory::{Geometry, Memory};
 use super::rows::{Banner, BannerIcon, BannerTone, Page, Tab, Wish, called};
 use super::shell::{self, States, Wishes};
@@ -23,6 +24,7 @@ use super::toast::{self, Toast};
 use super::wake::Outside;
 use super::{AskOnClose, Closed, OnClose, ThemeChoice, fonts, keys};
 use crate::desk::sort::own_order;
+use crate::desk::{ActivityQuery, RequestsForm};
 use crate::desk::{Command, Desk, DeskError, Outcome, Snapshot, Span};
 use crate::profile::ProfileName;
 
@@ -43,6 +45,8 @@ pub struct App {
     span: Span,
     /// Whose history was asked for, and when its newest numbers came.
     history_of: Option<(ProfileName, Option<SystemTime>)>,
+    /// Which requests were asked for.
+    reading: Reading,
     /// An order was asked for when this was the newest happening.
     ordered_after: Option<u64>,
     dialog: Option<Dialog>,
@@ -113,6 +117,7 @@ impl App {
             states: States::default(),
             span: Span::default(),
             history_of: None,
+            reading: Reading::default(),
             ordered_after: None,
             dialog: None,
             is_dialog_new: false,
@@ -154,7 +159,9 @@ impl App {
     /// dropped on the window, and errands that came back.
     fn follow(&mut self, ctx: &Context, snapshot: &Snapshot, asks: &mut Vec<Ask>) {
         for told in self.errands.returned() {
-            if let Some(dialog) = &mut self.dialog {
+            if let Return::Picked(Pick::RequestsFile { query, form }, picked) = told {
+                self.export_requests(query, form, picked);
+            } else if let Some(dialog) = &mut self.dialog {
                 dialog.returned(told);
             }
         }
@@ -240,6 +247,50 @@ impl App {
             Ok(()) => self.history_of = wanted,
             // The next frame tries again.
             Err(err) => tracing::debug!(error = %err, "history not asked for"),
+        }
+    }
+
+    /// Has the requests read that are looked at.
+    fn ask_for_activity(&mut self, ctx: &Context, snapshot: &Snapshot, page: &Page) {
+        let super::rows::OpenPage::Activity(words) = &page.open else {
+            self.reading.forget();
+            return;
+        };
+        let newest = snapshot.requests.first().map(|record| record.id.as_str());
+        let seen = (newest, snapshot.hides_emails);
+        let visible = self.states.activity.visible();
+        let egui_now = ctx.input(|input| input.time);
+        match self.reading.next(words, visible, seen, egui_now) {
+            Next::Nothing => {}
+            Next::Wait(wait) => ctx.request_repaint_after(wait),
+            Next::Ask(command) => {
+                if let Err(err) = self.desk.ask(command) {
+                    // The next frame tries again.
+                    tracing::debug!(error = %err, "requests not asked for");
+                    self.reading.forget();
+                }
+            }
+        }
+    }
+
+    /// A file was chosen for requests, or was not.
+    fn export_requests(&mut self, query: ActivityQuery, form: RequestsForm, picked: Picked) {
+        match picked {
+            Picked::Paths(paths) => {
+                if let Some(file) = paths.into_iter().next() {
+                    self.send(Command::ExportRequests { query, form, file });
+                }
+            }
+            Picked::Nothing => {}
+            Picked::NoDialog => {
+                self.complaint = Some(Banner {
+                    tone: BannerTone::Warn,
+                    icon: BannerIcon::Folder,
+                    title: "This desktop has no file dialog".into(),
+                    text: "In a terminal, codex-router logs --json tells the same.".into(),
+                    act: None,
+                });
+            }
         }
     }
 
@@ -355,6 +406,11 @@ impl App {
                 self.toast = Some(Toast::saying(format!("Copied {text}"), egui_now));
                 ctx.copy_text(text);
             }
+            Ask::CopyAs { text, said } => {
+                let egui_now = ctx.input(|input| input.time);
+                self.toast = Some(Toast::saying(said.to_owned(), egui_now));
+                ctx.copy_text(text);
+            }
             Ask::ToggleEmails => self.send(Command::HideEmails(!snapshot.hides_emails)),
             Ask::Sort(sort) => self.memory.sort = sort,
             Ask::Dismiss(seq) => self.memory.dismissed = self.memory.dismissed.max(seq),
@@ -467,6 +523,7 @@ impl eframe::App for App {
         }
         self.draw(ui, &snapshot, &page, &mut asks);
         self.ask_for_history(&snapshot, &page);
+        self.ask_for_activity(&ctx, &snapshot, &page);
         let has_asks = !asks.is_empty();
         for ask in asks {
             self.carry_out(&ctx, &snapshot, ask);

@@ -52,6 +52,11 @@ pub enum Ask {
     CopyBaseUrl(String),
     /// Copies this, and says so.
     Copy(String),
+    /// Copies what is too long to be said; `said` tells what it was.
+    CopyAs {
+        text: String,
+        said: &'static str,
+    },
     ToggleEmails,
     Sort(Sort),
     /// Rows are grouped by status, or not.

@@ -11,7 +11,7 @@ use std::thread;
 
 use egui::Context;
 
-use crate::desk::OnScreen;
+use crate::desk::{ActivityQuery, OnScreen, RequestsForm};
 
 /// How the world outside is reached.
 #[derive(Clone)]
@@ -34,6 +34,11 @@ pub enum Pick {
     ExportFolder,
     /// Where a backup is written, and what it is called unless the user says otherwise.
     BackupFile { name: String },
+    /// Where these requests are written.
+    RequestsFile {
+        query: ActivityQuery,
+        form: RequestsForm,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,6 +194,15 @@ fn pick(pick: &Pick) -> Picked {
             Pick::BackupFile { name } => dialog
                 .set_title("Encrypted backup")
                 .set_file_name(name)
+                .save_file()
+                .await
+                .map(one),
+            Pick::RequestsFile { form, .. } => dialog
+                .set_title("Export requests")
+                .set_file_name(match form {
+                    RequestsForm::Csv => "requests.csv",
+                    RequestsForm::JsonLines => "requests.jsonl",
+                })
                 .save_file()
                 .await
                 .map(one),

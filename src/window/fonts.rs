@@ -62,6 +62,7 @@ fn definitions() -> FontDefinitions {
 
 /// Icons of Lucide by their place in the icon font.
 pub mod icon {
+    pub const AGAIN: &str = "\u{e146}";
     pub const ALERT: &str = "\u{e193}";
     pub const ALERT_CIRCLE: &str = "\u{e077}";
     pub const CHECK: &str = "\u{e06c}";
@@ -92,8 +93,10 @@ pub mod icon {
     pub const LOCK: &str = "\u{e10b}";
     pub const LOG_IN: &str = "\u{e10d}";
     pub const OFFLINE: &str = "\u{e1af}";
+    pub const PAUSE: &str = "\u{e12e}";
     pub const PENCIL: &str = "\u{e1f9}";
     pub const PIN: &str = "\u{e259}";
+    pub const PLAY: &str = "\u{e13c}";
     pub const PLUS: &str = "\u{e13d}";
     pub const REFRESH: &str = "\u{e145}";
     pub const SEARCH: &str = "\u{e151}";

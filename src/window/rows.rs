@@ -33,7 +33,10 @@ mod telling;
 #[cfg(test)]
 mod tests;
 
-pub use activity::{ActivityPage, ActivityWish};
+pub use activity::{
+    AccountLine, AccountMark, ActivityPage, ActivityWish, Drawer, Entry, EntryState, Figure,
+    Figures, Held, List, Nothing, NothingAct, Phase, PhaseKind, period_label,
+};
 pub use banner::{Banner, BannerAct, BannerIcon, BannerTone};
 pub use card::{ActiveCard, Badge, CardAct, CardBody, Footer, WindowBlock};
 pub use chart::{Chart, ChartLine, span_label};
@@ -94,7 +97,7 @@ pub struct Page {
 pub enum OpenPage {
     Accounts,
     Pool(PoolPage),
-    Activity(ActivityPage),
+    Activity(Box<ActivityPage>),
     Keys(ClientKeysPage),
     Settings(SettingsPage),
 }
@@ -126,7 +129,7 @@ pub struct Found {
 pub struct Wish<'a> {
     pub tab: Tab,
     pub pool: PoolWish,
-    pub activity: ActivityWish,
+    pub activity: ActivityWish<'a>,
     pub keys: ClientKeysWish<'a>,
     pub settings: SettingsWish,
     pub hides_emails: bool,
@@ -157,7 +160,7 @@ impl Page {
         let open = match wish.tab {
             Tab::Accounts => return Self::accounts(snapshot, wish, &teller),
             Tab::Pool => OpenPage::Pool(pool::of(snapshot, wish, &teller)),
-            Tab::Activity => OpenPage::Activity(activity::of(snapshot, wish, &teller)),
+            Tab::Activity => OpenPage::Activity(Box::new(activity::of(snapshot, wish, &teller))),
             Tab::Keys => OpenPage::Keys(client_keys::of(snapshot, wish, &teller)),
             Tab::Settings => OpenPage::Settings(settings::of(snapshot, wish, &teller)),
         };

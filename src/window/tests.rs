@@ -15,6 +15,7 @@ use crate::desk::{
 use crate::profile::{EndpointKind, Health, ProfileName};
 use crate::usage::{Usage, Window};
 
+mod activity;
 mod adding;
 mod client_keys;
 mod exporting;

@@ -15,12 +15,16 @@ pub enum Role {
     Figure,
     /// Its sign, on the same baseline.
     FigureSign,
+    /// What all requests came to.
+    Stat,
     H1,
     Title,
     Body,
     BodyM,
     /// Percents in rows.
     BodyS,
+    /// Numbers in tables: body with digits of equal width.
+    Cell,
     Caption,
     CaptionM,
     /// Countdowns in rows and cards: captions with digits of equal width.
@@ -38,11 +42,13 @@ impl Role {
         let (size, weight, family, tracking) = match self {
             Self::Figure => (24.0, 600.0, fonts::figures(), 0.0),
             Self::FigureSign => (14.0, 600.0, fonts::figures(), 0.0),
+            Self::Stat => (18.0, 600.0, fonts::figures(), 0.0),
             Self::H1 => (18.0, 600.0, FontFamily::Proportional, -0.2),
             Self::Title => (15.0, 600.0, FontFamily::Proportional, -0.2),
             Self::Body => (13.0, 400.0, FontFamily::Proportional, 0.0),
             Self::BodyM => (13.0, 530.0, FontFamily::Proportional, 0.0),
             Self::BodyS => (13.0, 620.0, fonts::numbers(), 0.0),
+            Self::Cell => (13.0, 400.0, fonts::numbers(), 0.0),
             Self::Caption => (12.0, 400.0, FontFamily::Proportional, 0.0),
             Self::CaptionM => (12.0, 530.0, FontFamily::Proportional, 0.0),
             Self::Countdown => (12.0, 400.0, fonts::numbers(), 0.0),

@@ -35,6 +35,10 @@ impl<'a> Teller<'a> {
         }
     }
 
+    pub fn zone(&self) -> &TimeZone {
+        self.zone
+    }
+
     pub fn next_change_in(&self) -> Option<Duration> {
         self.next_change_in.get()
     }

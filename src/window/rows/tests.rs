@@ -10,6 +10,7 @@ use crate::desk::{
 use crate::profile::{EndpointKind, Health, Unreadable, name::ProfileName};
 use crate::usage::{Credits, Usage, Window};
 
+mod activity;
 mod banner;
 mod card;
 mod client_keys;

@@ -70,7 +70,7 @@ impl Rig {
         assert_eq!(asked.last(), Some(&Command::ShowHistory(name("spare"))));
     }
 
-    fn says(&self, part: &str) -> bool {
+    pub(super) fn says(&self, part: &str) -> bool {
         let mut found = self.harness.query_all_by_label_contains(part);
         found.next().is_some()
     }

@@ -8,6 +8,7 @@ use egui::{
 
 use super::theme::Look;
 
+mod back;
 mod button;
 mod chip;
 mod choice;
@@ -24,6 +25,7 @@ mod toggle;
 mod usage_bar;
 mod warn_box;
 
+pub use back::back_ui;
 pub use button::{
     BUTTON_HEIGHT, ButtonKind, ICON_BUTTON, Label, TALL_BUTTON_HEIGHT, button_ui, button_width,
     framed_icon_button_ui, icon_button_ui, label_width, paint_button, paint_icon_button,
