@@ -11,6 +11,7 @@ use crate::profile::ProfileName;
 use crate::store::{Environment, Home};
 
 mod add;
+mod config;
 mod connect;
 mod demo;
 #[cfg(feature = "gui")]
@@ -176,6 +177,8 @@ enum Verb {
     Logs(Box<logs::Wish>),
     /// Count requests, errors, tokens, estimated cost and waiting
     Stats(Box<stats::Wish>),
+    /// Show every setting and where its value came from, or change one: get, set, unset
+    Config(Box<config::Wish>),
     /// Try everything with made-up accounts against a simulator; no account needed
     Demo,
     /// Check this computer: what is fine, what needs attention, and what to do
@@ -255,6 +258,7 @@ fn obey(verb: Option<Verb>, environment: &Environment) -> Result<(), CliError> {
         Some(Verb::Explain { id, json }) => explain::explain_request(environment, &id, json),
         Some(Verb::Logs(wish)) => logs::logs(environment, &wish),
         Some(Verb::Stats(wish)) => stats::stats(environment, &wish),
+        Some(Verb::Config(wish)) => config::config(environment, &wish),
         Some(Verb::Demo) => demo::demo(environment),
         Some(Verb::Doctor) => doctor::doctor(environment),
     }

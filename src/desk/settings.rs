@@ -255,6 +255,27 @@ impl Settings {
         read
     }
 
+    /// Whether requests of ours go to the same services, by the same way and under the same name.
+    pub fn has_same_way_out(&self, other: &Self) -> bool {
+        let of = |it: &Self| {
+            let services = (
+                it.chatgpt_base_url.clone(),
+                it.openai_base_url.clone(),
+                it.token_url(),
+                it.issuer.clone(),
+            );
+            let names = (
+                it.client_id.clone(),
+                it.originator.clone(),
+                it.user_agent.clone(),
+                it.login_originator().to_owned(),
+            );
+            let way = (it.proxy.clone(), it.ca_file.clone(), it.login_ports);
+            (services, names, way)
+        };
+        of(self) == of(other)
+    }
+
     /// Who we say we are where people sign in.
     pub fn login_originator(&self) -> &str {
         self.login_originator.as_deref().unwrap_or(&self.originator)

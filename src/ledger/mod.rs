@@ -106,6 +106,7 @@ pub struct Ledger {
     sender: SyncSender<Message>,
     lost: Arc<AtomicU64>,
     told: Arc<Mutex<LedgerState>>,
+    keep: Arc<Mutex<Keep>>,
 }
 
 enum Message {
@@ -133,10 +134,17 @@ impl Ledger {
         let mut writer = Writer::new(path, keep, lost.clone(), told.clone());
         writer.prepare(now);
         let (sender, receiver) = sync_channel(CHANNEL);
+        let keep = Arc::new(Mutex::new(keep));
+        let wanted = keep.clone();
         std::thread::Builder::new()
             .name("ledger".into())
-            .spawn(move || write_all(writer, &receiver))?;
-        Ok(Self { sender, lost, told })
+            .spawn(move || write_all(writer, &receiver, &wanted))?;
+        Ok(Self {
+            sender,
+            lost,
+            told,
+            keep,
+        })
     }
 
     /// Keeps a row, at the latest in a quarter of a second. Never waits; a row that does not fit is lost and counted.
@@ -160,6 +168,11 @@ impl Ledger {
         // Full or gone: then nobody answers, which is an answer, too.
         let _untold = self.sender.try_send(Message::Rename(rename, sender));
         receiver
+    }
+
+    /// From the next batch on keeps this, which may be more or less than before.
+    pub fn keep(&self, keep: Keep) {
+        *self.keep.lock().unwrap_or_else(PoisonError::into_inner) = keep;
     }
 
     pub fn state(&self) -> LedgerState {
@@ -205,7 +218,7 @@ impl Ledger {
     }
 }
 
-fn write_all(mut writer: Writer, receiver: &Receiver<Message>) {
+fn write_all(mut writer: Writer, receiver: &Receiver<Message>, keep: &Mutex<Keep>) {
     while let Ok(first) = receiver.recv() {
         let (mut batch, mut then) = (Vec::new(), None);
         let end = Instant::now() + BATCH_TIME;
@@ -222,6 +235,7 @@ fn write_all(mut writer: Writer, receiver: &Receiver<Message>) {
             // Either time is up, or nobody is left to send anything.
             next = receiver.recv_timeout(wait).ok();
         }
+        writer.keep = *keep.lock().unwrap_or_else(PoisonError::into_inner);
         writer.write(&batch, SystemTime::now());
         // Whoever asked may have given up.
         match then {

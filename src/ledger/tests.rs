@@ -594,6 +594,21 @@ fn without_recording_only_sums_and_sessions_are_kept() {
 }
 
 #[test]
+fn what_is_kept_follows_the_settings_from_the_next_batch_on() {
+    let place = Place::new();
+    let ledger = Ledger::open(place.path(), Keep::default(), at(0)).unwrap();
+    ledger.note(row(request("01", 0)));
+    ledger.flush();
+    ledger.keep(Keep {
+        requests: false,
+        ..Keep::default()
+    });
+    ledger.note(row(request("02", 1)));
+    ledger.flush();
+    assert_eq!(place.ids().len(), 1);
+}
+
+#[test]
 fn what_was_written_survives_a_process_that_is_killed() {
     let place = Place::new();
     let mut writer = place.writer();
@@ -750,6 +765,7 @@ fn what_does_not_fit_is_lost_and_counted_and_nobody_waits() {
         sender,
         lost: Arc::default(),
         told: Arc::default(),
+        keep: Arc::default(),
     };
     for number in 0..5 {
         ledger.note(row(request(&number.to_string(), number)));

@@ -21,7 +21,7 @@ const SAME_USAGE_EVERY: Duration = Duration::from_secs(600);
 
 pub(super) struct Writer {
     path: PathBuf,
-    keep: Keep,
+    pub(super) keep: Keep,
     pub(super) db: Option<Connection>,
     rests_until: Option<SystemTime>,
     /// The last number noted of each window.

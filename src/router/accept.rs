@@ -12,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 
@@ -32,12 +32,14 @@ pub(super) enum Stage {
     Ending,
 }
 
-/// Accepts until the stage is left, then waits for the connections. Dropping the future closes them.
+/// Accepts until the stage is left, then waits for the connections. Dropping the future closes them. `open` is held as long as
+/// the port is.
 pub(super) async fn accept(
     listener: TcpListener,
     address: SocketAddr,
     houses: watch::Receiver<Arc<House>>,
     slots: Arc<Semaphore>,
+    open: mpsc::Sender<Infallible>,
 ) {
     let mut stage = houses.borrow().stage.clone();
     let mut connections = JoinSet::new();
@@ -60,6 +62,7 @@ pub(super) async fn accept(
         }
     }
     drop(listener);
+    drop(open);
     while let Some(ended) = connections.join_next().await {
         note_end(ended);
     }

@@ -209,6 +209,8 @@ pub struct Running {
     houses: watch::Sender<Arc<House>>,
     stage: watch::Sender<Stage>,
     listeners: JoinSet<()>,
+    /// Ends when no port is held any more.
+    doors: mpsc::Receiver<std::convert::Infallible>,
 }
 
 /// From the error event to the end of patience.
@@ -244,6 +246,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
     let learned = Learned::new(&config.limits, &deps);
     let house = House::new(config, deps, learned, &addresses, stage_of_house);
     let (houses, house) = watch::channel(Arc::new(house));
+    let (open, doors) = mpsc::channel(1);
     let mut tasks = JoinSet::new();
     for (listener, address) in listeners.into_iter().zip(&addresses) {
         tasks.spawn(accept::accept(
@@ -251,6 +254,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
             *address,
             house.clone(),
             slots.clone(),
+            open.clone(),
         ));
     }
     Ok(Running {
@@ -258,6 +262,7 @@ pub async fn start(config: RouterConfig, deps: RouterDeps) -> Result<Running, St
         houses,
         stage,
         listeners: tasks,
+        doors,
     })
 }
 
@@ -352,6 +357,12 @@ impl Running {
 
     fn house(&self) -> Arc<House> {
         self.houses.borrow().clone()
+    }
+
+    /// Takes no new connections and lets go of the port; requests under way go on until [`Self::stop`].
+    pub async fn close(&mut self) {
+        self.stage.send_replace(Stage::Draining);
+        let _closed = self.doors.recv().await;
     }
 
     /// Takes no new connections, lets requests finish for `drain`, then ends streams with an error, and at last closes what is

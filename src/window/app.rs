@@ -17,15 +17,16 @@ use super::dialogs::{
 };
 use super::errands::{Doors, Errands, Pick, Picked, Return};
 use super::memory::{Geometry, Memory};
-use super::rows::{Banner, BannerIcon, BannerTone, Page, Tab, Wish, called};
+use super::rows::{Banner, BannerIcon, BannerTone, Closing, Page, Tab, Wish, called};
 use super::shell::{self, States, Wishes};
 use super::theme::{self, Look, Tokens};
 use super::toast::{self, Toast};
 use super::wake::Outside;
 use super::{AskOnClose, Closed, OnClose, ThemeChoice, fonts, keys};
 use crate::desk::sort::own_order;
-use crate::desk::{ActivityQuery, RequestsForm};
-use crate::desk::{Command, Desk, DeskError, Outcome, Snapshot, Span};
+use crate::desk::{
+    ActivityQuery, Command, Desk, DeskError, Outcome, RequestsForm, Setting, Snapshot, Span,
+};
 use crate::profile::ProfileName;
 
 /// The window while it is open. Everything that outlives it is in [`Memory`], which it sends away when it ends.
@@ -60,6 +61,8 @@ pub struct App {
     /// Happenings up to this one have been looked at.
     seen: u64,
     raises: u64,
+    /// What the settings said of it last.
+    theme: String,
     uses_keyboard: bool,
     has_focus: bool,
     logo: TextureHandle,
@@ -96,6 +99,7 @@ impl App {
             ThemeChoice::Light => ThemePreference::Light,
             ThemeChoice::Dark => ThemePreference::Dark,
         });
+        ctx.set_zoom_factor(f32::from(parts.memory.zoom_percent()) / 100.0);
         let snapshot = parts.desk.snapshot();
         let now = (parts.clock.now)();
         let seen = snapshot
@@ -127,6 +131,7 @@ impl App {
             complaint: None,
             seen,
             raises: snapshot.raises,
+            theme: String::new(),
             uses_keyboard: false,
             has_focus: false,
             logo: super::logo::texture(ctx),
@@ -147,6 +152,15 @@ impl App {
                     self.toast = Some(toast);
                 }
             }
+        }
+        let theme = snapshot.settings.value(Setting::Theme);
+        if theme != self.theme && !theme.is_empty() {
+            ctx.set_theme(match theme {
+                "light" => ThemePreference::Light,
+                "dark" => ThemePreference::Dark,
+                _ => ThemePreference::System,
+            });
+            theme.clone_into(&mut self.theme);
         }
         if snapshot.raises != self.raises {
             self.raises = snapshot.raises;
@@ -300,7 +314,10 @@ impl App {
             pool: self.states.pool.wish(),
             activity: self.states.activity.wish(),
             keys: self.states.keys.wish(),
-            settings: self.states.settings.wish(),
+            settings: {
+                let can_hide = (self.on_close)() == OnClose::Hide;
+                self.states.settings.wish(&self.memory, can_hide)
+            },
             hides_emails: snapshot.hides_emails,
             sort: self.memory.sort,
             search: &self.states.list.search,
@@ -413,17 +430,22 @@ impl App {
             }
             Ask::ToggleEmails => self.send(Command::HideEmails(!snapshot.hides_emails)),
             Ask::Sort(sort) => self.memory.sort = sort,
+            Ask::Zoom(percent) => {
+                self.memory.zoom = Some(percent);
+                ctx.set_zoom_factor(f32::from(self.memory.zoom_percent()) / 100.0);
+            }
+            Ask::CloseBy(closing) => self.memory.closing = closing,
             Ask::Dismiss(seq) => self.memory.dismissed = self.memory.dismissed.max(seq),
             Ask::HideToast => self.toast = None,
             Ask::HideIfHarmless => {
-                if (self.on_close)() == OnClose::Hide {
+                if self.closing() == Some(Closed::Hidden) {
                     self.leave(ctx, Closed::Hidden);
                 }
             }
             Ask::Leave(Closed::Quit) => self.leave(ctx, Closed::Quit),
-            Ask::Leave(Closed::Hidden) => match (self.on_close)() {
-                OnClose::Hide => self.leave(ctx, Closed::Hidden),
-                OnClose::Quit => self.stop_or_ask(ctx),
+            Ask::Leave(Closed::Hidden) => match self.closing() {
+                Some(closed) => self.leave(ctx, closed),
+                None => self.stop_or_ask(ctx),
             },
         }
     }
@@ -452,6 +474,15 @@ impl App {
         ctx.send_viewport_cmd(ViewportCommand::Close);
     }
 
+    /// What closing does by the user's own word; nothing where it would stop what the user may not know of.
+    fn closing(&self) -> Option<Closed> {
+        match ((self.on_close)(), self.memory.closing) {
+            (_, Closing::Quit) => Some(Closed::Quit),
+            (OnClose::Hide, Closing::Hide) => Some(Closed::Hidden),
+            (OnClose::Quit, Closing::Hide) => None,
+        }
+    }
+
     /// Without a tray nothing would be left of the program: the first time that is said.
     fn stop_or_ask(&mut self, ctx: &Context) {
         if self.memory.knows_that_closing_stops {
@@ -467,12 +498,12 @@ impl App {
         if self.closed.is_some() || !ctx.input(|input| input.viewport().close_requested()) {
             return;
         }
-        match (self.on_close)() {
-            OnClose::Hide => self.closed = Some(Closed::Hidden),
-            OnClose::Quit if self.memory.knows_that_closing_stops => {
+        match self.closing() {
+            Some(closed) => self.closed = Some(closed),
+            None if self.memory.knows_that_closing_stops => {
                 self.closed = Some(Closed::Quit);
             }
-            OnClose::Quit => {
+            None => {
                 ctx.send_viewport_cmd(ViewportCommand::CancelClose);
                 self.stop_or_ask(ctx);
                 ctx.request_repaint();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Closed;
 use super::dialogs::{AddTab, SwitchDialog};
 use super::errands::Pick;
-use super::rows::{Section, Sort, Tab};
+use super::rows::{Closing, Section, Sort, Tab};
 use crate::client_key::KeyId;
 use crate::desk::{Command, OnScreen, Span};
 use crate::profile::ProfileName;
@@ -65,6 +65,10 @@ pub enum Ask {
     Fold(Section),
     /// How far back the chart looks.
     LookBack(Span),
+    /// Everything in this size, in percent.
+    Zoom(u16),
+    /// From now on closing the window does this.
+    CloseBy(Closing),
     /// Failures up to this happening are put away.
     Dismiss(u64),
     HideToast,

@@ -65,6 +65,7 @@ pub mod icon {
     pub const AGAIN: &str = "\u{e146}";
     pub const ALERT: &str = "\u{e193}";
     pub const ALERT_CIRCLE: &str = "\u{e077}";
+    pub const BELL: &str = "\u{e059}";
     pub const CHECK: &str = "\u{e06c}";
     pub const CHECK_CIRCLE: &str = "\u{e226}";
     pub const CHEVRON_DOWN: &str = "\u{e06d}";
@@ -99,8 +100,10 @@ pub mod icon {
     pub const PLAY: &str = "\u{e13c}";
     pub const PLUS: &str = "\u{e13d}";
     pub const REFRESH: &str = "\u{e145}";
+    pub const ROUTE: &str = "\u{e53e}";
     pub const SEARCH: &str = "\u{e151}";
     pub const SETTINGS: &str = "\u{e154}";
+    pub const SHIELD: &str = "\u{e158}";
     pub const SHIELD_CHECK: &str = "\u{e1ff}";
     pub const SLIDERS: &str = "\u{e29a}";
     pub const SMARTPHONE: &str = "\u{e163}";
@@ -109,4 +112,5 @@ pub mod icon {
     pub const TERMINAL: &str = "\u{e181}";
     pub const TRASH: &str = "\u{e18e}";
     pub const UPLOAD: &str = "\u{e19e}";
+    pub const WRENCH: &str = "\u{e1b1}";
 }

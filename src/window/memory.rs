@@ -3,7 +3,7 @@
 use egui::{Context, Pos2, Vec2};
 use serde::{Deserialize, Serialize};
 
-use super::rows::{Folds, Sort, Tab};
+use super::rows::{Closing, Folds, Sort, Tab};
 
 /// Every field may be missing in what was kept by another version.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,10 @@ pub struct Memory {
     pub is_grouped: Option<bool>,
     pub folds: Folds,
     pub geometry: Option<Geometry>,
+    /// How large everything is, in percent; none: as usual.
+    pub zoom: Option<u16>,
+    /// What closing does where the icon would be left.
+    pub closing: Closing,
     /// The user was told once that closing the window stops the router.
     pub knows_that_closing_stops: bool,
     /// Failures up to this happening were put away. Happenings count from the start of the program.
@@ -34,6 +38,13 @@ pub const DEFAULT_SIZE: Vec2 = Vec2::new(400.0, 640.0);
 pub const MIN_SIZE: Vec2 = Vec2::new(360.0, 480.0);
 /// Larger than any screen: what was kept is nonsense.
 const MAX_SIDE: f32 = 16_384.0;
+
+impl Memory {
+    /// Within what can be chosen.
+    pub fn zoom_percent(&self) -> u16 {
+        self.zoom.unwrap_or(100).clamp(90, 150)
+    }
+}
 
 impl Geometry {
     /// Of the window as it stands; nothing while that is not known.

@@ -109,7 +109,7 @@ const TITLE: &str = "Codex Router";
 /// When there is no display or no OpenGL. After that no window opens in this process any more: ask [`display_available`] first.
 pub fn run(desk: Desk, options: Options, memory: &mut Memory) -> Result<Closed, WindowError> {
     let outside = Arc::new(Outside::default());
-    let watch = wake::Watch::start(desk.clone(), &outside, options.theme == ThemeChoice::System)?;
+    let watch = wake::Watch::start(desk.clone(), &outside, true)?;
     let (farewell, farewells) = mpsc::channel();
     let parts = Parts {
         desk,

@@ -48,7 +48,10 @@ pub use found::{FoundRow, Tone, import_ended};
 pub use pool::{PoolPage, PoolWish};
 pub use row::{Right, Row, sentence};
 pub use sections::{Folds, Group, Section};
-pub use settings::{SettingsPage, SettingsWish};
+pub use settings::{
+    Act, Choices, Closing, Control, Field, SettingRow, SettingsPage, SettingsSection, SettingsWish,
+    Topic,
+};
 pub use standing::{Fill, Level, Mark};
 pub use strength::Strength;
 pub use strip::{LastIcon, Strip, StripFace};

@@ -24,6 +24,7 @@ mod keying;
 mod network;
 mod organise;
 mod pages;
+mod settings;
 mod signing_in;
 
 fn now() -> SystemTime {

@@ -22,7 +22,7 @@ use super::recorder::Recorder;
 use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
 use super::signing_in;
 use super::state::unread_keys;
-use super::tools;
+use super::{tools, upstream as upstream_of};
 use crate::client_key::{KeyChange, KeyRing, Meters};
 use crate::connect::{self, Places};
 use crate::desk::Activity;
@@ -323,7 +323,7 @@ impl Hands {
             }
             Effect::ChangeSettings(changes) => self.change_settings(changes),
             Effect::ReadSettings => self.change_settings(Vec::new()),
-            Effect::ApplySettings(settings) => self.apply(&settings, tokens),
+            Effect::ApplySettings { before, now } => self.apply(&before, &now, tokens),
             Effect::LookAtTools { router } => {
                 let places = self.places.clone();
                 self.look(move || Event::ToolsSeen(connect::look(&home, &places, &router)));
@@ -480,10 +480,13 @@ impl Hands {
             Effect::StopRouter => {
                 let running = self.router.take();
                 self.precious.spawn(async move {
-                    if let Some(running) = running {
-                        running.stop(DRAIN).await;
-                    }
+                    let Some(mut running) = running else {
+                        return tell(&events, Event::RouterStopped).await;
+                    };
+                    running.close().await;
+                    // Another one may take its place while streams go on to their end.
                     tell(&events, Event::RouterStopped).await;
+                    running.stop(DRAIN).await;
                 });
             }
             Effect::FindCodex => {
@@ -669,8 +672,22 @@ impl Hands {
     }
 
     /// Lets everything that is told settings go by these.
-    fn apply(&mut self, settings: &Settings, tokens: &TokenDesk) {
-        self.affinity = settings.affinity;
+    fn apply(&mut self, before: &Settings, now: &Settings, tokens: &TokenDesk) {
+        self.models = now.models.clone();
+        self.hosts.clone_from(&now.hosts);
+        self.websocket = now.websocket;
+        self.affinity = now.affinity;
+        self.serves_metrics = now.metrics;
+        self.limits = Limits {
+            preview_bytes: now.ledger.preview_bytes,
+            ..(&now.limits).into()
+        };
+        self.recorder.follow(now);
+        if !now.has_same_way_out(before) {
+            self.upstream = Arc::new(upstream_of(now));
+            self.refresher.upstream = self.upstream.clone();
+            self.sign_ins.follow(now, self.upstream.clone());
+        }
         if let Some(running) = &self.router {
             let listen = Listen::At(([127, 0, 0, 1], 0).into()); // it stays where it is
             let (config, deps) = self.router_parts(listen, Vec::new(), Vec::new(), tokens.clone());

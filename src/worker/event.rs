@@ -183,7 +183,10 @@ pub enum Effect {
     ChangeSettings(Vec<Change>),
     ReadSettings,
     /// From now on these are in force.
-    ApplySettings(Arc<Settings>),
+    ApplySettings {
+        before: Arc<Settings>,
+        now: Arc<Settings>,
+    },
     LookAtTools {
         router: connect::Router,
     },

@@ -26,10 +26,7 @@ pub struct Recorder {
 impl Recorder {
     /// Blocks for as long as it takes to open a file.
     pub fn start(home: &Home, settings: &Settings, now: SystemTime) -> Self {
-        let keep = Keep {
-            requests: settings.ledger.is_on,
-            days: settings.ledger.keep_days,
-        };
+        let keep = kept(settings);
         let ledger = Ledger::open(home.ledger(), keep, now);
         if let Err(err) = &ledger {
             warn!(error = %err, "requests are not recorded");
@@ -38,6 +35,13 @@ impl Recorder {
             // It was told.
             ledger: ledger.ok(),
             usage: BTreeMap::new(),
+        }
+    }
+
+    /// From now on keeps what these settings say.
+    pub fn follow(&self, settings: &Settings) {
+        if let Some(ledger) = &self.ledger {
+            ledger.keep(kept(settings));
         }
     }
 
@@ -87,6 +91,13 @@ impl Recorder {
         if let Some(ledger) = self.ledger {
             ledger.close();
         }
+    }
+}
+
+fn kept(settings: &Settings) -> Keep {
+    Keep {
+        requests: settings.ledger.is_on,
+        days: settings.ledger.keep_days,
     }
 }
 

@@ -132,6 +132,13 @@ impl Runner {
         }
     }
 
+    /// From the next sign-in on goes by these.
+    pub fn follow(&mut self, settings: &Settings, upstream: Arc<Upstream>) {
+        self.client = client(settings);
+        self.terms.ports = settings.login_ports;
+        self.upstream = upstream;
+    }
+
     /// Begins it and returns at once. `tasks` may be dropped at the end, `precious` are waited for.
     pub fn run(&mut self, work: Work, tasks: &mut JoinSet<()>, precious: &mut JoinSet<()>) {
         let (home, events) = (self.home.clone(), self.events.clone());

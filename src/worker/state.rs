@@ -50,9 +50,9 @@ use unsaved::Orphan;
 /// Owned by one task; nobody else sees it.
 #[derive(Debug)]
 pub struct AppState {
-    /// What is in force.
+    /// What was read last.
     pub settings: Arc<Settings>,
-    /// What was read last. Of it, what takes effect at the next start only is not in force.
+    /// The same, with where each came from.
     read: ReadSettings,
     pub settings_view: Arc<SettingsView>,
     pub kept: BTreeMap<ProfileName, Kept>,
@@ -397,7 +397,7 @@ impl AppState {
                 vec![self.read_disk()]
             }
             Event::RouteKept { to, result } => self.note_route_kept(to, result, now),
-            Event::SettingsRead(read) => self.note_settings(*read),
+            Event::SettingsRead(read) => self.note_settings(*read, now),
             Event::SettingsWritten {
                 settings,
                 result,

@@ -157,3 +157,32 @@ fn temporary_files(directory: &Path) -> Vec<PathBuf> {
     }
     found
 }
+
+#[test]
+fn a_setting_that_is_changed_holds_without_a_restart() {
+    let rig = Rig::start();
+    let (_router, base_url) = serve_with_work(&rig);
+    let figures = base_url.replace("/v1", "/metrics");
+    let becomes = |status: u16| {
+        until("the figures follow the setting", || {
+            (rig.get(&figures).status == status).then_some(())
+        });
+    };
+    becomes(200);
+    let set = rig.run(&["config", "set", "metrics.enabled", "false"]);
+    assert_eq!(set.stdout, "metrics.enabled is \"false\" now.\n");
+    becomes(404);
+
+    let config = rig.home().join("router").join("config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("false", "true # mine")).unwrap();
+    becomes(200);
+
+    let unset = rig.run(&["config", "unset", "metrics.enabled"]);
+    assert!(unset.stdout.contains("its default"), "{}", unset.stdout);
+    let bad = rig.run(&["config", "set", "router.strategy", "luck"]);
+    assert_eq!(bad.code, Some(2), "{}", bad.stderr);
+    assert!(bad.stderr.contains("least_used"), "{}", bad.stderr);
+    let shown = rig.run(&["config", "get", "router.strategy"]);
+    assert_eq!(shown.stdout, "least_used\n");
+}

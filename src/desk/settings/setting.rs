@@ -148,8 +148,8 @@ impl Setting {
 
     pub fn takes_effect(self) -> TakesEffect {
         match self {
-            Self::Strategy | Self::SwitchWay | Self::Affinity => TakesEffect::AtOnce,
-            _ => TakesEffect::AtNextStart,
+            Self::RouterOn | Self::NoWindow | Self::LogFile => TakesEffect::AtNextStart,
+            _ => TakesEffect::AtOnce,
         }
     }
 

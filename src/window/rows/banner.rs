@@ -2,7 +2,7 @@
 
 use super::row::sentence;
 use super::telling::Teller;
-use super::{Wish, called, shown_email};
+use super::{Tab, Wish, called, shown_email};
 use crate::client_key::KeyDeed;
 use crate::desk::{Live, LoginKind, Notice, Outcome, Snapshot};
 use crate::profile::{Health, ProfileName};
@@ -74,7 +74,8 @@ fn failure(snapshot: &Snapshot, wish: &Wish<'_>) -> Option<Banner> {
     let happened = snapshot
         .happenings
         .iter()
-        .filter(|happening| happening.seq > wish.dismissed);
+        .filter(|happening| happening.seq > wish.dismissed)
+        .filter(|happening| wish.tab != Tab::Settings || !is_told_by_a_row(&happening.outcome));
     let (happening, title, reason) = happened
         .filter_map(|happening| {
             let (title, reason) = failed(&happening.outcome, &named)?;
@@ -95,6 +96,17 @@ fn failure(snapshot: &Snapshot, wish: &Wish<'_>) -> Option<Banner> {
             None => BannerAct::Dismiss(happening.seq),
         }),
     })
+}
+
+/// The Settings page says it where it happened.
+fn is_told_by_a_row(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::SettingsRefused {
+            setting: Some(_),
+            ..
+        }
+    )
 }
 
 /// The account that did not get new tokens because its login is dead.

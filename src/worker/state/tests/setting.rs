@@ -45,7 +45,7 @@ fn a_changed_setting_is_written_and_in_force_once_it_was_read_again() {
     let all = [Setting::Strategy, Setting::Affinity];
     let effects = state.note(written(config, &all), noon());
     assert!(
-        matches!(&effects[..], [Effect::ApplySettings(settings)] if !settings.affinity),
+        matches!(&effects[..], [Effect::ApplySettings { now, .. }] if !now.affinity),
         "{effects:?}"
     );
     assert_eq!(publisher::pool(&state).strategy, Strategy::Fastest);
@@ -110,4 +110,76 @@ fn a_file_that_was_edited_by_hand_is_read_when_files_have_changed() {
     let effects = state.note(Event::DiskChanged, noon());
     let reads = |effect: &Effect| matches!(effect, Effect::ReadSettings);
     assert!(effects.iter().any(reads), "{effects:?}");
+}
+
+fn settings_are(state: &mut AppState, config: &str) -> Vec<Effect> {
+    let read = Box::new(read(config, &[]));
+    state.note(Event::SettingsRead(read), noon())
+}
+
+#[test]
+fn another_address_moves_a_router_that_is_on_and_only_names_it_for_one_that_is_off() {
+    let mut state = state();
+    let elsewhere = "[router]\naddr = \"localhost:7\"\n";
+    let effects = settings_are(&mut state, elsewhere);
+    assert!(matches!(&effects[..], [Effect::ApplySettings { .. }]));
+    let effects = state.obey(Command::TurnRouterOn, noon());
+    let at = |port| Listen::Localhost { port };
+    assert!(
+        matches!(&effects[..], [Effect::StartRouter { listen, .. }] if *listen == at(7)),
+        "{effects:?}"
+    );
+    let address = "127.0.0.1:7".parse().unwrap();
+    state.note(Event::RouterStarted(Ok(vec![address])), noon());
+
+    let effects = settings_are(&mut state, "[router]\naddr = \"localhost:8\"\n");
+    assert!(matches!(
+        &effects[..],
+        [Effect::ApplySettings { .. }, Effect::StopRouter]
+    ));
+    let effects = state.note(Event::RouterStopped, noon());
+    assert!(
+        matches!(&effects[..], [Effect::StartRouter { listen, .. }] if *listen == at(8)),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn an_address_for_other_computers_is_refused_while_there_is_no_key() {
+    let mut state = state();
+    let open = vec![Change::to(Setting::Listen, "0.0.0.0:9876")];
+    assert!(state.obey(Command::Set(open), noon()).is_empty());
+    assert!(refused(&state).contains("make a key first"));
+}
+
+#[test]
+fn usage_is_asked_for_sooner_when_the_interval_gets_shorter_and_not_at_all_when_polling_is_off() {
+    let mut state = state();
+    for kept in state.kept.values_mut() {
+        kept.poll.next_at = Some(noon() + 30 * MINUTE);
+    }
+    settings_are(&mut state, "[usage]\npoll_interval_secs = 120\n");
+    for kept in state.kept.values() {
+        assert_eq!(kept.poll.next_at, Some(noon() + 2 * MINUTE));
+    }
+    settings_are(&mut state, "[usage]\npoll = false\n");
+    let later = noon() + 60 * MINUTE;
+    let effects = state.note(Event::TimePassed, later);
+    let polls = |effect: &Effect| matches!(effect, Effect::PollUsage { .. });
+    assert!(!effects.iter().any(polls), "{effects:?}");
+}
+
+#[test]
+fn another_proxy_gets_a_chance_of_its_own() {
+    let mut state = state();
+    state.offline_since = Some(noon());
+    for kept in state.kept.values_mut() {
+        kept.poll.failures = 5;
+        kept.poll.next_at = Some(noon() + 60 * MINUTE);
+    }
+    settings_are(&mut state, "[network]\nproxy = \"none\"\n");
+    assert_eq!(state.offline_since, None);
+    for kept in state.kept.values() {
+        assert!(kept.poll.next_at.unwrap() <= noon() + MINUTE);
+    }
 }
