@@ -11,8 +11,11 @@ use serde_json::Value;
 
 pub mod document;
 pub mod pace;
+pub mod recent;
+pub mod runway;
 
 pub use pace::{Forecast, Pace};
+pub use recent::RecentUse;
 
 /// What one account has used, as far as it was told at `fetched_at`.
 #[derive(Clone, Debug, PartialEq)]

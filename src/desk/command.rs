@@ -84,6 +84,8 @@ pub enum Command {
         names: Vec<ProfileName>,
         edit: Edit,
     },
+    /// Have the router try these at once, whatever it was refused before.
+    TryNow(Vec<ProfileName>),
     /// The user's own order of all accounts.
     Order(Vec<ProfileName>),
     /// Into the trash, where they stay for 30 days.

@@ -16,6 +16,7 @@ pub mod import;
 mod model_map;
 pub mod network;
 pub mod record;
+pub mod runway;
 pub mod settings;
 pub mod sign_in;
 pub mod snapshot;
@@ -33,6 +34,7 @@ pub use import::{
     ExportTo, FoundLogin, ImportSource, ImportState, ImportView, OlderStore, Verdict,
 };
 pub use network::{NetworkView, ProxyView};
+pub use runway::PoolRunway;
 pub use settings::{Change, Setting, Settings, SettingsView, SwitchWay};
 pub use sign_in::{
     CallbackListener, CheckResult, LoginCheck, NewLogin, OnScreen, SignInStep, SignInView,

@@ -1,5 +1,6 @@
 //! What a face may see: everything on screen, and no secret.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,7 +18,7 @@ use crate::client_key::{KeyDeed, KeyId, LastUse, Policy, Spent};
 use crate::period::Period;
 use crate::pool::{Rest, Strategy, Terms};
 use crate::profile::{About, EndpointKind, Health, ProfileName};
-use crate::usage::Usage;
+use crate::usage::{RecentUse, Usage};
 
 /// The whole truth at one moment, as far as faces need it. Cheap to clone behind its `Arc`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -32,6 +33,8 @@ pub struct Snapshot {
     pub keys: KeysView,
     /// Ways to upstreams that are closed for everybody.
     pub paths: Vec<PathView>,
+    /// How fast accounts were used in the last day.
+    pub recent_use: BTreeMap<ProfileName, Arc<RecentUse>>,
     /// The last requests, the newest first.
     pub requests: Vec<Arc<RequestRecord>>,
     pub ledger: LedgerState,

@@ -18,6 +18,7 @@ use super::history;
 use super::importing::{self, ImportEnd};
 use super::keys::{self, KeysChanged};
 use super::organiser::{self, Work};
+use super::recent;
 use super::recorder::Recorder;
 use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
 use super::signing_in;
@@ -534,6 +535,8 @@ impl Hands {
             Effect::SignIn(work) => {
                 self.sign_ins.run(work, &mut self.tasks, &mut self.precious);
             }
+            Effect::ReadRecentUse(names) => self
+                .look(move || Event::RecentUseRead(recent::read(&home, names, SystemTime::now()))),
             Effect::KeepModels(offers) => {
                 self.precious.spawn_blocking(move || {
                     if let Err(err) = models_cache::write(&home, kept_offers(offers)) {

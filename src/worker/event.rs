@@ -22,7 +22,7 @@ use crate::store::rename::Renamed;
 use crate::store::switch::Switched;
 use crate::store::trash::Trashed;
 use crate::upstream::{Bearer, UsageError};
-use crate::usage::Usage;
+use crate::usage::{RecentUse, Usage};
 
 use super::activity::Wanted;
 use super::importing::{Cancel, ImportEnd, NoPreview, Preview};
@@ -127,6 +127,7 @@ pub enum Event {
     Organised(Done),
     KeysChanged(KeysChanged),
     SignIn(Came),
+    RecentUseRead(Vec<(ProfileName, RecentUse)>),
     /// A moment that [`super::state::AppState::next_due`] named has come.
     TimePassed,
 }
@@ -245,6 +246,7 @@ pub enum Effect {
     SignIn(signing_in::Work),
     /// Whatever goes by a profile's name goes by its new one.
     FollowRename(Renamed),
+    ReadRecentUse(Vec<ProfileName>),
     KeepUsage,
     /// Of profiles and paths, for the next start.
     KeepPauses(Vec<KeptCooldown>),

@@ -20,7 +20,7 @@ use crate::profile::{
 };
 use crate::translate::models::Model;
 use crate::upstream::Bearer;
-use crate::usage::Usage;
+use crate::usage::{RecentUse, Usage};
 
 #[derive(Debug)]
 pub struct Kept {
@@ -31,6 +31,8 @@ pub struct Kept {
     pub network: Arc<Network>,
     pub usage: Option<Arc<Usage>>,
     pub usage_error: Option<String>,
+    /// How fast its windows were used in the last day.
+    pub recent: Arc<RecentUse>,
     pub poll: Poll,
     pub refresh: Refresh,
     pub refusals: Refusals,
@@ -129,6 +131,7 @@ impl Kept {
             profile,
             usage: None,
             usage_error: None,
+            recent: Arc::default(),
             poll: Poll {
                 is_on: true,
                 next_at: None,
@@ -186,6 +189,7 @@ impl Kept {
         } else if before.is_some() && before != self.identity {
             self.usage = None;
             self.usage_error = None;
+            self.recent = Arc::default();
             self.refusals.forget();
             self.models = None;
             self.offers = None;
@@ -347,7 +351,16 @@ impl Kept {
             self.refusals.change(Cooldowns::doubt_windows);
         }
         self.usage_error = None;
+        Arc::make_mut(&mut self.recent).note(&usage);
         self.usage = Some(Arc::new(usage));
+    }
+
+    /// How fast it was used before this start. What came since is in the newest numbers.
+    pub fn remember_recent(&mut self, mut recent: RecentUse) {
+        if let Some(usage) = &self.usage {
+            recent.note(usage);
+        }
+        self.recent = Arc::new(recent);
     }
 
     pub fn note_models(&mut self, models: Arc<[Model]>) {

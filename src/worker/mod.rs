@@ -39,6 +39,7 @@ mod keys;
 mod organiser;
 mod pauses;
 mod publisher;
+mod recent;
 mod record;
 mod recorder;
 mod refresher;
@@ -235,6 +236,10 @@ async fn run(options: Options, back: DeskBack) {
     worker.publish();
     if options.router {
         worker.obey(Command::TurnRouterOn).await;
+    }
+    if options.polls == Polls::ByThemselves {
+        let effects = vec![worker.state.read_recent_use()];
+        worker.run(effects).await;
     }
     let watcher =
         (options.polls == Polls::ByThemselves).then(|| Watcher::start(&home, change_sender));

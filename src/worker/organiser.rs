@@ -25,6 +25,8 @@ pub enum Work {
         names: Vec<ProfileName>,
         edit: Edit,
     },
+    /// Whatever they were refused before counts no longer.
+    TryNow(Vec<ProfileName>),
     /// All accounts, in the order that they are to have.
     Order(Vec<ProfileName>),
     Rename(Renamed),
@@ -139,6 +141,20 @@ fn do_it(home: &Home, work: Work, now: SystemTime) -> Done {
             let mut changed = Vec::new();
             for name in names {
                 match apply(home, &name, &edit) {
+                    Ok(()) => changed.push(name),
+                    Err(why) => failures.note(name.as_str(), why),
+                }
+            }
+            Done::Edited {
+                names: changed,
+                failures,
+            }
+        }
+        Work::TryNow(names) => {
+            let mut failures = Failures::new(names.len());
+            let mut changed = Vec::new();
+            for name in names {
+                match profiles::edit_side(home, &name, |side| side.set_tried_now(now)) {
                     Ok(()) => changed.push(name),
                     Err(why) => failures.note(name.as_str(), why),
                 }

@@ -65,6 +65,11 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
         activity: state.looking.seen.clone(),
         notices: notices(state),
         paths: path_views(state, now),
+        recent_use: state
+            .kept
+            .iter()
+            .map(|(name, kept)| (name.clone(), kept.recent.clone()))
+            .collect(),
         happenings: state.happenings.iter().cloned().collect(),
         codex: state.codex.clone(),
         poll_interval: state.settings.usage_poll_interval,

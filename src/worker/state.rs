@@ -269,6 +269,7 @@ impl AppState {
             }
             Command::Export { names, to } => self.export(names, to, now),
             Command::Edit { names, edit } => edit_accounts(names, edit),
+            Command::TryNow(names) => vec![Effect::Organise(organiser::Work::TryNow(names))],
             Command::Order(names) => self.put_in_order(names),
             Command::HideEmails(hides_emails) => self.hide_emails(hides_emails),
             Command::Rename { from, to } => self.rename_account(from, to, now),
@@ -461,6 +462,14 @@ impl AppState {
             }
             Event::Organised(done) => self.note_organised(done, now),
             Event::SignIn(came) => self.note_sign_in(came, now),
+            Event::RecentUseRead(read) => {
+                for (name, recent) in read {
+                    if let Some(kept) = self.kept.get_mut(&name) {
+                        kept.remember_recent(recent);
+                    }
+                }
+                Vec::new()
+            }
             Event::ImportLooking { number, files } => {
                 self.note_looking(number, files);
                 Vec::new()
@@ -519,6 +528,11 @@ impl AppState {
                 kept.note_usage(usage, now);
             }
         }
+    }
+
+    /// How fast accounts were used before this start takes a moment to find out.
+    pub fn read_recent_use(&self) -> Effect {
+        Effect::ReadRecentUse(self.kept.keys().cloned().collect())
     }
 
     /// Lists of models from the last run.

@@ -202,3 +202,24 @@ fn a_rename_without_a_running_program_reaches_the_ledger() {
     assert_eq!(kept[0].profile, name("z"));
     assert_eq!(rename::settle(&place.home), []);
 }
+
+#[test]
+fn a_wish_to_try_at_once_is_written_beside_the_login() {
+    let place = Place::with(&["a", "b"]);
+    let now = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
+    let done = do_it(&place.home, Work::TryNow(names(["a", "gone"])), now);
+    let Done::Edited {
+        names: changed,
+        failures,
+    } = done
+    else {
+        panic!("{done:?}")
+    };
+    assert_eq!(changed, names(["a"]));
+    assert!(failures.in_words("changed").unwrap().contains("gone"));
+    let tried_at = |text: &str| {
+        let profile = profiles::load(&place.home, &name(text)).unwrap();
+        profile.side.tried_now_at()
+    };
+    assert_eq!((tried_at("a"), tried_at("b")), (Some(now), None));
+}

@@ -212,3 +212,30 @@ fn usage_numbers_are_kept_half_a_minute_after_they_came_and_once() {
     assert_eq!(keeps(&state.note(Event::TimePassed, due)), 1);
     assert_eq!(keeps(&state.note(Event::TimePassed, due)), 0);
 }
+
+#[test]
+fn the_pace_of_an_account_goes_on_from_what_the_ledger_knew() {
+    let mut state = state();
+    let hour = 60 * MINUTE;
+    let mut known = crate::usage::RecentUse::default();
+    known.note(&usage(10.0, noon() - 2 * hour));
+    known.note(&usage(20.0, noon() - hour));
+    let read = Event::RecentUseRead(vec![
+        (name("work"), known),
+        (name("gone"), crate::usage::RecentUse::default()),
+    ]);
+    // A poll may be faster than the disk.
+    let arrived = |used, at| Event::UsageArrived {
+        name: name("work"),
+        result: Ok(usage(used, at)),
+    };
+    state.note(arrived(30.0, noon()), noon());
+    state.note(read, noon());
+    let later = noon() + hour / 2;
+    state.note(arrived(40.0, later), later);
+    let kept = &state.kept[&name("work")];
+    let window = kept.usage.as_ref().unwrap().windows[0].length;
+    assert_eq!(kept.recent.hourly(window, later), 12.0);
+    let snapshot = publisher::snapshot(&state, "~", later);
+    assert_eq!(snapshot.recent_use.get(&name("work")), Some(&kept.recent));
+}
