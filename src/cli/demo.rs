@@ -1,11 +1,12 @@
 //! `demo`: everything with made-up accounts against the simulator, in a home of its own that is gone afterwards.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 
 use super::{CliError, say, serve};
 use crate::desk::Settings;
+use crate::ledger::{Keep, Ledger, Row, UsageRow};
 use crate::profile::{AuthFile, ProfileName};
 use crate::simulator::{Account, Simulator, Window};
 use crate::store::{self, Environment, Home};
@@ -29,8 +30,9 @@ pub(super) fn demo(environment: &Environment) -> Result<(), CliError> {
         .tempdir()
         .map_err(anyhow::Error::from)?;
     let home = Home::at(directory.path()).map_err(anyhow::Error::from)?;
-    store::prepare(&home, std::time::SystemTime::now()).map_err(anyhow::Error::from)?;
+    store::prepare(&home, SystemTime::now()).map_err(anyhow::Error::from)?;
     furnish(&home, &simulator)?;
+    remember(&home, SystemTime::now())?;
     let environment = &pointed_at(&simulator, environment);
     let settings = store::settings(&home, environment).settings;
     serve::check(&home, &settings)?;
@@ -97,12 +99,62 @@ fn furnish(home: &Home, simulator: &Simulator) -> Result<(), CliError> {
         store::profiles::create(home, &name, &login).map_err(anyhow::Error::from)?;
     }
     let first = ProfileName::parse("work").map_err(anyhow::Error::from)?;
-    store::switch::switch(home, &first, std::time::SystemTime::now())
-        .map_err(anyhow::Error::from)?;
+    store::switch::switch(home, &first, SystemTime::now()).map_err(anyhow::Error::from)?;
     Ok(())
 }
 
 /// The simulator in the place of the services. As variables, so that nothing in a file can lead out of the demo.
+/// A day that these accounts might have had, so that there is something to draw and to forecast from.
+fn remember(home: &Home, now: SystemTime) -> Result<(), CliError> {
+    const FIVE_HOURS: Duration = Duration::from_secs(5 * 3600);
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+    /// From so many minutes ago to so many, from and to which percent used.
+    type Stretch = (u64, u64, f64, f64);
+    let days: [(&str, Duration, &[Stretch]); 7] = [
+        (
+            "work",
+            FIVE_HOURS,
+            &[
+                (1400, 1200, 0.0, 58.0),
+                (500, 260, 0.0, 47.0),
+                (126, 0, 0.0, 34.0),
+            ],
+        ),
+        ("work", WEEK, &[(1400, 0, 29.0, 49.0)]),
+        (
+            "personal",
+            FIVE_HOURS,
+            &[(1100, 900, 0.0, 30.0), (220, 0, 0.0, 88.0)],
+        ),
+        ("personal", WEEK, &[(1400, 0, 0.0, 12.0)]),
+        ("spare", FIVE_HOURS, &[(900, 620, 0.0, 36.0)]),
+        ("spare", WEEK, &[(1400, 0, 0.0, 6.0)]),
+        ("client-nord", WEEK, &[(1400, 500, 82.0, 100.0)]),
+    ];
+    let ago = |minutes: u64| now.checked_sub(MINUTE * u32::try_from(minutes).unwrap_or_default());
+    let ledger = Ledger::open(home.ledger(), Keep::default(), now).map_err(anyhow::Error::from)?;
+    for (name, window, stretches) in days {
+        let profile = ProfileName::parse(name).map_err(anyhow::Error::from)?;
+        for (from, to, first, last) in stretches {
+            const STEPS: u64 = 8;
+            for step in 0..=STEPS {
+                let share = step as f64 / STEPS as f64;
+                // The newest numbers are the poll's own.
+                let minutes = (from - (from - to) * step / STEPS).max(2);
+                ledger.note(Row::Usage(UsageRow {
+                    at: ago(minutes).unwrap_or(now),
+                    profile: profile.clone(),
+                    window,
+                    used_percent: (first + (last - first) * share).floor(),
+                    resets_at: None,
+                }));
+            }
+        }
+    }
+    ledger.close();
+    Ok(())
+}
+
 fn pointed_at(simulator: &Simulator, environment: &Environment) -> Environment {
     environment.with([
         (

@@ -84,6 +84,7 @@ fn wide_ui(
     state: &mut ListState,
     asks: &mut Vec<Ask>,
 ) {
+    let window_height = ui.max_rect().height();
     let body = below_banner(ui, look, body, page, wishes, asks);
     let list = body.with_max_x(body.left() + LIST_WIDTH + 2.0 * GUTTER);
     let list = bar_ui(ui, look, list, page, state, asks);
@@ -99,6 +100,7 @@ fn wide_ui(
     let rows = list.with_min_y(search.response.rect.bottom() + gap);
     scroll_ui(ui, rows, "accounts", |ui| {
         list::list_ui(ui, look, page, state, asks);
+        runway_ui(ui, look, page, window_height, state, asks);
         ui.add_space(CARD_GAP);
     });
     let left = list.right() - GUTTER;
@@ -180,5 +182,26 @@ fn page_ui(
         }
     }
     list::list_ui(ui, look, page, state, asks);
+    runway_ui(ui, look, page, window_height, state, asks);
     ui.add_space(CARD_GAP);
+}
+
+/// Below the list, where a low window does not need the room for the list itself.
+fn runway_ui(
+    ui: &mut Ui,
+    look: Look,
+    page: &Page,
+    window_height: f32,
+    state: &ListState,
+    asks: &mut Vec<Ask>,
+) {
+    let is_searching = !state.search.trim().is_empty();
+    if let Some(words) = page.runway.as_ref().filter(|_| !is_searching)
+        && window_height >= LOW_WINDOW
+    {
+        ui.add_space(CARD_GAP);
+        if super::runway::card_ui(ui, look, words, super::runway::Way::ToPool) {
+            asks.push(Ask::Turn(super::rows::Tab::Pool));
+        }
+    }
 }

@@ -235,8 +235,10 @@ impl App {
         let newest = snapshot.happenings.last().map(|happening| happening.seq);
         let is_answered = self.ordered_after.is_some_and(|seq| newest > Some(seq));
         let order = self.states.list.order.as_deref();
+        let order = order.or(self.states.pool.order.as_deref());
         if is_answered || order.is_some_and(|order| order == own_order(&snapshot.profiles)) {
             self.states.list.order = None;
+            self.states.pool.order = None;
             self.ordered_after = None;
         }
     }
@@ -327,7 +329,12 @@ impl App {
             span: self.span,
             is_grouped: self.memory.is_grouped,
             folds: self.memory.folds,
-            order: self.states.list.order.as_deref(),
+            order: self
+                .states
+                .list
+                .order
+                .as_deref()
+                .or(self.states.pool.order.as_deref()),
         };
         Page::of(snapshot, now, &self.clock.zone, &wish)
     }

@@ -449,7 +449,7 @@ fn group_ui(
         .groups
         .first()
         .is_some_and(|first| std::ptr::eq(first, group));
-    let places = drag::places(ui, group, state, sheet, height);
+    let places = drag::places(ui, &group.names(), state.drag.as_ref(), sheet, height);
     let mut held = None;
     for (index, (account, top)) in group.rows.iter().zip(places).enumerate() {
         let rect = Rect::from_min_size(pos2(sheet.left(), top), vec2(sheet.width(), height));

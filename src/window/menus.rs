@@ -51,7 +51,7 @@ impl AccountMenu {
     }
 }
 
-fn popup<'a>(look: Look, button: &'a Response, width: f32) -> Popup<'a> {
+pub fn popup<'a>(look: Look, button: &'a Response, width: f32) -> Popup<'a> {
     Popup::menu(button)
         .align(RectAlign::BOTTOM_END)
         .gap(4.0)

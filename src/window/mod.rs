@@ -31,6 +31,7 @@ mod menus;
 mod pool;
 mod row;
 pub mod rows;
+mod runway;
 mod scheme;
 mod settings;
 mod shell;

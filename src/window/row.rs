@@ -1,12 +1,12 @@
 //! One row of the list: what it shows, and what can be done with it. (`design` section 3, row.)
 
 use egui::{
-    Align2, CornerRadius, CursorIcon, Id, Key, Popup, Rect, Response, Sense, Stroke, StrokeKind,
-    Ui, WidgetInfo, accesskit, pos2, vec2,
+    Align2, CornerRadius, Id, Key, Popup, Rect, Response, Sense, Stroke, StrokeKind, Ui,
+    WidgetInfo, accesskit, pos2, vec2,
 };
 
 use super::ask::Ask;
-use super::drag::Drag;
+use super::drag;
 use super::fonts::icon;
 use super::list::{Click, ListState};
 use super::menus::{self, AccountMenu};
@@ -115,7 +115,11 @@ pub fn row_ui(
     let id = row_id(&row.name);
     let is_chosen = state.chosen.contains(&row.name);
     let parts = Parts::of(ui, row, place, is_chosen);
-    let grip = page.is_own_order.then(|| grip_ui(ui, row, rect, state));
+    let grip = page.is_own_order.then(|| {
+        let area = rect.with_max_x(rect.left() + TEXT_X - 4.0);
+        let of = (&row.name, row.title.as_str());
+        drag::grip_ui(ui, of, rect, area, id.with("grip"), &mut state.drag)
+    });
     let menu_id = Popup::default_response_id(&parts.more.1);
     let is_open = Popup::is_id_open(ui.ctx(), menu_id);
     let has_focus = |response: &Response| response.has_focus();
@@ -207,14 +211,7 @@ fn obey_row(
         } else if is_entered && row.right == Right::SignIn {
             asks.push(Ask::SignIn(row.name.clone()));
         }
-        let wants_menu = |input: &egui::InputState| {
-            let is_shift_f10 = input.modifiers.shift_only() && input.key_pressed(Key::F10);
-            is_shift_f10 || input.key_pressed(Key::Menu)
-        };
-        if ui.input(wants_menu) {
-            widgets::open_menu_by_key(ui.ctx(), menu_id);
-            ui.data_mut(|data| data.insert_temp(menu_row(), parts.row.id));
-        }
+        open_menu_by_key(ui, parts.row.id, menu_id);
     }
     // Enter is a click to egui; here it switches.
     if parts.row.clicked() && !is_entered {
@@ -248,13 +245,25 @@ fn obey_row(
     }
 }
 
+/// Shift+F10, or the key for menus, on the row that has the focus.
+pub fn open_menu_by_key(ui: &Ui, row: Id, menu: Id) {
+    let wants_menu = |input: &egui::InputState| {
+        let is_shift_f10 = input.modifiers.shift_only() && input.key_pressed(Key::F10);
+        is_shift_f10 || input.key_pressed(Key::Menu)
+    };
+    if ui.input(wants_menu) {
+        widgets::open_menu_by_key(ui.ctx(), menu);
+        ui.data_mut(|data| data.insert_temp(menu_row(), row));
+    }
+}
+
 /// The row whose menu a key has opened.
 fn menu_row() -> Id {
     Id::unique("row of the menu")
 }
 
 /// Whoever came by a key goes on by keys: the row has the focus again when its menu is closed.
-fn give_focus_back(ui: &Ui, row: Id, is_open: bool) {
+pub fn give_focus_back(ui: &Ui, row: Id, is_open: bool) {
     let opened_by = ui.data(|data| data.get_temp::<Id>(menu_row()));
     if !is_open
         && opened_by == Some(row)
@@ -265,36 +274,8 @@ fn give_focus_back(ui: &Ui, row: Id, is_open: bool) {
     }
 }
 
-/// The place by which the row is taken into the hand.
-fn grip_ui(ui: &Ui, row: &Row, rect: Rect, state: &mut ListState) -> Response {
-    let area = rect.with_max_x(rect.left() + TEXT_X - 4.0);
-    let id = row_id(&row.name).with("grip");
-    let grip = ui.interact(area, id, Sense::DRAG);
-    grip.widget_info(|| {
-        WidgetInfo::labeled(accesskit::Role::Button, true, format!("Move {}", row.title))
-    });
-    let grip = grip.on_hover_cursor(CursorIcon::Grab);
-    if let Some(pointer) = grip.interact_pointer_pos() {
-        if grip.drag_started() {
-            state.drag = Some(Drag {
-                name: row.name.clone(),
-                held_at: pointer.y - rect.top(),
-                pointer: pointer.y,
-                is_over: false,
-            });
-        }
-        let held = state.drag.as_mut().filter(|drag| drag.name == row.name);
-        if let Some(drag) = held {
-            ui.ctx().set_cursor_icon(CursorIcon::Grabbing);
-            drag.pointer = pointer.y;
-            drag.is_over = grip.drag_stopped();
-        }
-    }
-    grip
-}
-
 /// While a row has the focus, Up and Down move the cursor instead of egui's focus.
-fn keep_arrows(ui: &Ui, id: Id) {
+pub fn keep_arrows(ui: &Ui, id: Id) {
     let filter = egui::EventFilter {
         vertical_arrows: true,
         ..egui::EventFilter::default()
@@ -320,7 +301,7 @@ fn paint_ground(ui: &Ui, place: Place, ground: egui::Color32) {
     ui.painter().rect_filled(rect, radius, ground);
 }
 
-fn paint_held(ui: &Ui, look: Look, rect: Rect) {
+pub fn paint_held(ui: &Ui, look: Look, rect: Rect) {
     let radius = CornerRadius::same(CARD_RADIUS);
     let shadow = egui::Shadow {
         offset: [0, 4],

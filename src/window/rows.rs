@@ -22,6 +22,7 @@ mod detail;
 mod found;
 mod pool;
 mod row;
+mod runway;
 mod sections;
 mod settings;
 mod spoken;
@@ -45,8 +46,9 @@ pub use client_keys::{
 };
 pub use detail::{Detail, LoginMark, LoginPart, PoolPart, Priority};
 pub use found::{FoundRow, Tone, import_ended};
-pub use pool::{PoolPage, PoolWish};
+pub use pool::{PoolPage, PoolRow, PoolTone, PoolWish, StrategyRow};
 pub use row::{Right, Row, sentence};
+pub use runway::{Ahead, AxisMark, Course, LaneRow, Lanes, Runway};
 pub use sections::{Folds, Group, Section};
 pub use settings::{
     Act, Choices, Closing, Control, Field, SettingRow, SettingsPage, SettingsSection, SettingsWish,
@@ -86,6 +88,8 @@ pub struct Page {
     pub order: Vec<ProfileName>,
     /// The account that is looked at.
     pub detail: Option<Detail>,
+    /// How long the pool lasts, where there is room for that.
+    pub runway: Option<Runway>,
     /// Accounts in the trash.
     pub deleted: usize,
     pub strip: Strip,
@@ -192,6 +196,7 @@ impl Page {
             is_own_order: false,
             order: Vec::new(),
             detail: None,
+            runway: None,
             deleted: snapshot.trash.len(),
             strip: strip::of(snapshot, wish, teller),
             is_refreshing: snapshot.is_refreshing,
@@ -231,6 +236,9 @@ impl Page {
                 .detail
                 .and_then(|name| snapshot.profile(name))
                 .map(|profile| detail::of(snapshot, profile, wish, teller)),
+            runway: (count > 0 && !is_dense)
+                .then(|| runway::of_accounts(snapshot, wish, teller))
+                .flatten(),
             next_change_in: teller.next_change_in(),
             ..around
         }

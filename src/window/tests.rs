@@ -25,6 +25,7 @@ mod network;
 mod organise;
 mod pages;
 mod settings;
+mod pool;
 mod signing_in;
 
 fn now() -> SystemTime {

@@ -350,7 +350,7 @@ fn expiry(at: std::time::SystemTime, teller: &Teller<'_>) -> String {
     }
 }
 
-fn pool(profile: &ProfileView) -> PoolPart {
+pub(super) fn pool(profile: &ProfileView) -> PoolPart {
     let terms = &profile.terms;
     let priority = match terms.tier.map(|tier| tier.as_str()) {
         Some("first") => Priority::First,

@@ -329,7 +329,13 @@ fn hint(profile: &ProfileView, standing: &Standing<'_>) -> Option<String> {
             "The router uses it. Codex cannot by itself: point Codex at the router.".into()
         });
     };
-    let why = match rest.cause {
+    let why = because(rest.cause);
+    Some(format!("The router leaves it alone for a while: {why}."))
+}
+
+/// Why an account, or the way to it, is left alone for a while.
+pub(super) fn because(cause: RestCause) -> &'static str {
+    match cause {
         RestCause::UsageLimit => "the upstream says that its allowance is used up",
         RestCause::Throttled => "it was asked too often at once",
         RestCause::Failing => "it failed several times in a row",
@@ -337,8 +343,7 @@ fn hint(profile: &ProfileView, standing: &Standing<'_>) -> Option<String> {
         RestCause::LacksModel => "it does not have the model",
         RestCause::Overloaded => "its service has too much to do",
         RestCause::Challenged => "a challenge page is in the way",
-    };
-    Some(format!("The router leaves it alone for a while: {why}."))
+    }
 }
 
 /// With a capital and a full stop, whatever form a reason came in.

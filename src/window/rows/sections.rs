@@ -10,6 +10,7 @@ use super::telling::Teller;
 use super::{Sort, Wish};
 use crate::desk::sort::{Place, Rank};
 use crate::desk::{ProfileView, Snapshot, words};
+use crate::profile::ProfileName;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
@@ -42,6 +43,13 @@ pub struct Folds {
     low: Option<bool>,
     waiting: Option<bool>,
     attention: Option<bool>,
+}
+
+impl Group {
+    /// Whose rows it has, from top to bottom.
+    pub fn names(&self) -> Vec<&ProfileName> {
+        self.rows.iter().map(|row| &row.name).collect()
+    }
 }
 
 impl Section {

@@ -79,6 +79,11 @@ impl<'a> Teller<'a> {
         words::clock(at, self.now, self.zone)
     }
 
+    /// Words that tell their clock times themselves, and whose next change nobody waits for.
+    pub fn told(&self, tell: impl FnOnce(SystemTime, &TimeZone) -> String) -> String {
+        tell(self.now, self.zone)
+    }
+
     /// A moment as the user's calendar has it; nothing beyond the year 9999.
     pub fn zoned(&self, at: SystemTime) -> Option<Zoned> {
         let at = Timestamp::try_from(at).ok()?; // beyond the calendar
@@ -89,6 +94,12 @@ impl<'a> Teller<'a> {
     pub fn day(&self, at: SystemTime) -> String {
         self.zoned(at)
             .map_or_else(|| "later".into(), |at| at.strftime("%-d %b").to_string())
+    }
+
+    /// A moment in a form of `strftime`. It reads the same at any time.
+    pub fn moment_words(&self, at: SystemTime, form: &str) -> String {
+        self.zoned(at)
+            .map_or_else(|| "later".into(), |at| at.strftime(form).to_string())
     }
 
     /// An hour of a day of the user's calendar.

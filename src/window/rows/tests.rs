@@ -16,7 +16,9 @@ mod card;
 mod client_keys;
 mod detail;
 mod order;
+mod pool;
 mod row;
+mod runway;
 mod strip;
 
 /// Friday, 2026-11-20 13:11:00 UTC.

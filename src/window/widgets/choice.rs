@@ -130,7 +130,8 @@ pub fn radio_card_ui(
     (response, room)
 }
 
-fn paint_radio(painter: &Painter, look: Look, centre: Pos2, is_chosen: bool) {
+/// The circle alone, its middle at `centre`.
+pub fn paint_radio(painter: &Painter, look: Look, centre: Pos2, is_chosen: bool) {
     if is_chosen {
         painter.circle_filled(centre, 8.0, look.accent_fill);
         painter.circle_filled(centre, 3.0, look.on_fill);

@@ -31,7 +31,7 @@ pub use button::{
     framed_icon_button_ui, icon_button_ui, label_width, paint_button, paint_icon_button,
 };
 pub use chip::name_and_chip;
-pub use choice::{Tick, checkbox_ui, paint_box, radio_card_ui};
+pub use choice::{Tick, checkbox_ui, paint_box, paint_radio, radio_card_ui};
 pub use field::{Tail, field_ui, secret_field_ui};
 pub use mark::{in_use_mark, mark};
 pub use menu::{danger_item_ui, menu_divider_ui, menu_frame, menu_item_ui, open_menu_by_key};
@@ -39,9 +39,9 @@ pub use mono_field::mono_field_ui;
 pub use segment::{segment_ui, segment_width};
 pub use select::{select_ui, select_width};
 pub use sheet::{card, card_shape, divider, skeleton};
-pub use slider::{Slid, slider_ui};
+pub use slider::{Slid, slider_in_list_ui, slider_ui};
 pub use spinner::{arc, spinner};
-pub use toggle::{paint_toggle, toggle_ui};
+pub use toggle::{paint_toggle, toggle_in_list_ui, toggle_ui};
 pub use usage_bar::usage_bar;
 pub use warn_box::warn_box_ui;
 

@@ -29,7 +29,20 @@ pub fn slider_ui(
     rect: Rect,
     id: Id,
     value: u8,
+    words: (&str, &str),
+) -> Option<Slid> {
+    slider_in_list_ui(ui, look, rect, id, value, words, true)
+}
+
+/// The same in a row of a list, of which the Tab key reaches only one.
+pub fn slider_in_list_ui(
+    ui: &Ui,
+    look: Look,
+    rect: Rect,
+    id: Id,
+    value: u8,
     (words, spoken): (&str, &str),
+    is_stop: bool,
 ) -> Option<Slid> {
     let track = Rect::from_min_max(
         pos2(rect.left() + KNOB / 2.0, rect.center().y - TRACK / 2.0),
@@ -39,7 +52,12 @@ pub fn slider_ui(
         ),
     );
     let hit = Rect::from_min_max(rect.min, pos2(rect.right() - VALUE, rect.bottom()));
-    let response = ui.interact(hit, id, Sense::click_and_drag());
+    let sense = if is_stop {
+        Sense::click_and_drag()
+    } else {
+        Sense::CLICK | Sense::DRAG
+    };
+    let response = ui.interact(hit, id, sense);
     response.widget_info(|| WidgetInfo::slider(true, f64::from(value), spoken));
     let slid = dragged(&response, track).or_else(|| stepped(ui, &response, value));
     let shown = match slid {

@@ -10,12 +10,26 @@ use crate::window::theme::Look;
 
 /// 36 by 20 around `centre`; the hit area is larger.
 pub fn toggle_ui(ui: &Ui, look: Look, centre: Pos2, id: Id, is_on: bool, spoken: &str) -> Response {
+    toggle_in_list_ui(ui, look, centre, id, is_on, spoken, true)
+}
+
+/// The same in a row of a list, of which the Tab key reaches only one.
+pub fn toggle_in_list_ui(
+    ui: &Ui,
+    look: Look,
+    centre: Pos2,
+    id: Id,
+    is_on: bool,
+    spoken: &str,
+    is_stop: bool,
+) -> Response {
+    let sense = if is_stop {
+        Sense::click()
+    } else {
+        Sense::CLICK
+    };
     let response = ui
-        .interact(
-            Rect::from_center_size(centre, vec2(44.0, 32.0)),
-            id,
-            Sense::click(),
-        )
+        .interact(Rect::from_center_size(centre, vec2(44.0, 32.0)), id, sense)
         .on_hover_cursor(CursorIcon::PointingHand);
     response.widget_info(|| WidgetInfo::selected(accesskit::Role::Switch, true, is_on, spoken));
     let how = ui.ctx().animate_bool(id, is_on);
