@@ -41,7 +41,10 @@ const ROOMS: &[Room] = &[
         "store", "ledger", "upstream", "login", "connect", "system", "router",
     ] },
     // Floor 4: faces. Of the pool they get only the plain words that stand in a snapshot. The CLI opens the other two.
-    Room { name: "window", floor: 4, may: &["desk", "profile", "usage", "client_key", "pattern", "period", "pool::Rest", "pool::Strategy", "worker::start"] },
+    Room { name: "window", floor: 4, may: &[
+        "desk", "profile", "usage", "client_key", "pattern", "period", "pool::Rest", "pool::Strategy", "system::open_link",
+        "worker::start",
+    ] },
     Room { name: "tray", floor: 4, may: &["desk", "profile", "usage", "pool::Rest", "pool::Strategy", "worker::start"] },
     Room { name: "cli", floor: 4, may: &[
         "desk", "profile", "usage", "client_key", "pattern", "period", "pool::Rest", "pool::Strategy", "price", "redact",

@@ -203,6 +203,8 @@ pub fn run() -> ExitCode {
     let environment = Environment::read();
     logging::start(&environment);
     crate::system::keep_memory_private();
+    // Ours is strict from the first file on; the programs that we start have the user's.
+    crate::system::remember_umask();
     if let Some(Verb::Run { name, command }) = &arguments.verb {
         return run::run(&environment, name, command).unwrap_or_else(ended_badly);
     }

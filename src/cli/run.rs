@@ -10,6 +10,7 @@ use super::{CliError, connect, oneshot, parse, prepare, warn};
 use crate::connect::config_without_router;
 use crate::profile::AuthFile;
 use crate::store::{Environment, Home, InstanceLock, Overlay, credential_store, overlay, profiles};
+use crate::system::with_users_umask;
 
 /// How often the login is looked at while the command runs. A file's date, no more.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -25,8 +26,6 @@ pub(super) fn run(
     command: &[OsString],
 ) -> Result<ExitCode, CliError> {
     let name = parse(name)?;
-    // Ours is strict from here on; the command's is the user's.
-    let umask = Umask::of_user();
     let (home, settings) = prepare(environment)?;
     let Some((program, arguments)) = command.split_first() else {
         return Err(CliError::Usage("say what to run: run NAME -- codex".into()));
@@ -55,8 +54,7 @@ pub(super) fn run(
     for stronger in STRONGER {
         child.env_remove(stronger);
     }
-    let started = umask
-        .lent(|| child.spawn())
+    let started = with_users_umask(|| child.spawn())
         .with_context(|| format!("{} could not be started", program.to_string_lossy()));
     let ended = started.and_then(|child| wait(child, environment, &home, &overlay));
     let closed = overlay.close(SystemTime::now());
@@ -75,36 +73,6 @@ pub(super) fn run(
         )),
     }
     Ok(exit_code(ended?))
-}
-
-/// Which rights new files of the user do not get.
-struct Umask {
-    #[cfg(unix)]
-    of_user: rustix::fs::Mode,
-}
-
-impl Umask {
-    fn of_user() -> Self {
-        #[cfg(unix)]
-        {
-            // It can only be read by setting it.
-            let of_user = rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-            rustix::process::umask(of_user);
-            Self { of_user }
-        }
-        #[cfg(not(unix))]
-        Self {}
-    }
-
-    /// Does this with the user's own rights.
-    fn lent<T>(&self, start: impl FnOnce() -> T) -> T {
-        #[cfg(unix)]
-        let ours = rustix::process::umask(self.of_user);
-        let done = start();
-        #[cfg(unix)]
-        rustix::process::umask(ours);
-        done
-    }
 }
 
 /// The lock goes on to whatever is started here, so that the login stays as long as anything uses it, whatever becomes of us.

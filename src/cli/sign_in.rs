@@ -21,6 +21,7 @@ use crate::desk::{
 };
 use crate::profile::{ProfileName, Secret};
 use crate::store::Environment;
+use crate::system::open_link;
 
 /// How to sign in.
 #[derive(Debug, Args)]
@@ -313,12 +314,8 @@ impl Terminal {
                 say("Sign in there, then paste the address that the browser ends on here.");
             }
         }
-        if self.opens
-            && let Err(err) = open::that_detached(url)
-        {
-            warn(&format!(
-                "No browser could be opened ({err}); open the address yourself."
-            ));
+        if self.opens && !open_link(url) {
+            warn("No browser could be opened; open the address yourself.");
         }
     }
 

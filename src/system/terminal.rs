@@ -2,7 +2,9 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+
+use super::with_umask_of_user;
 
 /// What the environment says about terminals.
 #[derive(Clone, Debug, Default)]
@@ -78,9 +80,8 @@ impl Terminals {
         let Some((terminal, arguments)) = argv.split_first() else {
             return Err(TerminalError::NoneFound(account.to_owned()));
         };
-        let mut command = Command::new(terminal);
+        let mut command = with_umask_of_user(terminal, arguments);
         command
-            .args(arguments)
             .env("CODEX_HOME", home)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -144,12 +145,24 @@ impl Terminals {
     fn found(&self, program: &OsStr) -> Option<PathBuf> {
         let place = Path::new(program);
         if place.components().count() > 1 {
-            return place.is_file().then(|| place.to_owned());
+            return is_program(place).then(|| place.to_owned());
         }
         std::env::split_paths(&self.path)
             .map(|folder| folder.join(place))
-            .find(|file| file.is_file())
+            .find(|file| is_program(file))
     }
+}
+
+#[cfg(not(target_os = "macos"))]
+fn is_program(file: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.metadata()
+            .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    }
+    #[cfg(not(unix))]
+    file.is_file()
 }
 
 fn default_shell() -> OsString {
@@ -168,7 +181,10 @@ mod tests {
     fn path_with(programs: &[&str]) -> (tempfile::TempDir, OsString) {
         let folder = tempfile::tempdir().unwrap();
         for program in programs {
-            std::fs::write(folder.path().join(program), "").unwrap();
+            let file = folder.path().join(program);
+            std::fs::write(&file, "").unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+            std::fs::set_permissions(&file, mode).unwrap();
         }
         let path = folder.path().as_os_str().to_owned();
         (folder, path)

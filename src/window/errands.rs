@@ -12,6 +12,7 @@ use std::thread;
 use egui::Context;
 
 use crate::desk::{ActivityQuery, OnScreen, RequestsForm};
+use crate::system::open_link;
 
 /// How the world outside is reached.
 #[derive(Clone)]
@@ -71,7 +72,7 @@ impl Doors {
         Self {
             open_link: Arc::new(|url| {
                 // A launcher of the desktop by its arguments, never a shell; the error would name the link, which is a secret.
-                let is_taken = open::that_detached(url).is_ok();
+                let is_taken = open_link(url);
                 if !is_taken {
                     tracing::warn!("no program of this desktop opens links");
                 }
