@@ -274,8 +274,14 @@ impl Terminal {
             }
             SignInStep::Confirm(who) => {
                 say(&format!("Signed in as {}.", in_words(who)));
-                if who.is_unexpected {
-                    say("That is not the account that you wanted to sign in to again.");
+                match &who.holder {
+                    _ if who.is_unexpected => {
+                        say("That is not the account that you wanted to sign in to again.");
+                    }
+                    Some(holder) if who.is_holder_unreadable => say(&format!(
+                        "The login of {holder} cannot be read, so nobody can tell whose it was; the file is kept aside."
+                    )),
+                    Some(_) | None => {}
                 }
                 if self.says_yes {
                     let confirm = Command::ConfirmSignIn { name: None };

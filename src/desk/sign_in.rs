@@ -114,6 +114,8 @@ pub struct SignedIn {
     pub proposed: ProfileName,
     /// Somebody else than was to sign in again.
     pub is_unexpected: bool,
+    /// Nobody can tell whether it was the holder's account: the file there cannot be read, and would be kept aside.
+    pub is_holder_unreadable: bool,
 }
 
 /// A login that needs no signing in.

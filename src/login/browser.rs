@@ -60,7 +60,7 @@ pub async fn by_browser(
             if let Some(browser) = came.browser {
                 // A browser that has gone needs no page.
                 let _gone = browser.send(match &finished {
-                    Ok(_) => Page::signed_in(),
+                    Ok(_) => Page::arrived(),
                     Err(reason) => Page::failed(&reason.to_string()),
                 });
             }

@@ -14,11 +14,12 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn signed_in() -> Self {
+    /// The login has been fetched. Whether it is kept, and where, is not decided yet.
+    pub(super) fn arrived() -> Self {
         Self::new(
             StatusCode::OK,
-            "You are signed in",
-            "Close this page and go back to Codex Router.",
+            "Go back to Codex Router",
+            "Your sign-in has arrived there, and it says what becomes of it. You can close this page.",
         )
     }
 

@@ -151,7 +151,7 @@ async fn a_browser_signs_in_and_the_issuer_has_verified_it() {
     let (url, port) = flow.url().await;
     let (status, page) = open(&url).await;
     assert_eq!(status, 200, "{page}");
-    assert!(page.contains("You are signed in"), "{page}");
+    assert!(page.contains("Go back to Codex Router"), "{page}");
     let login = flow.end().await.unwrap();
     assert_eq!(email_of(&login), "work@example.com");
     let json: Value = serde_json::from_slice(&login.to_bytes()).unwrap();

@@ -338,6 +338,25 @@ fn publish_to_overlays(
     result
 }
 
+/// Gives a login that was just signed in to to every terminal that holds an older one of its account. Codex in there goes on with
+/// the older one until it looks at its file again.
+pub(super) fn renew_in_terminals(home: &Home, login: &AuthFile, now: SystemTime) {
+    for (name, folder) in overlay::all(home) {
+        let renew = || -> Result<(), StoreError> {
+            let place = overlay::place_in(&folder);
+            let older = place.read(home)?.and_then(|file| file.login.ok()); // told by whoever uses it
+            let older = older.filter(|old| login.same_account(old) && login.is_newer_than(old));
+            if let Some(token) = older.as_ref().and_then(AuthFile::refresh_fingerprint) {
+                publish_at(home, &folder, &place, &token, login, now)?;
+            }
+            Ok(())
+        };
+        if let Err(err) = renew() {
+            tracing::warn!(profile = %name, error = %err, "a terminal keeps an older login");
+        }
+    }
+}
+
 /// In the home whose directory is `folder` and whose login lies at `place`.
 fn publish_at(
     home: &Home,

@@ -3,6 +3,7 @@
 //! A sign-in never touches a file before the state has said where its login belongs. It ends when it is ended or another begins;
 //! writing a login is never cut off.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -53,6 +54,8 @@ pub enum Place {
     New(ProfileName),
     /// The profile of this account.
     Over(ProfileName),
+    /// The profile whose login cannot be read; what is there is kept aside.
+    Instead(ProfileName),
 }
 
 /// What came of it.
@@ -88,6 +91,8 @@ pub enum Came {
 pub struct Kept {
     /// Why Codex still has the older login of this account: a sentence.
     pub live_trouble: Option<String>,
+    /// The file that holds what stood there and could not be read.
+    pub set_aside: Option<String>,
 }
 
 /// More addresses than anybody pastes while one is looked at.
@@ -264,28 +269,29 @@ async fn sign_in(
 }
 
 fn write(home: &Home, keep: &Keep, now: SystemTime) -> Result<Kept, StoreError> {
-    let live_trouble = match &keep.place {
-        Place::New(name) => {
-            signed_in::keep(home, name, &keep.login, keep.origin, now)?;
-            None
-        }
-        Place::Over(name) => {
-            let renewed = signed_in::renew(home, name, &keep.login, keep.origin, now)?;
-            let given = match renewed.is_live {
-                true => signed_in::renew_live(home, name, now),
-                false => Ok(()),
-            };
-            given.err().map(|err| err.to_string())
-        }
+    let (login, origin) = (&keep.login, keep.origin);
+    let (name, renewed) = match &keep.place {
+        Place::New(name) => (name, signed_in::keep(home, name, login, origin, now)?),
+        Place::Over(name) => (name, signed_in::renew(home, name, login, origin, now)?),
+        Place::Instead(name) => (name, signed_in::mend(home, name, login, origin, now)?),
     };
-    Ok(Kept { live_trouble })
+    let given = match renewed.is_live {
+        true => signed_in::renew_live(home, name, now),
+        false => Ok(()),
+    };
+    let file_name = |file: PathBuf| file.file_name()?.to_str().map(str::to_owned);
+    Ok(Kept {
+        live_trouble: given.err().map(|err| err.to_string()),
+        set_aside: renewed.set_aside.and_then(file_name),
+    })
 }
 
 fn add(home: &Home, name: &ProfileName, login: NewLogin, now: SystemTime) -> Result<(), String> {
     match login {
         NewLogin::ApiKey(key) => {
             let login = AuthFile::of_api_key(&key).map_err(|err| err.to_string())?;
-            signed_in::keep(home, name, &login, Origin::Key, now).map_err(|err| err.to_string())
+            let kept = signed_in::keep(home, name, &login, Origin::Key, now);
+            kept.map(|_live| ()).map_err(|err| err.to_string())
         }
         // The same endpoint under two names may be meant: they can have other terms.
         NewLogin::Endpoint(endpoint) => {

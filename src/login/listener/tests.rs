@@ -76,7 +76,7 @@ impl Rig {
         let Some(Arrival::Callback(_, page)) = self.listener.arrival().await else {
             panic!("no callback");
         };
-        page.send(Page::signed_in()).unwrap();
+        page.send(Page::arrived()).unwrap();
         browser.await.unwrap()
     }
 }
@@ -93,7 +93,7 @@ async fn forged_callbacks_are_refused_and_the_right_one_still_counts_once() {
 
     let page = rig.come().await;
     assert_eq!(status(&page), 200);
-    assert!(page.contains("You are signed in"), "{page}");
+    assert!(page.contains("Go back to Codex Router"), "{page}");
     assert!(!page.contains("ac_1") && !page.contains(rig.attempt.state().expose()));
 
     let replayed = get(rig.port, &rig.target()).await;

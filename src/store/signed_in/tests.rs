@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::profile::Fingerprint;
+use crate::store::overlay::Overlay;
 use crate::store::profiles::edit_side;
 use crate::store::testing::{TestHome, api_key, login, login_with, name, noon};
 
@@ -89,7 +90,7 @@ fn a_new_login_of_the_same_account_changes_nothing_else_of_its_profile() {
     .unwrap();
 
     let renewed = renew_at(&home, "work", &login("ana", 20)).unwrap();
-    assert_eq!(renewed, Renewed { is_live: true });
+    assert!(renewed.is_live);
     let profile = home.read_profile("work");
     assert_eq!(profile.health(), crate::profile::Health::Fine);
     for (key, value) in [
@@ -136,7 +137,7 @@ fn another_accounts_live_file_is_left_alone_in_every_byte() {
     let home = two_profiles();
     let before = std::fs::read(home.live_auth()).unwrap();
     let renewed = renew_at(&home, "home", &login("bob", 20)).unwrap();
-    assert_eq!(renewed, Renewed { is_live: false });
+    assert_eq!(renewed, Renewed::default());
     assert_eq!(std::fs::read(home.live_auth()).unwrap(), before);
     assert_eq!(home.read_profile("home").side.intent(), None);
 }
@@ -226,4 +227,85 @@ fn which_of_two_profiles_is_selected_does_not_change_with_a_new_login() {
     renew_live(&home, &name("work"), noon()).unwrap();
     assert_eq!(home.live_token(), "rt_FAKE_ana_20");
     assert_eq!(std::fs::read(home.current_profile()).unwrap(), b"work2");
+}
+
+#[test]
+fn a_profile_that_cannot_be_read_gets_a_login_and_what_was_there_is_kept() {
+    for broken in [&b"{\"tokens\": 7}"[..], b""] {
+        let home = two_profiles();
+        home.profile_text("work", broken);
+        let side = home.profiles_dir().join("work/router.json");
+        std::fs::write(side, r#"{"label": "Office", "zz_unknown": 1}"#).unwrap();
+        let renewed = mend(
+            &home,
+            &name("work"),
+            &login("ana", 20),
+            Origin::Browser,
+            noon(),
+        )
+        .unwrap();
+        assert!(renewed.is_live);
+        renew_live(&home, &name("work"), noon()).unwrap();
+        assert_eq!(home.token_of("work"), "rt_FAKE_ana_20");
+        assert_eq!(home.live_token(), "rt_FAKE_ana_20");
+        let kept = renewed.set_aside.map(|file| std::fs::read(file).unwrap());
+        assert_eq!(
+            kept.as_deref(),
+            Some(broken).filter(|bytes| !bytes.is_empty())
+        );
+        let side = home.read_profile("work").side;
+        assert_eq!(side.get("label"), Some(&json!("Office")));
+        assert_eq!(side.get("zz_unknown"), Some(&json!(1)));
+        assert_eq!(side.came_by(), Some((Origin::Browser, noon())));
+        assert_eq!(home.leftovers(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_profile_that_can_be_read_by_now_is_mended_for_its_own_account_only() {
+    let home = two_profiles();
+    let mend_work = |login: AuthFile| mend(&home, &name("work"), &login, Origin::Browser, noon());
+    let other = mend_work(login("cyd", 20));
+    assert!(
+        matches!(other, Err(StoreError::OtherAccount(_))),
+        "{other:?}"
+    );
+    mend_work(login("ana", 20)).unwrap();
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_20");
+    assert!(home.displaced().is_empty());
+    let gone = mend(
+        &home,
+        &name("gone"),
+        &login("cyd", 20),
+        Origin::Browser,
+        noon(),
+    );
+    assert!(matches!(gone, Err(StoreError::NoSuchProfile(_))));
+}
+
+#[test]
+fn an_account_that_only_codex_had_is_kept_once_and_not_as_two_that_are_both_renewed() {
+    let home = TestHome::new();
+    home.live(&login("ana", 10));
+    let new = login("ana", 20);
+    let kept = keep(&home, &name("work"), &new, Origin::Browser, noon()).unwrap();
+    assert!(kept.is_live);
+    assert_eq!(home.live_token(), "rt_FAKE_ana_10");
+    let intent = home.read_profile("work").side.intent().unwrap();
+    assert_eq!(intent.token, Fingerprint::of(b"rt_FAKE_ana_10"));
+    renew_live(&home, &name("work"), noon()).unwrap();
+    assert_eq!(home.live_token(), "rt_FAKE_ana_20");
+    assert_eq!(home.read_profile("work").side.intent(), None);
+    assert!(backups(&home, "work").concat().contains("rt_FAKE_ana_10"));
+}
+
+#[test]
+fn a_terminal_of_the_account_gets_the_new_login() {
+    let home = two_profiles();
+    let terminal = |account: &str| Overlay::open(&home, &name(account), None, noon()).unwrap();
+    let (own, other) = (terminal("work"), terminal("home"));
+    renew_at(&home, "work", &login("ana", 20)).unwrap();
+    let in_there = |overlay: &Overlay| std::fs::read_to_string(overlay.root().join("auth.json"));
+    assert!(in_there(&own).unwrap().contains("rt_FAKE_ana_20"));
+    assert!(in_there(&other).unwrap().contains("rt_FAKE_bob_10"));
 }

@@ -147,6 +147,7 @@ fn faces() -> Vec<(Snapshot, &'static [&'static str])> {
         holder: None,
         proposed: name("ana"),
         is_unexpected: true,
+        is_holder_unreadable: false,
     };
     let signing_in = |step| Snapshot {
         sign_in: Some(sign_in(1, SignInWay::Browser, step)),

@@ -208,6 +208,7 @@ fn who() -> SignedIn {
         holder: None,
         proposed: name("ana"),
         is_unexpected: false,
+        is_holder_unreadable: false,
     }
 }
 
@@ -224,6 +225,21 @@ fn before_a_login_is_replaced_it_is_said_whose() {
     assert!(!rig.shows("Account name"));
     assert!(rig.is_focused("Replace login"));
     rig.key(Key::Enter);
+    assert_eq!(rig.asked(), [Command::ConfirmSignIn { name: None }]);
+}
+
+#[test]
+fn a_login_that_cannot_be_read_is_replaced_only_by_whom_the_user_sees() {
+    let mut rig = at(SignInStep::Confirm(SignedIn {
+        holder: Some(name("spare")),
+        is_holder_unreadable: true,
+        ..who()
+    }));
+    assert!(rig.shows("Signed in as ana@example.dev, Team"));
+    assert!(rig.shows(
+        "The login of spare cannot be read, so nobody can tell whose it was. It would get this one; the file that is there is kept aside."
+    ));
+    rig.click("Use this login");
     assert_eq!(rig.asked(), [Command::ConfirmSignIn { name: None }]);
 }
 

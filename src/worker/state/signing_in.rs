@@ -1,7 +1,8 @@
 //! Signing in: what a sign-in has come to, whose login it is, and where that belongs.
 //!
 //! A login is written without a question in two cases: nobody holds its account, or it is the account that was to be signed in to
-//! again. Everything else is shown first. Until it is written it is kept here, whatever fails.
+//! again. Everything else is shown first, also where the file of that account cannot be read and nobody knows whose it was. Until it
+//! is written it is kept here, whatever fails.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -173,17 +174,22 @@ impl AppState {
     }
 
     pub(super) fn confirm_sign_in(&mut self, name: Option<ProfileName>) -> Vec<Effect> {
-        let Some(current) = &mut self.sign_ins.current else {
+        let Some(current) = &self.sign_ins.current else {
             return Vec::new();
         };
         let SignInStep::Confirm(who) = &current.view.step else {
             return Vec::new();
         };
-        let place = match &who.holder {
-            Some(holder) => Place::Over(holder.clone()),
-            None => Place::New(name.unwrap_or_else(|| who.proposed.clone())),
+        let (holder, proposed) = (who.holder.clone(), who.proposed.clone());
+        let place = match holder {
+            Some(holder) => self.over(holder),
+            None => Place::New(name.unwrap_or(proposed)),
         };
-        current.keep(place).into_iter().collect()
+        let current = self.sign_ins.current.as_mut();
+        current
+            .and_then(|current| current.keep(place))
+            .into_iter()
+            .collect()
     }
 
     pub(super) fn cancel_sign_in(&mut self) -> Vec<Effect> {
@@ -295,12 +301,14 @@ impl AppState {
         };
         let wish = current.view.wish.clone();
         let who = self.who(&login, &wish);
+        let over = who.holder.clone().map(|holder| self.over(holder));
         let Some(current) = self.sign_ins.of(number) else {
             return Vec::new();
         };
         current.login = Some(login);
         let place = match (&who.holder, &wish.again) {
-            (Some(holder), Some(again)) if holder == again => Some(Place::Over(holder.clone())),
+            _ if who.is_holder_unreadable => None,
+            (Some(holder), Some(again)) if holder == again => over,
             (None, None) => Some(Place::New(who.proposed.clone())),
             _ => None,
         };
@@ -322,7 +330,7 @@ impl AppState {
     ) -> Vec<Effect> {
         let (name, is_new) = match place {
             Place::New(name) => (name, true),
-            Place::Over(name) => (name, false),
+            Place::Over(name) | Place::Instead(name) => (name, false),
         };
         match result {
             Ok(kept) => {
@@ -330,6 +338,9 @@ impl AppState {
                     current.login = None;
                     let name = name.clone();
                     current.stand(SignInStep::Done { name, is_new });
+                }
+                if let Some(file) = kept.set_aside {
+                    self.happen(Outcome::Displaced { file }, now);
                 }
                 if let Some(trouble) = kept.live_trouble {
                     let reason =
@@ -375,7 +386,14 @@ impl AppState {
             .chatgpt()
             .map(|login| login.claims.clone())
             .unwrap_or_default();
-        let holder = self.holder_of(login, wish.again.as_ref());
+        let again = wish.again.as_ref();
+        let unreadable = again.filter(|again| {
+            let kept = self.kept.get(*again);
+            kept.is_some_and(|kept| kept.profile.login.is_err() && kept.identity.is_none())
+        });
+        let known = self.holder_of(login, again);
+        let is_holder_unreadable = known.is_none() && unreadable.is_some();
+        let holder = known.or(unreadable.cloned());
         let wished = wish
             .name
             .as_ref()
@@ -390,14 +408,27 @@ impl AppState {
             workspace: claims.workspace_title,
             holder,
             is_unexpected,
+            is_holder_unreadable,
         }
     }
 
-    /// The profile of this account: the preferred one, the active one, or the first.
+    /// How a login of its account goes to a profile.
+    fn over(&self, name: ProfileName) -> Place {
+        let kept = self.kept.get(&name);
+        match kept.is_some_and(|kept| kept.profile.login.is_err()) {
+            true => Place::Instead(name),
+            false => Place::Over(name),
+        }
+    }
+
+    /// The profile of this account: the preferred one, the active one, or the first. One that cannot be read by now is known by
+    /// what it held before.
     fn holder_of(&self, login: &AuthFile, preferred: Option<&ProfileName>) -> Option<ProfileName> {
-        let holds = |kept: &&Kept| {
-            let held = kept.profile.login.as_ref();
-            held.is_ok_and(|held| held.same_account(login))
+        let holds = |kept: &&Kept| match &kept.profile.login {
+            Ok(held) => held.same_account(login),
+            Err(_unreadable) => {
+                kept.identity.is_some() && kept.identity.as_ref() == login.identity()
+            }
         };
         let names: Vec<_> = self
             .kept

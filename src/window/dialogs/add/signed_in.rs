@@ -66,6 +66,12 @@ fn meaning(scene: Scene<'_>, again: Option<&ProfileName>, who: &SignedIn) -> (St
             ),
             "Add account".to_owned(),
         ),
+        (None, Some(holder)) if who.is_holder_unreadable => (
+            format!(
+                "The login of {holder} cannot be read, so nobody can tell whose it was. It would get this one; the file that is there is kept aside."
+            ),
+            "Use this login".to_owned(),
+        ),
         (None, Some(holder)) => (
             format!(
                 "This account is here already: {holder}. Its login would be replaced; name, tags and history stay."

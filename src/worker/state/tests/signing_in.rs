@@ -126,6 +126,7 @@ fn signing_in_to_the_same_account_again_updates_it_without_a_question() {
     assert!(state.obey(Command::CancelSignIn, noon()).is_empty());
     let trouble = Kept {
         live_trouble: Some("the disk is full".into()),
+        ..Kept::default()
     };
     let effects = written(&mut state, keep, Ok(trouble));
     assert!(matches!(effects[..], [Effect::ReadDisk { .. }]));
@@ -149,6 +150,7 @@ fn an_account_that_is_here_already_is_shown_before_anything_is_replaced() {
         holder: Some(name("spare")),
         proposed: name("bob"),
         is_unexpected: false,
+        is_holder_unreadable: false,
     };
     assert_eq!(view(&state).step, SignInStep::Confirm(who));
     // A name makes no second profile of one account.
@@ -292,4 +294,71 @@ fn only_the_answer_to_the_last_check_is_shown() {
     state.note(answer(1, Some(1)), noon());
     let shown = state.sign_ins.check().unwrap();
     assert_eq!(shown.result, CheckResult::Works { models: Some(7) });
+}
+
+fn unreadable(text: &str) -> Profile {
+    Profile {
+        name: name(text),
+        login: Err(Unreadable("it is cut off".into())),
+        side: SideFile::default(),
+    }
+}
+
+#[test]
+fn whose_account_it_was_nobody_can_say_where_its_file_was_never_read_so_that_is_asked() {
+    let mut state = AppState::new(Arc::new(Settings::default()), Polls::ByThemselves);
+    let profiles = vec![profile("spare", fresh("bob")), unreadable("work")];
+    state.note(reading(profiles, Live::Missing), noon());
+    let begin = begun(state.obey(Command::SignIn(wish(Some("work"))), noon()));
+    assert!(works(signed_in(&mut state, begin.number, new_login("ana"))).is_empty());
+    let who = SignedIn {
+        email: Some("ana@example.test".into()),
+        plan: Some("plus".into()),
+        workspace: None,
+        holder: Some(name("work")),
+        proposed: name("ana"),
+        is_unexpected: false,
+        is_holder_unreadable: true,
+    };
+    assert_eq!(view(&state).step, SignInStep::Confirm(who));
+    let keep = kept(state.obey(Command::ConfirmSignIn { name: None }, noon()));
+    assert_eq!(keep.place, Place::Instead(name("work")));
+    let done = Kept {
+        set_aside: Some("a.json".into()),
+        ..Kept::default()
+    };
+    written(&mut state, keep, Ok(done));
+    let happened: Vec<_> = state.happenings.iter().map(|it| &it.outcome).collect();
+    assert!(
+        matches!(happened[..], [Outcome::Displaced { file }, Outcome::SignedIn { .. }] if file == "a.json"),
+        "{happened:?}"
+    );
+
+    // An account that another profile holds belongs there.
+    let begin = begun(state.obey(Command::SignIn(wish(Some("work"))), noon()));
+    signed_in(&mut state, begin.number, new_login("bob"));
+    let SignInStep::Confirm(who) = &view(&state).step else {
+        panic!("{:?}", view(&state));
+    };
+    assert_eq!(who.holder, Some(name("spare")));
+    assert!(who.is_unexpected && !who.is_holder_unreadable);
+}
+
+#[test]
+fn a_login_that_broke_while_its_account_is_known_is_replaced_for_that_one_alone() {
+    let mut state = state();
+    let profiles = || vec![profile("spare", fresh("bob")), unreadable("work")];
+    state.note(reading(profiles(), Live::Missing), noon());
+    let begin = begun(state.obey(Command::SignIn(wish(Some("work"))), noon()));
+    let keep = kept(signed_in(&mut state, begin.number, new_login("ana")));
+    assert_eq!(keep.place, Place::Instead(name("work")));
+    written(&mut state, keep, Ok(Kept::default()));
+
+    state.note(reading(profiles(), Live::Missing), noon());
+    let begin = begun(state.obey(Command::SignIn(wish(Some("work"))), noon()));
+    signed_in(&mut state, begin.number, new_login("cyd"));
+    let SignInStep::Confirm(who) = &view(&state).step else {
+        panic!("{:?}", view(&state));
+    };
+    assert_eq!((who.is_unexpected, &who.holder), (true, &None));
 }
