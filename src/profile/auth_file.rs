@@ -242,12 +242,16 @@ impl AuthFile {
         }
     }
 
-    /// Whether this login was issued after the other one. The issuer's own clock (`iat`, `exp`) is asked before
-    /// `last_refresh`, which any program may have written by another clock.
+    /// Whether this login was issued after the other one and may take its place. The issuer's own clock (`iat`, `exp`) is asked
+    /// before `last_refresh`, which any program may have written by another clock. What cannot be renewed never takes the place of
+    /// what can: it is over in days, and the other one may still be good.
     pub fn is_newer_than(&self, other: &Self) -> bool {
         let (Some(own), Some(other)) = (self.chatgpt(), other.chatgpt()) else {
             return false;
         };
+        if own.refresh_token.is_none() && other.refresh_token.is_some() {
+            return false;
+        }
         let later = |a: Option<SystemTime>, b: Option<SystemTime>| match (a, b) {
             (Some(a), Some(b)) => a.cmp(&b),
             _ => Ordering::Equal,

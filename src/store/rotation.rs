@@ -125,7 +125,7 @@ impl Rotation {
     /// When the new login is not saved. Then it exists in memory alone.
     pub fn finish(&mut self, new: &AuthFile, now: SystemTime) -> Result<Finished, StoreError> {
         let displaced = self.save(new, now)?;
-        let twins = save_in_twins(&self.home, &self.redeemed, new);
+        let twins = save_in_twins(&self.home, &self.redeemed, new, Replaced::Spent);
         let live = match publish(&self.home, &self.redeemed, new, now) {
             Ok(true) => Publication::Written,
             Ok(false) => Publication::NotThisLogin,
@@ -254,8 +254,16 @@ struct Twins {
     are_complete: bool,
 }
 
+/// What becomes of the login that another profile held.
+#[derive(Clone, Copy, Debug)]
+enum Replaced {
+    /// It was redeemed: a backup would be worth nothing, and none that fails may keep the new one out.
+    Spent,
+    BackedUp(SystemTime),
+}
+
 /// Other profiles with the redeemed token would be dead without the new one.
-fn save_in_twins(home: &Home, redeemed: &Fingerprint, new: &AuthFile) -> Twins {
+fn save_in_twins(home: &Home, redeemed: &Fingerprint, new: &AuthFile, replaced: Replaced) -> Twins {
     let mut twins = Twins::default();
     let holders = match holders_of(home, redeemed) {
         Ok((holders, are_all)) => {
@@ -270,8 +278,11 @@ fn save_in_twins(home: &Home, redeemed: &Fingerprint, new: &AuthFile) -> Twins {
     for profile in holders {
         let Ok(old) = &profile.login else { continue };
         let bytes = with_keys_of(new, old).to_bytes();
-        let written = profiles::folder_of(home, &profile.name)
-            .and_then(|folder| safe_file::replace_in(&folder, AUTH, &bytes));
+        let written = match replaced {
+            Replaced::Spent => profiles::folder_of(home, &profile.name)
+                .and_then(|folder| safe_file::replace_in(&folder, AUTH, &bytes)),
+            Replaced::BackedUp(now) => profiles::write_login(home, &profile.name, new, now),
+        };
         match written {
             Ok(()) => twins.saved.push(profile.name.clone()),
             Err(err) => {

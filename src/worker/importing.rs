@@ -109,6 +109,7 @@ pub fn look(
                 source: "pasted".into(),
                 wish: candidate.label.clone(),
                 stem: "account".into(),
+                file: None,
                 candidate,
             });
             Looked {
@@ -130,6 +131,7 @@ pub fn look(
                 source: source.clone(),
                 wish: candidate.label.clone(),
                 stem: "account".into(),
+                file: None,
                 candidate,
             });
             Looked {
@@ -277,7 +279,13 @@ pub fn compared(
             };
             let side = side_of(&one, &row.name);
             let name = row.name.clone();
-            preview.logins.insert(id, Incoming { name, login, side });
+            let incoming = Incoming {
+                name,
+                login,
+                side,
+                file: one.file.clone(),
+            };
+            preview.logins.insert(id, incoming);
         } else if let Some(name) = &row.holder {
             row.name = name.clone();
         }

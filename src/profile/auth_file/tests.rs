@@ -169,6 +169,17 @@ fn a_token_of_another_account_is_refused() {
 }
 
 #[test]
+fn a_login_that_cannot_be_renewed_is_not_newer_than_one_that_can() {
+    let renewable = parse(&chatgpt("ana", 100)).unwrap();
+    let mut json = chatgpt("ana", 200);
+    json["tokens"]["refresh_token"] = "".into();
+    let fresher = parse(&json).unwrap();
+    assert!(!fresher.is_newer_than(&renewable) && !renewable.is_newer_than(&fresher));
+    json["tokens"]["access_token"] = jwt("ana", "ws-1", 300).into();
+    assert!(parse(&json).unwrap().is_newer_than(&fresher));
+}
+
+#[test]
 fn two_users_of_one_workspace_are_two_accounts() {
     let (ana, bob) = (
         parse(&chatgpt("ana", 1)).unwrap(),

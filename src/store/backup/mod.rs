@@ -31,7 +31,7 @@ use super::error::StoreError;
 use super::home::Home;
 use super::{export, safe_file};
 use crate::import_text::{self, Candidate};
-use crate::profile::{ProfileName, Secret};
+use crate::profile::{AuthFile, ProfileName, Secret};
 
 mod seal;
 
@@ -111,6 +111,7 @@ pub fn write(
     if !may_replace && file.symlink_metadata().is_ok() {
         return Err(StoreError::AlreadyThere { path: file.into() }.into());
     }
+    refuse_login(file)?;
     let (accounts, left_out) = export::gather(home, names, now)?;
     let entries: Vec<_> = accounts.iter().map(entry).collect();
     let content = json!({"made_at": jiff::Timestamp::try_from(now).unwrap_or_default().to_string(), "accounts": entries});
@@ -124,6 +125,20 @@ pub fn write(
     }
     let count = accounts.len();
     Ok(Written { count, left_out })
+}
+
+/// Nobody means a login when they agree that a file is replaced: it may be the only copy.
+fn refuse_login(file: &Path) -> Result<(), BackupError> {
+    if file.symlink_metadata().is_err() {
+        return Ok(()); // not there
+    }
+    match read_file(file) {
+        Ok(bytes) if AuthFile::parse(&bytes).is_ok() => {
+            Err(StoreError::AlreadyThere { path: file.into() }.into())
+        }
+        // What cannot be read is for the writer to refuse.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Whether a passphrase may close a backup.

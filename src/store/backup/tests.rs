@@ -295,3 +295,22 @@ fn what_was_taken_out_is_found_again_by_an_import() {
         Some(&json!("Work"))
     );
 }
+
+#[test]
+fn a_login_is_never_replaced_by_a_backup_whoever_agrees() {
+    let home = home_with_three();
+    home.live(&login("ana", 1));
+    let before = std::fs::read(home.live_auth()).unwrap();
+    for file in [
+        home.live_auth(),
+        home.profiles_dir().join("work").join("auth.json"),
+    ] {
+        let refused = write(&home, &[name("key")], &file, &passphrase(), true, noon());
+        assert!(matches!(
+            refused,
+            Err(BackupError::Store(StoreError::AlreadyThere { .. }))
+        ));
+    }
+    assert_eq!(std::fs::read(home.live_auth()).unwrap(), before);
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_1");
+}

@@ -33,6 +33,8 @@ pub struct Found {
     pub wish: Option<String>,
     /// What to call it if nobody says anything.
     pub stem: String,
+    /// Where it lies, if in a file of its owner's: whoever uses it may renew it before it is written here.
+    pub file: Option<PathBuf>,
     pub candidate: Candidate,
 }
 
@@ -79,6 +81,7 @@ struct Origin {
     source: String,
     wish: Option<String>,
     stem: String,
+    file: Option<PathBuf>,
     /// What stood beside it.
     side: Option<SideFile>,
     /// Whether anybody would expect a login in it: then it is told why there is none.
@@ -126,6 +129,7 @@ impl<'a> Look<'a> {
                         wish: wish_of_folder(&text_of(folder), is_ours)
                             .filter(|_| name == super::login_file::AUTH),
                         stem: stem_of(&name),
+                        file: Some(path.to_owned()),
                         side: side.flatten(),
                         is_expected: true,
                     },
@@ -173,6 +177,7 @@ impl<'a> Look<'a> {
                 source: origin.source.clone(),
                 wish: origin.wish.clone().or_else(|| candidate.label.clone()),
                 stem: origin.stem.clone(),
+                file: origin.file.clone(),
                 candidate,
             });
         }
@@ -183,6 +188,7 @@ impl<'a> Look<'a> {
             source: self.shown(path),
             wish: None,
             stem: stem_of(&text_of(path.file_name())),
+            file: None,
             side: None,
             is_expected: true,
         };
@@ -194,6 +200,7 @@ impl<'a> Look<'a> {
             source: origin.source,
             wish: origin.wish,
             stem: origin.stem,
+            file: None,
             candidate: Candidate {
                 label: None,
                 email: None,

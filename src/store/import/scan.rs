@@ -133,6 +133,7 @@ impl Look<'_> {
                 source: self.shown(&file_path),
                 wish: wish_of_folder(&folder_name, is_named).filter(|_| text_name == AUTH),
                 stem: stem_of(&text_name),
+                file: Some(file_path),
                 side,
                 is_expected,
             },

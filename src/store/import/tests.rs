@@ -10,6 +10,7 @@ use super::*;
 use crate::profile::{AuthFile, ProfileName};
 use crate::store::error::StoreError;
 use crate::store::home;
+use crate::store::overlay::Overlay;
 use crate::store::profiles;
 use crate::store::testing::{TestHome, api_key, login, mode_of, name, noon};
 
@@ -258,6 +259,7 @@ fn incoming(user: &str, iat: u64) -> Incoming {
         name: name(user),
         login: login(user, iat),
         side: SideFile::default(),
+        file: None,
     }
 }
 
@@ -329,6 +331,78 @@ fn codex_gets_the_newer_login_of_the_account_that_it_uses() {
     home.live(&login("bob", 2));
     assert_eq!(written(&home, &[incoming("ana", 6)]), [Ok(Taken::Updated)]);
     assert_eq!(home.live_token(), "rt_FAKE_bob_2");
+}
+
+#[test]
+fn a_terminal_and_a_twin_get_the_newer_login_of_their_account_as_well() {
+    let home = TestHome::new();
+    home.profile("work", &login("ana", 1));
+    home.profile("twin", &login("ana", 1));
+    home.live(&login("bob", 1));
+    let terminal = Overlay::open(&home, &name("work"), None, noon()).unwrap();
+    assert_eq!(written(&home, &[incoming("ana", 5)]), [Ok(Taken::Updated)]);
+    let in_there = std::fs::read_to_string(terminal.root().join("auth.json")).unwrap();
+    assert!(in_there.contains("rt_FAKE_ana_5"));
+    assert_eq!(home.token_of("twin"), "rt_FAKE_ana_5");
+    assert_eq!(home.live_token(), "rt_FAKE_bob_1");
+    assert_eq!(home.read_profile("work").side.intent(), None);
+}
+
+#[test]
+fn an_account_that_somebody_signed_in_to_meanwhile_does_not_become_a_second_profile() {
+    let home = TestHome::new();
+    let held = crate::store::AccountLock::take(&home, &login("ana", 1)).unwrap();
+    let held = std::sync::Mutex::new(Some(held));
+    let folder = home.profiles_dir().join("signed-in");
+    let waiting = home.with_pause(move |_| {
+        if held.lock().unwrap().take().is_some() {
+            put_login(&folder.join("auth.json"), &login("ana", 9));
+        }
+    });
+    let results = written(&waiting, &[incoming("ana", 1), incoming("bob", 1)]);
+    assert!(
+        results[0].clone().unwrap_err().contains("signed-in"),
+        "{results:?}"
+    );
+    assert_eq!(results[1], Ok(Taken::Added));
+    assert!(!home.profiles_dir().join("ana").exists());
+    assert_eq!(home.token_of("signed-in"), "rt_FAKE_ana_9");
+}
+
+#[test]
+fn a_login_that_was_renewed_where_it_lies_after_it_was_looked_at_is_taken_as_it_is_by_now() {
+    let home = TestHome::new();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = elsewhere.path().join("auth.json");
+    put_login(&file, &login("ana", 1));
+    let looked = look(elsewhere.path(), &["auth.json"]);
+    let found = &looked.found[0];
+    let account = |user: &str| Incoming {
+        file: found.file.clone(),
+        ..incoming(user, 1)
+    };
+    put_login(&file, &login("ana", 5));
+    assert_eq!(written(&home, &[account("ana")]), [Ok(Taken::Added)]);
+    assert_eq!(home.token_of("ana"), "rt_FAKE_ana_5");
+
+    // What lies there by now may be somebody else's, or be gone.
+    assert_eq!(written(&home, &[account("bob")]), [Ok(Taken::Added)]);
+    assert_eq!(home.token_of("bob"), "rt_FAKE_bob_1");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(written(&home, &[account("cyd")]), [Ok(Taken::Added)]);
+    assert_eq!(home.token_of("cyd"), "rt_FAKE_cyd_1");
+}
+
+#[test]
+fn a_login_that_cannot_be_renewed_does_not_replace_one_that_can() {
+    let home = TestHome::new();
+    home.profile("work", &login("ana", 1));
+    let mut fresher: Value = serde_json::from_slice(&login("ana", 5).to_bytes()).unwrap();
+    fresher["tokens"]["refresh_token"] = "".into();
+    let mut account = incoming("ana", 5);
+    account.login = AuthFile::parse(fresher.to_string().as_bytes()).unwrap();
+    assert!(written(&home, &[account])[0].is_err());
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_1");
 }
 
 #[test]
@@ -475,6 +549,7 @@ fn keys_and_endpoints_are_accounts_too() {
         name: name(text),
         login,
         side: SideFile::default(),
+        file: None,
     };
     let all = [
         of("key", api_key("sk-FAKE")),

@@ -6,8 +6,10 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use crate::import_text;
 use crate::profile::{AuthFile, Fingerprint, Origin, ProfileName, SideFile};
 use crate::store::attic;
 use crate::store::error::StoreError;
@@ -28,6 +30,8 @@ pub struct Incoming {
     pub login: AuthFile,
     /// Of a new profile.
     pub side: SideFile,
+    /// Where it was found, if in a file: as of [`super::Found`].
+    pub file: Option<PathBuf>,
 }
 
 /// What became of it.
@@ -59,13 +63,14 @@ pub fn write(
     now: SystemTime,
     mut told: impl FnMut(usize, Result<Taken, StoreError>) -> ControlFlow<()>,
 ) -> Result<(), StoreError> {
+    let incoming = &as_they_are_by_now(incoming, now);
     let mut held = Held::read(home)?;
     let mut place = 0;
     while place < incoming.len() {
         let batch = held.next_batch(incoming.get(place..).unwrap_or_default());
         let results: Vec<_> = match batch {
             Batch::New(accounts) => {
-                let results = create_all(home, accounts, now);
+                let results = create_all(home, accounts, &mut held, now);
                 for (account, result) in accounts.iter().zip(&results) {
                     if result.is_ok() {
                         held.add(&account.name, &account.login);
@@ -85,10 +90,60 @@ pub fn write(
     Ok(())
 }
 
+/// With what their files hold by now: since they were looked at, a program that uses one of them may have renewed it.
+fn as_they_are_by_now(incoming: &[Incoming], now: SystemTime) -> Vec<Incoming> {
+    let mut files: HashMap<&Path, HashMap<Fingerprint, AuthFile>> = HashMap::new();
+    let mut fresh = Vec::with_capacity(incoming.len());
+    for account in incoming {
+        let mut account_now = account.clone();
+        if let Some(file) = &account.file {
+            let held = files
+                .entry(file.as_path())
+                .or_insert_with(|| newest_logins_in(file, now));
+            let newer = account
+                .login
+                .account_keys()
+                .find_map(|key| held.get(&key))
+                .filter(|found| found.same_account(&account.login))
+                .filter(|found| found.is_newer_than(&account.login));
+            if let Some(newer) = newer {
+                account_now.login = newer.clone();
+            }
+        }
+        fresh.push(account_now);
+    }
+    fresh
+}
+
+/// By what their accounts are known by. A file that is gone or cannot be read any more has nothing newer.
+fn newest_logins_in(file: &Path, now: SystemTime) -> HashMap<Fingerprint, AuthFile> {
+    let candidates = super::read_named(file)
+        .ok()
+        .and_then(|text| import_text::read(&text, now).ok());
+    let mut newest: HashMap<Fingerprint, AuthFile> = HashMap::new();
+    for login in candidates
+        .into_iter()
+        .flatten()
+        .filter_map(|candidate| candidate.login.ok())
+    {
+        for key in login.account_keys() {
+            let is_newer = newest
+                .get(&key)
+                .is_none_or(|held| login.is_newer_than(held));
+            if is_newer {
+                newest.insert(key, login.clone());
+            }
+        }
+    }
+    newest
+}
+
 /// Which accounts have a profile.
 #[derive(Default)]
 struct Held {
     by_key: HashMap<Fingerprint, Vec<ProfileName>>,
+    /// What has been looked at below `profiles/`.
+    seen: HashSet<OsString>,
 }
 
 enum Batch<'a> {
@@ -99,15 +154,32 @@ enum Batch<'a> {
 impl Held {
     fn read(home: &Home) -> Result<Self, StoreError> {
         let mut held = Self::default();
-        for profile in profiles::load_all(home)?.profiles {
-            if let Ok(login) = &profile.login {
-                held.add(&profile.name, login);
-            }
-        }
+        held.look_again(home)?;
         Ok(held)
     }
 
+    /// Takes note of the profiles that have come since.
+    fn look_again(&mut self, home: &Home) -> Result<(), StoreError> {
+        let Some(profiles) = home.folder()?.child(PROFILES)? else {
+            return Ok(());
+        };
+        for entry in profiles.names()? {
+            if is_temporary(&entry) || !self.seen.insert(entry.clone()) {
+                continue;
+            }
+            let name = entry.to_str().map(ProfileName::existing);
+            if let Some(Ok(name)) = name
+                && let Ok(profile) = profiles::load(home, &name)
+                && let Ok(login) = &profile.login
+            {
+                self.add(&name, login);
+            }
+        }
+        Ok(())
+    }
+
     fn add(&mut self, name: &ProfileName, login: &AuthFile) {
+        self.seen.insert(name.as_str().into());
         for key in login.account_keys() {
             self.by_key.entry(key).or_default().push(name.clone());
         }
@@ -123,6 +195,16 @@ impl Held {
         holders.sort();
         holders.dedup();
         holders
+    }
+
+    fn refuse_known(&self, login: &AuthFile) -> Result<(), StoreError> {
+        match self.holders(login).into_iter().next() {
+            Some(name) => Err(StoreError::AlreadySaved {
+                name,
+                is_updated: false,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// The accounts that can be written beside each other next: none of them twice, none that has a profile.
@@ -144,6 +226,7 @@ impl Held {
 fn create_all(
     home: &Home,
     accounts: &[Incoming],
+    held: &mut Held,
     now: SystemTime,
 ) -> Vec<Result<Taken, StoreError>> {
     let mut results: Vec<Option<StoreError>> = accounts.iter().map(|_| None).collect();
@@ -167,9 +250,14 @@ fn create_all(
         }
     }
     let live = super::live_login(home);
+    // Somebody may have signed in while we waited for the locks: two profiles of one account end each other.
+    let looked = held.look_again(home).map_err(|err| err.to_string());
     let mut fit = Vec::new();
     for (place, account) in locked {
-        let checked = refuse_older_than(live.as_ref(), &account.login)
+        let looked = looked.clone().map_err(StoreError::NotWritten);
+        let checked = looked
+            .and_then(|()| held.refuse_known(&account.login))
+            .and_then(|()| refuse_older_than(live.as_ref(), &account.login))
             .and_then(|()| refuse_unsafe_name(&account.name));
         match checked {
             Ok(()) => fit.push((place, account)),
@@ -342,26 +430,31 @@ fn update(
     let mut outdated = Vec::new();
     let mut is_same = false;
     for name in holders {
-        let held = match profiles::load(home, name) {
-            Ok(profile) => profile
-                .login
-                .map_err(|reason| StoreError::UnreadableProfile {
-                    name: name.clone(),
-                    reason,
-                })?,
+        let profile = match profiles::load(home, name) {
+            Ok(profile) => profile,
             Err(StoreError::NoSuchProfile(_)) => continue, // deleted meanwhile
             Err(err) => return Err(err),
+        };
+        let held = match &profile.login {
+            Ok(held) => held.clone(),
+            Err(reason) => {
+                return Err(StoreError::UnreadableProfile {
+                    name: name.clone(),
+                    reason: reason.clone(),
+                });
+            }
         };
         if held.same_login(login) {
             is_same = true;
         } else if held.same_account(login) && login.is_newer_than(&held) {
-            outdated.push((name, held));
+            outdated.push((profile, held));
         } else {
             return Err(StoreError::NewerHeld(name.clone()));
         }
     }
-    for (name, _) in &outdated {
-        profiles::write_login(home, name, login, now)?;
+    for (profile, _) in &outdated {
+        let name = &profile.name;
+        rotation::adopt(home, profile, login, now)?;
         let noted = profiles::edit_side(home, name, |side| side.set_came_by(Origin::Import, now));
         if let Err(err) = noted {
             tracing::warn!(profile = %name, error = %err, "could not note where a login came from");

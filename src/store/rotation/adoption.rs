@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use super::{find_newer, find_successor, publish, save_in_twins};
+use super::{Replaced, find_newer, find_successor, publish, save_in_twins};
 use crate::profile::{AuthFile, Fingerprint, Intent, Profile, ProfileName};
 use crate::store::error::StoreError;
 use crate::store::home::Home;
@@ -34,7 +34,9 @@ pub fn adopt(
     behind.dedup();
     note(home, name, behind.first(), now);
     profiles::write_login(home, name, newer, now)?;
-    behind.retain(|token| !catch_up(home, name, token, newer, now));
+    // Nobody has said that they are spent.
+    let kept = Replaced::BackedUp(now);
+    behind.retain(|token| !give_to_others(home, name, token, newer, kept, now));
     note(home, name, behind.first(), now);
     Ok(())
 }
@@ -65,8 +67,19 @@ pub fn catch_up(
     new: &AuthFile,
     now: SystemTime,
 ) -> bool {
-    let twins = save_in_twins(home, redeemed, new);
-    match publish(home, redeemed, new, now) {
+    give_to_others(home, name, redeemed, new, Replaced::Spent, now)
+}
+
+fn give_to_others(
+    home: &Home,
+    name: &ProfileName,
+    replaced: &Fingerprint,
+    new: &AuthFile,
+    how: Replaced,
+    now: SystemTime,
+) -> bool {
+    let twins = save_in_twins(home, replaced, new, how);
+    match publish(home, replaced, new, now) {
         Ok(_was_live) => twins.are_complete,
         Err(err) => {
             tracing::warn!(profile = %name, error = %err, "Codex or a terminal is behind the profile");

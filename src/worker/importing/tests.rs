@@ -30,6 +30,7 @@ fn found(login: AuthFile) -> Found {
         source: "here".into(),
         wish: None,
         stem: "account".into(),
+        file: None,
         candidate: Candidate {
             label: None,
             email: None,

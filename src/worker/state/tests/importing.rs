@@ -32,6 +32,7 @@ fn preview() -> Preview {
         name: name(text),
         login: fresh(user),
         side: SideFile::default(),
+        file: None,
     };
     Preview {
         found: vec![
