@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use anyhow::anyhow;
 
-use super::{CliError, prepare, say, warn};
+use super::{CliError, prepare_closed, say, warn};
 use crate::connect::{self, Change, ConnectError, Places, Router};
 use crate::desk::{Settings, Tool};
 use crate::store::state::State;
@@ -18,7 +18,7 @@ pub(super) fn connect(
     is_agreed: bool,
 ) -> Result<(), CliError> {
     let tool = tool.map(parsed).transpose()?;
-    let (home, settings) = prepare(environment)?;
+    let (home, settings) = prepare_closed(environment)?;
     let (places, router) = (Places::of(environment), router(&home, &settings));
     let Some(tool) = tool else {
         list(&home, &places, &router);
@@ -48,7 +48,7 @@ pub(super) fn disconnect(
     is_agreed: bool,
 ) -> Result<(), CliError> {
     let tool = parsed(tool)?;
-    let (home, settings) = prepare(environment)?;
+    let (home, settings) = prepare_closed(environment)?;
     let (places, router) = (Places::of(environment), router(&home, &settings));
     let change = connect::plan_disconnect(&home, &places, &router, tool).map_err(failed)?;
     if !change.diff.is_empty() && !agreed(&change, is_agreed)? {
@@ -64,7 +64,7 @@ pub(super) fn fix_credential_store(
     environment: &Environment,
     is_agreed: bool,
 ) -> Result<(), CliError> {
-    let (home, _settings) = prepare(environment)?;
+    let (home, _settings) = prepare_closed(environment)?;
     if credential_store(&home).is_none() {
         say("Codex keeps its login in auth.json already.");
         return Ok(());

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
 
-use super::{CliError, say};
+use super::{CliError, encrypt, say};
 use crate::desk::settings::BadSetting;
 use crate::desk::{Settings, TokenHealth, health};
 use crate::profile::{Credentials, Endpoint, EndpointKind, Health, Profile};
@@ -17,7 +17,7 @@ use crate::store::refused_cache::{self, KeptRefusal};
 use crate::store::watch::Watcher;
 use crate::store::{
     Environment, Home, HomeError, InstanceLock, Loaded, import, keys_file, locks, profiles,
-    settings,
+    settings, vault,
 };
 use crate::system::system_proxy;
 use crate::worker::{REFUSAL_LASTS, refresh_due};
@@ -65,6 +65,7 @@ fn looked_at(environment: &Environment) -> Result<Vec<Row>, HomeError> {
     let home = Home::look(environment)?;
     let read = settings(&home, environment);
     let (settings, bad) = (read.settings, read.bad);
+    encrypt::unlock_unasked(environment, &home);
     let mut rows = if home.root().is_dir() {
         at_home(&home, &settings)
     } else {
@@ -108,6 +109,7 @@ fn at_home(home: &Home, settings: &Settings) -> Vec<Row> {
                 .map(|()| "no other program holds them".to_owned())
                 .map_err(|err| err.to_string()),
         ),
+        row("encryption", encryption(home)),
         row("credential store", store_mode(home)),
         row("live login", live(home, &loaded)),
         row("accounts", accounts(&loaded)),
@@ -125,6 +127,10 @@ fn at_home(home: &Home, settings: &Settings) -> Vec<Row> {
             }
         });
         rows.push(row("endpoints", spoken));
+    }
+    if vault::is_locked(home) {
+        // Nobody can tell before, and the row of the encryption says so.
+        rows.retain(|row| !["live login", "accounts"].contains(&row.what));
     }
     let refusals = refused_cache::read(home);
     rows.push(row("parameters", Ok(refused(&refusals, SystemTime::now()))));
@@ -214,6 +220,18 @@ fn keys(home: &Home) -> Result<String, String> {
         (open, false) => Ok(format!(
             "{open} in force, and none is necessary on this computer"
         )),
+    }
+}
+
+/// How logins lie on this disk.
+fn encryption(home: &Home) -> Result<String, String> {
+    let status = vault::status(home).map_err(|err| err.to_string())?;
+    let told = encrypt::in_words(status).map_err(|err| err.to_string())?;
+    match vault::is_locked(home) {
+        true => Err(format!(
+            "{told}; this check needs their passphrase to look into them: name its file in CODEX_ROUTER_PASSPHRASE_FILE"
+        )),
+        false => Ok(told),
     }
 }
 

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{CliError, prepare, say, warn};
+use super::{CliError, prepare_closed, say, warn};
 use crate::client_key::{
     ClientKey, KeyChange, KeyDocument, KeyId, KeyTerm, NotChanged, Policy, checked_label, expiry,
 };
@@ -124,7 +124,7 @@ pub(super) fn keys(environment: &Environment, verb: KeysVerb) -> Result<(), CliE
     let now = SystemTime::now();
     match verb {
         KeysVerb::List { json } => {
-            let (home, _) = prepare(environment)?;
+            let (home, _) = prepare_closed(environment)?;
             list(&read(&home)?, json, now);
             Ok(())
         }
@@ -134,11 +134,11 @@ pub(super) fn keys(environment: &Environment, verb: KeysVerb) -> Result<(), CliE
             let mut policy = Policy::default();
             terms.apply(&mut policy)?;
             let expires_at = terms.expires_at(now)?.flatten();
-            let (home, _) = prepare(environment)?;
+            let (home, _) = prepare_closed(environment)?;
             create(&home, label, policy, expires_at, now)
         }
         KeysVerb::Show { key, json } => {
-            let (home, _) = prepare(environment)?;
+            let (home, _) = prepare_closed(environment)?;
             let document = read(&home)?;
             let key = found(&document, &key)?;
             if json {
@@ -154,7 +154,7 @@ pub(super) fn keys(environment: &Environment, verb: KeysVerb) -> Result<(), CliE
             let label = label.as_deref().map(checked).transpose()?;
             let expires_at = terms.expires_at(now)?;
             terms.apply(&mut Policy::default())?;
-            let (home, _) = prepare(environment)?;
+            let (home, _) = prepare_closed(environment)?;
             let label = keys_file::edit(&home, |document| {
                 let key = found(document, &key)?;
                 let mut policy = key.policy.clone();
@@ -176,7 +176,7 @@ pub(super) fn keys(environment: &Environment, verb: KeysVerb) -> Result<(), CliE
         KeysVerb::Enable { key } => set_enabled(environment, &key, true),
         KeysVerb::Disable { key } => set_enabled(environment, &key, false),
         KeysVerb::Delete { key } => {
-            let (home, _) = prepare(environment)?;
+            let (home, _) = prepare_closed(environment)?;
             delete(&home, &key, now)
         }
         KeysVerb::Require { on_or_off } => require(environment, on_or_off.as_deref()),
@@ -215,7 +215,7 @@ fn create(
 }
 
 fn set_enabled(environment: &Environment, key: &str, is_enabled: bool) -> Result<(), CliError> {
-    let (home, _) = prepare(environment)?;
+    let (home, _) = prepare_closed(environment)?;
     let label = keys_file::edit(&home, |document| {
         let id = found(document, key)?.id;
         let change = match is_enabled {
@@ -258,7 +258,7 @@ fn require(environment: &Environment, wish: Option<&str>) -> Result<(), CliError
         Some("off") => Some(false),
         Some(_) => return Err(CliError::Usage("write on or off".into())),
     };
-    let (home, _) = prepare(environment)?;
+    let (home, _) = prepare_closed(environment)?;
     if let Some(is_wanted) = is_wanted {
         keys_file::edit(&home, |document| {
             document.obey(&KeyChange::Require(is_wanted))?;

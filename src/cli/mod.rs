@@ -17,6 +17,7 @@ mod demo;
 #[cfg(feature = "gui")]
 mod desktop;
 mod doctor;
+mod encrypt;
 mod explain;
 mod export;
 mod import;
@@ -163,6 +164,9 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Encrypt the logins on this disk with a passphrase: on, off, status, passphrase
+    #[command(subcommand)]
+    Encrypt(encrypt::EncryptVerb),
     /// The keys that clients of the router show, and what each may do
     #[command(subcommand)]
     Keys(keys::KeysVerb),
@@ -256,6 +260,7 @@ fn obey(verb: Option<Verb>, environment: &Environment) -> Result<(), CliError> {
             retry::retry(environment, name.as_deref().map(parse).transpose()?)
         }
         Some(Verb::Usage { json }) => list::usage(environment, json),
+        Some(Verb::Encrypt(verb)) => encrypt::encrypt(environment, verb),
         Some(Verb::Keys(verb)) => keys::keys(environment, verb),
         Some(Verb::Explain { id, json }) => explain::explain_request(environment, &id, json),
         Some(Verb::Logs(wish)) => logs::logs(environment, &wish),
@@ -287,8 +292,16 @@ fn created(name: &str) -> Result<ProfileName, CliError> {
     ProfileName::parse(name).map_err(|err| CliError::Usage(err.to_string()))
 }
 
-/// The home and the settings; bad settings are told and their defaults taken.
+/// The home and the settings; bad settings are told and their defaults taken. Where logins are encrypted, their passphrase is
+/// given first.
 fn prepare(environment: &Environment) -> Result<(Home, crate::desk::Settings), CliError> {
+    let home = Home::find(environment).map_err(anyhow::Error::from)?;
+    encrypt::unlock(environment, &home)?;
+    prepare_closed(environment)
+}
+
+/// The same for what needs no login.
+fn prepare_closed(environment: &Environment) -> Result<(Home, crate::desk::Settings), CliError> {
     let home = Home::find(environment).map_err(anyhow::Error::from)?;
     crate::store::prepare(&home, std::time::SystemTime::now()).map_err(anyhow::Error::from)?;
     let read = crate::store::settings(&home, environment);

@@ -22,6 +22,10 @@ pub(super) enum For {
     Opening,
     /// Asked for twice: a slip would close the backup for ever.
     Closing,
+    /// The logins of this home, which are encrypted.
+    Unlocking,
+    /// As [`Self::Closing`], where an older one has just been asked for.
+    ClosingAnew,
 }
 
 #[derive(Debug)]
@@ -29,6 +33,23 @@ pub(super) enum Passphrase {
     /// A file, or an open descriptor by its name (`/dev/fd/3`).
     In(PathBuf),
     Asked,
+}
+
+impl For {
+    fn is_closing(self) -> bool {
+        match self {
+            Self::Closing | Self::ClosingAnew => true,
+            Self::Opening | Self::Unlocking => false,
+        }
+    }
+
+    fn prompt(self) -> &'static str {
+        match self {
+            Self::Opening | Self::Closing => "Passphrase (not shown): ",
+            Self::Unlocking => "Passphrase of the encrypted logins (not shown): ",
+            Self::ClosingAnew => "New passphrase (not shown): ",
+        }
+    }
 }
 
 impl Passphrase {
@@ -50,7 +71,7 @@ impl Passphrase {
             Self::In(path) => first_line(path)?,
             Self::Asked => asked(what_for)?,
         };
-        if what_for == For::Closing {
+        if what_for.is_closing() {
             backup::check_passphrase(&passphrase)
                 .map_err(|err| CliError::Usage(err.to_string()))?;
         }
@@ -76,6 +97,12 @@ fn first_line(path: &Path) -> Result<Secret, CliError> {
 
 fn asked(what_for: For) -> Result<Secret, CliError> {
     if !std::io::stdin().is_terminal() {
+        if what_for == For::Unlocking {
+            return Err(anyhow!(
+                "the logins are encrypted and nobody can be asked for the passphrase; put it into a file and name that in {VARIABLE}"
+            )
+            .into());
+        }
         return Err(CliError::Usage(format!(
             "nobody can be asked for the passphrase; put it into a file and name that with --passphrase-file or {VARIABLE}"
         )));
@@ -84,8 +111,8 @@ fn asked(what_for: For) -> Result<Secret, CliError> {
         let line = rpassword::prompt_password(prompt).map_err(anyhow::Error::from)?;
         Ok::<_, CliError>(Secret::new(line))
     };
-    let passphrase = ask("Passphrase (not shown): ")?;
-    if what_for == For::Closing && ask("The same again: ")? != passphrase {
+    let passphrase = ask(what_for.prompt())?;
+    if what_for.is_closing() && ask("The same again: ")? != passphrase {
         return Err(anyhow!("the two are not the same; nothing was written").into());
     }
     Ok(passphrase)

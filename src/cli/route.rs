@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 
-use super::{CliError, parse, prepare, say};
+use super::{CliError, parse, prepare, prepare_closed, say};
 use crate::desk::{Change, Setting, SwitchWay};
 use crate::profile::{Health, ProfileName};
 use crate::store::state::State;
@@ -42,7 +42,7 @@ pub(super) fn switch_way(environment: &Environment, way: Option<&str>) -> Result
         .map(SwitchWay::parse)
         .transpose()
         .map_err(CliError::Usage)?;
-    let (home, settings) = prepare(environment)?;
+    let (home, settings) = prepare_closed(environment)?;
     if let Some(way) = way {
         let change = Change::to(Setting::SwitchWay, way.as_str());
         config::change(&home, &[change])

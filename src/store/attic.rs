@@ -67,11 +67,14 @@ fn keep(folder: &Folder, bytes: &[u8], now: SystemTime, most: usize) -> Result<S
     let digits: String = fingerprint.as_str().chars().take(8).collect();
     let ending = format!("-{digits}.json");
     for kept in copies(folder)? {
-        if kept.ends_with(&ending)
-            && safe_file::read_in(folder, &kept)?
-                .is_some_and(|contents| contents.bytes.as_slice() == bytes)
-        {
-            return Ok(kept);
+        if !kept.ends_with(&ending) {
+            continue;
+        }
+        match safe_file::read_in(folder, &kept) {
+            Ok(Some(contents)) if contents.bytes.as_slice() == bytes => return Ok(kept),
+            // One that does not open is no reason not to keep this one.
+            Ok(_) | Err(StoreError::BrokenSeal { .. } | StoreError::KeyGone { .. }) => {}
+            Err(err) => return Err(err),
         }
     }
     let file = format!("{}{ending}", moment(now));

@@ -20,6 +20,18 @@ pub enum StoreError {
     TooBig { path: PathBuf },
     #[error("{path:?} is not UTF-8 text")]
     NotText { path: PathBuf },
+    #[error("the logins are encrypted and still locked; give their passphrase first")]
+    Locked,
+    #[error(
+        "{path:?} is encrypted, and its key is not here; put router/vault.json (or its copy profiles/.vault.json) back from a backup of your disk"
+    )]
+    KeyGone { path: PathBuf },
+    #[error(
+        "{path:?} is encrypted and damaged; put it back from a backup, or delete it and sign in again"
+    )]
+    BrokenSeal { path: PathBuf },
+    #[error("{path:?} was encrypted by a newer version of Codex Router; update, then try again")]
+    SealedByNewer { path: PathBuf },
     #[error(
         "{path:?} has a second name (a hard link), which a replacement would cut off; remove one of the two names"
     )]
@@ -101,6 +113,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether it is sealed and whole as far as anybody can tell without its key.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(
+            self,
+            Self::Locked | Self::KeyGone { .. } | Self::SealedByNewer { .. }
+        )
+    }
+
     pub(super) fn io(
         action: &'static str,
         path: impl Into<PathBuf>,

@@ -5,9 +5,12 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::error::StoreError;
+use super::home::{BACKUPS, DISPLACED, PROFILES, ROUTER, TRASH};
+use super::vault::Vault;
 
 #[cfg(not(unix))]
 #[path = "folder/portable.rs"]
@@ -22,6 +25,32 @@ pub(super) struct Folder {
     handle: sys::Handle,
     /// For messages: relative to the home where it lies in it.
     shown: PathBuf,
+    ground: Ground,
+}
+
+/// Whose folder it is: in some of ours logins are sealed while encryption is on.
+#[derive(Clone, Debug)]
+enum Ground {
+    /// Somebody else's, or ours and without a login.
+    Plain,
+    Home(Arc<Vault>),
+    Router(Arc<Vault>),
+    Logins(Arc<Vault>),
+}
+
+impl Ground {
+    fn below(&self, name: &OsStr) -> Self {
+        match self {
+            Self::Home(vault) if name == PROFILES => Self::Logins(vault.clone()),
+            Self::Home(vault) if name == ROUTER => Self::Router(vault.clone()),
+            Self::Router(vault) if [BACKUPS, DISPLACED, TRASH].iter().any(|it| name == *it) => {
+                Self::Logins(vault.clone())
+            }
+            Self::Logins(vault) => Self::Logins(vault.clone()),
+            // What Codex reads, too, and what holds no login.
+            Self::Home(_) | Self::Router(_) | Self::Plain => Self::Plain,
+        }
+    }
 }
 
 /// What a name in a folder stands for, links not followed.
@@ -48,7 +77,27 @@ impl Folder {
     pub fn open(path: &Path, shown: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let shown = shown.into();
         let handle = sys::open(path).map_err(StoreError::io("open", path))?;
-        Ok(Self { handle, shown })
+        Ok(Self {
+            handle,
+            shown,
+            ground: Ground::Plain,
+        })
+    }
+
+    /// Opens a home, in which some folders are sealed by its vault.
+    pub fn of_home(path: &Path, vault: Arc<Vault>) -> Result<Self, StoreError> {
+        Ok(Self {
+            ground: Ground::Home(vault),
+            ..Self::open(path, "")?
+        })
+    }
+
+    /// By which logins in this folder are opened and sealed; `None` where all is plain.
+    pub fn vault(&self) -> Option<&Arc<Vault>> {
+        match &self.ground {
+            Ground::Logins(vault) => Some(vault),
+            Ground::Plain | Ground::Home(_) | Ground::Router(_) => None,
+        }
     }
 
     /// Opens a directory in this one; `None` when there is none. Never follows a link.
@@ -72,6 +121,7 @@ impl Folder {
             Ok(handle) => Ok(Some(Self {
                 handle,
                 shown: self.show(name),
+                ground: self.ground.below(name),
             })),
             Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(err) => Err(StoreError::io("open", self.show(name))(err)),

@@ -6,17 +6,19 @@ use std::fmt;
 use std::fs::DirBuilder;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use super::error::{StoreError, in_words};
 use super::folder::{self, Folder};
+use super::vault::Vault;
 use super::{import, live, overlay, rotation, safe_file};
 
 /// The directory of the Codex CLI and of us. Cheap to clone.
 #[derive(Clone)]
 pub struct Home {
     root: Arc<Path>,
+    vault: Arc<Vault>,
     /// How the store waits between two tries of anything.
     pause: Arc<dyn Fn(Duration) + Send + Sync>,
 }
@@ -26,6 +28,8 @@ pub struct Home {
 pub struct Environment {
     variables: HashMap<OsString, OsString>,
     user_home: Option<PathBuf>,
+    /// Of the one home that it names, so that a passphrase is asked for once.
+    vault: Arc<OnceLock<Arc<Vault>>>,
 }
 
 /// Why there is no home to work in. Carries whole paths: the home itself is what is wrong.
@@ -49,6 +53,7 @@ impl Environment {
         Self {
             variables: std::env::vars_os().collect(),
             user_home: dirs::home_dir(),
+            vault: Arc::default(),
         }
     }
 
@@ -63,6 +68,7 @@ impl Environment {
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect(),
             user_home,
+            vault: Arc::default(),
         }
     }
 
@@ -110,7 +116,8 @@ impl Home {
     /// # Errors
     /// When it cannot be made, is no directory, not ours, or not writable.
     pub fn find(environment: &Environment) -> Result<Self, HomeError> {
-        Self::at(&Self::path(environment)?)
+        let home = Self::at(&Self::path(environment)?)?;
+        Ok(home.with_vault_of(environment))
     }
 
     /// The same directory, whether it is there or not: nothing is made, and nothing found wrong.
@@ -120,12 +127,9 @@ impl Home {
     pub fn look(environment: &Environment) -> Result<Self, HomeError> {
         let path = Self::path(environment)?;
         if path.exists() {
-            return Self::at(&path);
+            return Ok(Self::at(&path)?.with_vault_of(environment));
         }
-        Ok(Self {
-            root: path.into(),
-            pause: Arc::new(std::thread::sleep),
-        })
+        Ok(Self::of(path))
     }
 
     /// Where it is by the environment.
@@ -167,10 +171,22 @@ impl Home {
             return Err(HomeError::Foreign(root));
         }
         folder::is_writable(&root).map_err(unusable)?;
-        Ok(Self {
-            root: root.into(),
+        Ok(Self::of(root))
+    }
+
+    fn of(root: PathBuf) -> Self {
+        let root: Arc<Path> = root.into();
+        Self {
+            vault: Arc::new(Vault::of(root.clone())),
+            root,
             pause: Arc::new(std::thread::sleep),
-        })
+        }
+    }
+
+    /// All homes of one environment are the same one.
+    fn with_vault_of(self, environment: &Environment) -> Self {
+        let vault = environment.vault.get_or_init(|| self.vault.clone()).clone();
+        Self { vault, ..self }
     }
 
     pub fn root(&self) -> &Path {
@@ -290,7 +306,11 @@ impl Home {
     }
 
     pub(super) fn folder(&self) -> Result<Folder, StoreError> {
-        Folder::open(&self.root, "")
+        Folder::of_home(&self.root, self.vault.clone())
+    }
+
+    pub(super) fn vault(&self) -> &Vault {
+        &self.vault
     }
 
     pub(super) fn router_folder(&self) -> Result<Folder, StoreError> {

@@ -4,6 +4,8 @@
 //! change the live file ([`switch`], [`rotation`]), one order of locks ([`locks`]). Everything blocks; callers on a runtime use
 //! `spawn_blocking`. Only the [`watch`]er has a thread of its own.
 //!
+//! Encryption at rest hangs on the folders alone ([`vault`]): the reader and the writer see to it, and nobody else knows.
+//!
 //! The tests look at modes, links and FIFOs, so they are for Unix.
 //!
 //! Never enters: the network, decisions about *when* to switch or refresh, and the clock (`now` is an argument).
@@ -32,6 +34,7 @@ pub mod switch;
 pub mod trash;
 pub mod trusted;
 pub mod usage_cache;
+pub mod vault;
 pub mod watch;
 
 mod attic;

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::folder::{self, Folder, Kind};
+use super::vault::{self, Ink};
 
 /// No login file comes near it.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -67,11 +68,36 @@ pub(super) struct Contents {
     pub is_write_protected: bool,
 }
 
+/// Reads a file, which may be sealed where logins are.
 pub(super) fn read_in(
     folder: &Folder,
     name: impl AsRef<OsStr>,
 ) -> Result<Option<Contents>, StoreError> {
     let name = name.as_ref();
+    let Some(mut contents) = read_as_it_stands(folder, name)? else {
+        return Ok(None);
+    };
+    if let Some(vault) = folder.vault() {
+        contents.bytes = vault.open(folder, name, contents.bytes)?;
+    }
+    if contents.bytes.len() as u64 > MAX_BYTES {
+        return Err(StoreError::TooBig {
+            path: folder.show(name),
+        });
+    }
+    Ok(Some(contents))
+}
+
+/// The same without opening what is sealed.
+pub(super) fn read_as_it_stands(
+    folder: &Folder,
+    name: impl AsRef<OsStr>,
+) -> Result<Option<Contents>, StoreError> {
+    let name = name.as_ref();
+    let most = match folder.vault() {
+        Some(_) => MAX_BYTES + vault::OVERHEAD_BYTES,
+        None => MAX_BYTES,
+    };
     let shown = || folder.show(name);
     let Some(file) = folder.open_file(name)? else {
         return Ok(None);
@@ -85,7 +111,7 @@ pub(super) fn read_in(
     if !facts.is_ours {
         return Err(StoreError::Foreign { path: shown() });
     }
-    if meta.len() > MAX_BYTES {
+    if meta.len() > most {
         return Err(StoreError::TooBig { path: shown() });
     }
     if facts.is_exposed
@@ -95,10 +121,10 @@ pub(super) fn read_in(
         tracing::warn!(path = %shown().display(), error = %err, "could not close a login file to others");
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(meta.len() as usize + 1));
-    file.take(MAX_BYTES + 1)
+    file.take(most + 1)
         .read_to_end(&mut bytes)
         .map_err(read_error)?;
-    if bytes.len() as u64 > MAX_BYTES {
+    if bytes.len() as u64 > most {
         return Err(StoreError::TooBig { path: shown() });
     }
     Ok(Some(Contents {
@@ -135,11 +161,19 @@ pub(super) struct Prepared {
     name: OsString,
     temporary: OsString,
     file: File,
+    ink: Ink,
     is_published: bool,
 }
 
 impl Prepared {
     pub fn new(folder: &Folder, name: impl AsRef<OsStr>) -> Result<Self, StoreError> {
+        // Before anything is made: a login that cannot be sealed is not written.
+        let ink = folder.vault().map_or(Ok(Ink::Plain), |vault| vault.ink())?;
+        Self::in_ink(folder, name, ink)
+    }
+
+    /// The same, plain or sealed whatever the mode is.
+    pub fn in_ink(folder: &Folder, name: impl AsRef<OsStr>, ink: Ink) -> Result<Self, StoreError> {
         let name = name.as_ref().to_owned();
         // Not guessable, so that nobody can plant a link under it; O_EXCL would refuse it anyway.
         let mut temporary = OsString::from(".");
@@ -151,6 +185,7 @@ impl Prepared {
             name,
             temporary,
             file,
+            ink,
             is_published: false,
         })
     }
@@ -170,6 +205,11 @@ impl Prepared {
 
     /// Writes and syncs the text; what was reserved and not needed goes back. After a failure it is to be dropped.
     pub fn fill(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let sealed = match &self.ink {
+            Ink::Plain => None,
+            Ink::Sealed(key) => Some(vault::seal(key, &self.name, bytes)?),
+        };
+        let bytes = sealed.as_deref().unwrap_or(bytes);
         let mut write = || -> io::Result<()> {
             // The text before anything else: from then on it is in a file, wherever we are killed.
             self.file.write_all(bytes)?;
@@ -178,6 +218,12 @@ impl Prepared {
             self.file.rewind()
         };
         write().map_err(StoreError::io("write", self.shown()))
+    }
+
+    /// What stands in it by now.
+    pub fn read_back(&self) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        let contents = read_in(&self.folder, &self.temporary)?;
+        Ok(contents.map(|contents| contents.bytes).unwrap_or_default())
     }
 
     /// Gives it the rights of the file that it will replace, but for those of everybody else where only its owner may read it.

@@ -17,6 +17,7 @@ mod support;
 mod adding;
 mod bad_input;
 mod clients;
+mod encrypting;
 mod headless;
 mod importing;
 mod keys;

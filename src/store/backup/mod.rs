@@ -33,7 +33,7 @@ use super::{export, safe_file};
 use crate::import_text::{self, Candidate};
 use crate::profile::{AuthFile, ProfileName, Secret};
 
-mod seal;
+pub(super) mod seal;
 
 pub use seal::{MAGIC, SealError};
 

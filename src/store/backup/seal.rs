@@ -66,6 +66,11 @@ impl Cost {
         lanes: 4,
     };
 
+    /// Whether a file may ask for it.
+    pub fn is_bearable(self) -> bool {
+        self.is_within(Self::MOST)
+    }
+
     fn is_within(self, most: Self) -> bool {
         self.memory_kib <= most.memory_kib && self.passes <= most.passes && self.lanes <= most.lanes
     }
@@ -167,7 +172,7 @@ fn parts(file: &[u8]) -> Result<Parts<'_>, SealError> {
         passes: word(16),
         lanes: word(20),
     };
-    if !cost.is_within(Cost::MOST) {
+    if !cost.is_bearable() {
         return Err(SealError::TooDemanding);
     }
     Ok(Parts {
@@ -187,7 +192,12 @@ fn cipher(key: &[u8; 32]) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(&Key::from(*key))
 }
 
-fn key_of(passphrase: &Secret, salt: &[u8], cost: Cost) -> Result<Zeroizing<[u8; 32]>, SealError> {
+/// The key that a passphrase stands for.
+pub fn key_of(
+    passphrase: &Secret,
+    salt: &[u8],
+    cost: Cost,
+) -> Result<Zeroizing<[u8; 32]>, SealError> {
     // Parameters below Argon2's own least were never ours either.
     let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32))
         .map_err(|_out_of_range| SealError::Damaged)?;

@@ -153,6 +153,10 @@ impl<'a> Look<'a> {
 
     /// Every login in the text of a file.
     fn take(&mut self, text: &[u8], origin: Origin) {
+        if super::vault::is_sealed(text) {
+            let reason = "it is encrypted and opens in its own folder alone; make a backup or an export there";
+            return self.push_refused(origin, reason);
+        }
         let candidates = match import_text::read(text, self.now) {
             Ok(candidates) => candidates,
             Err(TextError::NoLogin | TextError::OtherService) if !origin.is_expected => return,

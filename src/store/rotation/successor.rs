@@ -110,7 +110,14 @@ pub fn find_successor(home: &Home, profile: &Profile) -> Result<Option<AuthFile>
 }
 
 /// Whether a temporary file holds what [`recover`] would put in its place.
+///
+/// What is sealed and cannot be opened yet may be just that.
 pub fn is_recoverable(folder: &Folder, temporary: &OsStr) -> bool {
+    let is_closed =
+        |name: &OsStr| matches!(safe_file::read_in(folder, name), Err(err) if err.is_closed());
+    if is_closed(temporary) || is_closed(AUTH.as_ref()) {
+        return true;
+    }
     let (Some(new), Some(old)) = (login_in(folder, temporary), login_in(folder, AUTH.as_ref()))
     else {
         return false;
