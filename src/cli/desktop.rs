@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::anyhow;
 
 use super::serve::{self, IfTaken};
-use super::{CliError, logging, prepare, say, warn};
+use super::{CliError, encrypt, logging, prepare_closed, say, warn};
 use crate::desk::settings::Theme;
 use crate::desk::{Command, Desk, Settings};
 use crate::store::state::State;
@@ -20,7 +20,9 @@ use crate::tray::{Tray, Wish};
 use crate::window::{self, AskOnClose, Closed, DisplayEnv, Memory, OnClose, ThemeChoice};
 
 pub(super) fn desktop(environment: &Environment) -> Result<(), CliError> {
-    let (home, settings) = prepare(environment)?;
+    let (home, settings) = prepare_closed(environment)?;
+    // The window asks for the passphrase if no file has it.
+    encrypt::unlock_unasked(environment, &home);
     serve::check(&home, &settings)?;
     show(environment, home, settings, IfTaken::Fail, |_url| {})
 }
@@ -42,6 +44,7 @@ pub(super) fn show(
     let started_at = Instant::now();
     if let Err(reason) = window::display_available(display(environment)) {
         say(&format!("No display ({reason}); serving without a window."));
+        encrypt::unlock(environment, &home)?;
         return serve::stay(environment, home, settings, if_taken, ready);
     }
     let Some(lock) = serve::only_instance(&home)? else {

@@ -8,7 +8,7 @@ use super::oneshot::wait_for;
 use super::{CliError, logging, prepare, say, warn};
 use crate::connect::Places;
 use crate::desk::{Command, Desk, RouterState, Settings, Snapshot};
-use crate::store::{Environment, Home, InstanceLock, keys_file, overlay};
+use crate::store::{Environment, Home, InstanceLock, keys_file, overlay, vault};
 use crate::worker::{self, Options, Patience, Polls, Worker};
 
 /// Binding takes microseconds; reading many profiles from a slow disk takes longer.
@@ -64,7 +64,9 @@ pub(super) fn start(
     router: bool,
 ) -> Result<Worker, CliError> {
     // Of terminals that were killed; what was rotated in them must be home before anything is renewed.
-    if let Err(err) = overlay::sweep(&home, SystemTime::now()) {
+    if !vault::is_locked(&home)
+        && let Err(err) = overlay::sweep(&home, SystemTime::now())
+    {
         warn(&format!(
             "a terminal that was killed could not be tidied up: {err}"
         ));
@@ -114,7 +116,8 @@ pub(super) fn announce(desk: &Desk, if_taken: IfTaken) -> Result<String, CliErro
         RouterState::Failed(reason) => Err(anyhow!(reason).into()),
         RouterState::On | RouterState::Off | RouterState::Starting => {
             say(&format!("Router on {url}"));
-            if desk.snapshot().profiles.is_empty() {
+            let snapshot = desk.snapshot();
+            if snapshot.profiles.is_empty() && snapshot.lock.is_none() {
                 warn(
                     "There is no account yet: add one by `codex-router add`, or keep the one that Codex uses by `codex-router save NAME`.",
                 );

@@ -42,6 +42,8 @@ pub enum Command {
     },
     /// Redeem the refresh token of one profile now, by the usual rules.
     RefreshToken(ProfileName),
+    /// The passphrase of encrypted logins ([`super::Snapshot::lock`]).
+    Unlock(Secret),
     TurnRouterOn,
     TurnRouterOff,
     /// The configured port is taken: serve on this one for now.

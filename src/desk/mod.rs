@@ -41,8 +41,8 @@ pub use sign_in::{
     SignInWay, SignInWish, SignedIn,
 };
 pub use snapshot::{
-    CodexProcess, Happening, KeyUse, KeyView, KeysView, LastRequest, Live, LoginKind, Notice,
-    Outcome, PathView, ProfileView, PromptCache, RouterState, RouterView, Snapshot,
+    CodexProcess, Happening, KeyUse, KeyView, KeysView, LastRequest, Live, LockView, LoginKind,
+    Notice, Outcome, PathView, ProfileView, PromptCache, RouterState, RouterView, Snapshot,
 };
 pub use sort::{Sort, sorted};
 pub use tools::{Tool, ToolView};

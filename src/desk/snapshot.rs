@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub is_loaded: bool,
     /// `$CODEX_HOME`, as text for the screen.
     pub home: String,
+    /// Logins are encrypted and nobody has given the passphrase yet: an empty list means nothing.
+    pub lock: Option<LockView>,
     pub profiles: Vec<ProfileView>,
     pub live: Live,
     pub router: RouterView,
@@ -71,6 +73,15 @@ pub struct Snapshot {
     pub hides_emails: bool,
     /// Counts how often somebody asked for the window; a change means "show yourself".
     pub raises: u64,
+}
+
+/// Encrypted logins, before they can be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LockView {
+    /// A passphrase is being tried.
+    pub is_opening: bool,
+    /// Why the last one did not open them: a sentence.
+    pub refusal: Option<String>,
 }
 
 /// One profile, in the order of its name.

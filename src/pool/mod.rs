@@ -48,6 +48,8 @@ pub struct Pool {
     pub strategy: Strategy,
     /// The user's own choice: it comes first whatever the strategy says, as long as it can be used.
     pub routed_to: Option<ProfileName>,
+    /// Logins are encrypted and nobody has given the passphrase yet, so there is no member.
+    pub is_locked: bool,
     /// The ways to the upstreams of the members.
     pub paths: Vec<Path>,
 }

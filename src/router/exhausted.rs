@@ -22,6 +22,7 @@ pub(super) struct Exhausted {
     has_retried: bool,
     /// Whether somebody who was asked has too much to do.
     is_overloaded: bool,
+    is_locked: bool,
     now: SystemTime,
 }
 
@@ -109,6 +110,7 @@ impl Exhausted {
                     .left_out
                     .iter()
                     .any(|out| out.why == WhyNot::Overloaded),
+            is_locked: pool.is_locked,
             now,
         }
     }
@@ -243,6 +245,11 @@ impl Cause {
 
 impl fmt::Display for Exhausted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.causes.is_empty() && self.is_locked {
+            return f.write_str(
+                "no account can answer: the logins are encrypted and still locked; unlock them in the window of Codex Router",
+            );
+        }
         if self.causes.is_empty() {
             return f.write_str("no account can answer: there is none; sign in or add one");
         }
@@ -319,6 +326,17 @@ mod tests {
             plan: Some("plus".into()),
             is_of_model: false,
         }
+    }
+
+    #[test]
+    fn encrypted_logins_are_not_told_as_missing_accounts() {
+        let pool = Pool {
+            is_locked: true,
+            ..Pool::default()
+        };
+        let told = Exhausted::new(&Choice::default(), &pool, &[], NOW);
+        assert!(told.to_string().contains("encrypted"), "{told}");
+        assert_eq!(told.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 
     #[test]

@@ -145,6 +145,9 @@ impl Row {
 }
 
 fn account_rows(snapshot: &Snapshot, now: SystemTime, zone: &TimeZone, form: Form) -> Vec<Row> {
+    if snapshot.lock.is_some() {
+        return vec![Row::plain("unlock", "Unlock logins…", Action::Open)];
+    }
     if snapshot.profiles.is_empty() {
         let text = if snapshot.is_loaded {
             "No accounts yet"

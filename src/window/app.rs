@@ -13,7 +13,7 @@ use super::activity::{Next, Reading};
 use super::ask::{Ask, Opening};
 use super::dialogs::{
     self, AddDialog, AddTab, ConnectDialog, Dialog, ExportDialog, KeyDialog, KeyringDialog,
-    OrganiseDialog, SaveDialog, Scene,
+    OrganiseDialog, SaveDialog, Scene, UnlockDialog,
 };
 use super::errands::{Doors, Errands, Pick, Picked, Return};
 use super::memory::{Geometry, Memory};
@@ -379,6 +379,7 @@ impl App {
             }
             Ask::Switch(to) => self.carry_out(ctx, snapshot, dialogs::switching(snapshot, to)),
             Ask::OpenSwitch(dialog) => self.open(Dialog::Switch(dialog)),
+            Ask::OpenUnlock => self.open(Dialog::Unlock(UnlockDialog::default())),
             Ask::OpenKeyring => self.open(Dialog::Keyring(KeyringDialog::default())),
             Ask::OpenConnect => {
                 // What was seen earlier may have changed since.

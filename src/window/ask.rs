@@ -26,6 +26,8 @@ pub enum Ask {
     OpenConnect,
     /// The ways out where Codex keeps its login elsewhere.
     OpenKeyring,
+    /// The dialog that takes the passphrase of encrypted logins.
+    OpenUnlock,
     /// The dialog that keeps the login of Codex under a name.
     OpenSave,
     /// The dialog that adds an account, at this tab.

@@ -96,6 +96,7 @@ pub fn banner_ui(ui: &mut Ui, look: Look, banner: &Banner, asks: &mut Vec<Ask>) 
                 BannerAct::Dismiss(seq) => Ask::Dismiss(*seq),
                 BannerAct::SaveLogin => Ask::OpenSave,
                 BannerAct::FixStore => Ask::OpenKeyring,
+                BannerAct::Unlock => Ask::OpenUnlock,
                 BannerAct::TryAgain => Ask::Command(Command::RefreshAll),
             };
             asks.push(ask);

@@ -214,8 +214,10 @@ impl Page {
         let around = Self::around(snapshot, wish, teller);
         Self {
             active: active.map(|profile| card::of(snapshot, profile, wish, teller)),
-            first_run: (snapshot.is_loaded && snapshot.profiles.is_empty())
-                .then(|| FirstRun::of(snapshot, wish)),
+            first_run: (snapshot.is_loaded
+                && snapshot.profiles.is_empty()
+                && snapshot.lock.is_none())
+            .then(|| FirstRun::of(snapshot, wish)),
             listed: entries.len(),
             counts: (count >= COUNTED_FROM).then(|| sections::counts(snapshot, teller)),
             groups: sections::groups(

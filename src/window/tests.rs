@@ -27,6 +27,7 @@ mod pages;
 mod settings;
 mod pool;
 mod signing_in;
+mod unlocking;
 
 fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000)

@@ -33,7 +33,7 @@ use crate::desk::settings::{Change, Listen, ModelMap};
 use crate::pool::affinity::Binding;
 use crate::pool::{Access, Pool};
 use crate::price::Prices;
-use crate::profile::{Fingerprint, ProfileName};
+use crate::profile::{Fingerprint, ProfileName, Secret};
 use crate::router::{
     self, FreshTokens, KnownOffers, Limits, Metrics, NoToken, RefusedParameter, Report,
     RouterConfig, RouterDeps, Running, Sessions,
@@ -45,8 +45,8 @@ use crate::store::refused_cache::{self, KeptRefusal};
 use crate::store::rename::{self, Renamed};
 use crate::store::state::{State, current_profile};
 use crate::store::{
-    Environment, StoreError, home::Home, keys_file, live, overlay, profiles, switch, trash,
-    usage_cache,
+    self, Environment, StoreError, home::Home, keys_file, live, overlay, profiles, switch, trash,
+    usage_cache, vault,
 };
 use crate::system::{self, Terminals};
 use crate::translate::models::Model;
@@ -315,6 +315,11 @@ impl Hands {
         let (home, events) = (self.home.clone(), self.events.clone());
         match effect {
             Effect::ReadDisk { number } => self.look(move || read_disk(&home, number)),
+            Effect::Unlock(passphrase) => self.keep(async move {
+                let opened = blocking(move || unlock(&home, &passphrase, SystemTime::now()));
+                let result = opened.await;
+                tell(&events, Event::Unlocked(result)).await;
+            }),
             Effect::KeepRoute { to } => {
                 self.keep(async move {
                     let wish = to.clone();
@@ -858,6 +863,10 @@ fn kept_refusals(refused: &[RefusedParameter]) -> Vec<KeptRefusal> {
 
 /// Reads everything that the truth is made of.
 pub fn read_disk(home: &Home, number: u64) -> Event {
+    if vault::is_locked(home) {
+        let keys = keys_file::read(home);
+        return Event::DiskLocked { number, keys };
+    }
     let state = State::read(home);
     match profiles::load_all(home) {
         Ok(loaded) => Event::DiskRead(Box::new(Reading {
@@ -876,6 +885,16 @@ pub fn read_disk(home: &Home, number: u64) -> Event {
         })),
         Err(err) => Event::DiskUnreadable(err.to_string()),
     }
+}
+
+/// Opens encrypted logins, and does what the start could not do without them.
+fn unlock(home: &Home, passphrase: &Secret, now: SystemTime) -> Result<(), vault::VaultError> {
+    vault::unlock(home, passphrase)?;
+    let tidied = store::prepare(home, now).and_then(|()| overlay::sweep(home, now));
+    if let Err(err) = tidied {
+        warn!(error = %err, "what an earlier run left behind stays for now");
+    }
+    Ok(())
 }
 
 /// What was rotated in the live file or in the terminal of an account.

@@ -12,7 +12,7 @@ use crate::desk::{Activity, ActivityQuery, Names, RequestsForm};
 use crate::desk::{CodexProcess, ExportTo, History, ImportSource, Settings, Tool, ToolView};
 use crate::ledger::Row;
 use crate::pool::Access;
-use crate::profile::{AuthFile, Fingerprint, Network, Profile, ProfileName};
+use crate::profile::{AuthFile, Fingerprint, Network, Profile, ProfileName, Secret};
 use crate::router::{KnownOffers, NoToken, RefusedParameter, Report, StartError};
 use crate::store::cooldown_cache::KeptCooldown;
 use crate::store::import::Incoming;
@@ -35,6 +35,14 @@ use super::signing_in::{self, Came};
 #[derive(Debug)]
 pub enum Event {
     DiskRead(Box<Reading>),
+    /// Logins are encrypted and nobody has given the passphrase yet.
+    DiskLocked {
+        /// As of [`Reading::number`].
+        number: u64,
+        keys: KeyRing,
+    },
+    /// A passphrase was tried.
+    Unlocked(Result<(), String>),
     DiskUnreadable(String),
     DiskChanged,
     /// Another start of the program asked this one to show itself.
@@ -170,6 +178,8 @@ pub enum Effect {
     ReadDisk {
         number: u64,
     },
+    /// Tries the passphrase of encrypted logins.
+    Unlock(Secret),
     Switch {
         to: ProfileName,
     },

@@ -22,6 +22,7 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
     Snapshot {
         is_loaded: state.is_loaded,
         home: home.to_owned(),
+        lock: state.lock.clone(),
         profiles: state
             .kept
             .values()
@@ -54,7 +55,7 @@ pub fn snapshot(state: &AppState, home: &str, now: SystemTime) -> Snapshot {
             .importing
             .older_store
             .clone()
-            .filter(|_| state.kept.is_empty()),
+            .filter(|_| state.kept.is_empty() && state.lock.is_none()),
         trash: state.trash.iter().map(trash_view).collect(),
         tools: state.tools.clone(),
         is_codex_on_router: state.is_codex_on_router(),
@@ -85,6 +86,7 @@ pub fn pool(state: &AppState) -> Pool {
         active: state.active().cloned(),
         routed_to: state.routed_to().cloned(),
         strategy: state.settings.strategy,
+        is_locked: state.lock.is_some(),
         ..Pool::default()
     };
     pool.paths = state

@@ -15,8 +15,8 @@ use crate::client_key::KeyRing;
 use crate::desk::record::{LedgerState, RequestRecord};
 use crate::desk::settings::{Listen, ReadSettings, SettingsView};
 use crate::desk::{
-    CodexProcess, Command, Happening, History, LastRequest, Outcome, RouterState, Settings,
-    ToolView,
+    CodexProcess, Command, Happening, History, LastRequest, LockView, Outcome, RouterState,
+    Settings, ToolView,
 };
 use crate::ledger::Spend;
 use crate::price::Prices;
@@ -30,6 +30,7 @@ use crate::usage::Usage;
 mod activity;
 mod importing;
 mod keys;
+mod locking;
 mod logins;
 mod organising;
 mod polling;
@@ -84,6 +85,8 @@ pub struct AppState {
     pub watching_failed: Option<String>,
     pub offline_since: Option<SystemTime>,
     pub is_loaded: bool,
+    /// Logins are encrypted and cannot be read yet.
+    pub lock: Option<LockView>,
     pub raises: u64,
     pub hides_emails: bool,
     polls: Polls,
@@ -193,6 +196,7 @@ impl AppState {
             watching_failed: None,
             offline_since: None,
             is_loaded: false,
+            lock: None,
             raises: 0,
             hides_emails: false,
             polls,
@@ -218,6 +222,9 @@ impl AppState {
 
     /// What a face asks for.
     pub fn obey(&mut self, command: Command, now: SystemTime) -> Vec<Effect> {
+        if self.refuses_locked(&command, now) {
+            return Vec::new();
+        }
         match command {
             Command::Use(to) => self.switch_to(to, now),
             Command::Set(changes) => self.change_settings(changes, now),
@@ -243,6 +250,7 @@ impl AppState {
                 vec![self.export_requests(query, form, file)]
             }
             Command::RefreshToken(name) => self.refresh_when_asked(name, now),
+            Command::Unlock(passphrase) => self.unlock(passphrase),
             Command::TurnRouterOn => self.turn_router_on(self.router.listen),
             Command::TurnRouterOff => {
                 self.router.is_wanted = false;
@@ -336,6 +344,11 @@ impl AppState {
     fn follow(&mut self, event: Event, now: SystemTime) -> Vec<Effect> {
         match event {
             Event::DiskRead(reading) => self.note_reading(*reading, now),
+            Event::DiskLocked { number, keys } => {
+                self.note_locked(number, keys);
+                Vec::new()
+            }
+            Event::Unlocked(result) => self.note_unlocked(result),
             Event::DiskUnreadable(reason) => {
                 self.home_trouble = Some(reason);
                 Vec::new()

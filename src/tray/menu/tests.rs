@@ -392,3 +392,16 @@ fn accounts_go_by_their_labels_in_the_users_order_and_by_aliases_while_emails_ar
         assert!(!text.contains("smith") && !text.contains("Büro"), "{text}");
     }
 }
+
+#[test]
+fn encrypted_logins_are_unlocked_in_the_window() {
+    let locked = Snapshot {
+        lock: Some(crate::desk::LockView::default()),
+        ..snapshot([])
+    };
+    let first = at(&locked, now()).remove(0);
+    assert_eq!(
+        (first.text.as_str(), first.action),
+        ("Unlock logins…", Action::Open)
+    );
+}

@@ -26,6 +26,7 @@ mod keyring;
 mod organise;
 mod save;
 mod switch;
+mod unlock;
 
 pub use add::{AddDialog, AddTab};
 pub use client_key::KeyDialog;
@@ -37,6 +38,7 @@ pub use keyring::KeyringDialog;
 pub use organise::OrganiseDialog;
 pub use save::SaveDialog;
 pub use switch::{SwitchDialog, switching};
+pub use unlock::UnlockDialog;
 
 pub enum Dialog {
     /// Codex runs, and what runs keeps its old login.
@@ -53,6 +55,8 @@ pub enum Dialog {
     Organise(OrganiseDialog),
     /// Keys that clients show.
     Key(KeyDialog),
+    /// The passphrase of encrypted logins.
+    Unlock(UnlockDialog),
     /// Closing stops everything, which is not obvious the first time.
     CloseStops,
 }
@@ -97,6 +101,7 @@ impl Dialog {
                 | Self::Connect(_)
                 | Self::Keyring(_)
                 | Self::Key(_)
+                | Self::Unlock(_)
                 | Self::CloseStops,
                 Return::LinkRefused | Return::Picked(..),
             ) => {}
@@ -110,6 +115,7 @@ impl Dialog {
             | Self::Save(_)
             | Self::Connect(_)
             | Self::Keyring(_)
+            | Self::Unlock(_)
             | Self::CloseStops => true,
             Self::Key(dialog) => dialog.is_left_by(leave),
             Self::Organise(dialog) => dialog.is_left_by_a_click() || leave == Leave::Escape,
@@ -130,6 +136,7 @@ pub fn dialog_ui(ui: &Ui, scene: Scene<'_>, dialog: &mut Dialog, asks: &mut Vec<
         Dialog::Export(dialog) => export::export_ui(ui, scene, dialog, asks),
         Dialog::Organise(dialog) => organise::organise_ui(ui, scene, dialog, asks),
         Dialog::Key(dialog) => client_key::key_ui(ui, scene, dialog, asks),
+        Dialog::Unlock(dialog) => unlock::unlock_ui(ui, scene, dialog, asks),
         Dialog::CloseStops => close::close_ui(ui, scene, asks),
     });
     if leave.is_some_and(|leave| dialog.is_left_by(leave)) {
@@ -142,6 +149,7 @@ pub fn dialog_ui(ui: &Ui, scene: Scene<'_>, dialog: &mut Dialog, asks: &mut Vec<
             | Dialog::Organise(_)
             | Dialog::Connect(_)
             | Dialog::Keyring(_)
+            | Dialog::Unlock(_)
             | Dialog::CloseStops => {
                 asks.push(Ask::CloseDialog);
             }

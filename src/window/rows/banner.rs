@@ -43,6 +43,7 @@ pub enum BannerAct {
     SaveLogin,
     TryAgain,
     FixStore,
+    Unlock,
 }
 
 impl BannerAct {
@@ -53,6 +54,7 @@ impl BannerAct {
             Self::SaveLogin => "Save",
             Self::TryAgain => "Try again",
             Self::FixStore => "Fix…",
+            Self::Unlock => "Unlock…",
         }
     }
 }
@@ -63,9 +65,20 @@ pub(super) fn of(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> O
         return None;
     }
     failure(snapshot, wish)
+        .or_else(|| locked(snapshot))
         .or_else(|| notice(snapshot, Rank::Loss, wish, teller))
         .or_else(|| live(snapshot, wish))
         .or_else(|| notice(snapshot, Rank::Rest, wish, teller))
+}
+
+fn locked(snapshot: &Snapshot) -> Option<Banner> {
+    snapshot.lock.as_ref().map(|_lock| Banner {
+        tone: BannerTone::Plain,
+        icon: BannerIcon::Lock,
+        title: "Logins are encrypted".into(),
+        text: "Give their passphrase to see and use the accounts.".into(),
+        act: Some(BannerAct::Unlock),
+    })
 }
 
 /// The newest failure that was neither put away nor made up for.

@@ -91,6 +91,7 @@ impl AppState {
         self.note_route_read(reading.routed_to);
         self.take_keys(reading.keys);
         self.home_trouble = None;
+        self.lock = None;
         self.is_loaded = true;
         let from_terminal = reading.is_overlay_ahead.then_some(Effect::TakeHome);
         effects.extend(self.take_home().or(from_terminal));

@@ -20,6 +20,7 @@ use crate::worker::refresher::{RefreshFailure, Refreshed};
 mod activity;
 mod importing;
 mod keys;
+mod locking;
 mod organising;
 mod pauses;
 mod polling;
