@@ -262,8 +262,8 @@ fn paint_narrow(ui: &Ui, look: Look, row: &KeyRow, rect: Rect) {
     let name = rect.left() + 68.0;
     let right = rect.right() - 42.0;
     let (end, end_ink) = match &row.left {
-        Some(limit) => (&limit.text, warning_ink(look, limit.fill)),
-        None => (&row.used_today, look.text_2),
+        Some(limit) => (limit.text.clone(), warning_ink(look, limit.fill)),
+        None => (format!("{} today", row.used_today), look.text_2),
     };
     let end_ink = if row.is_open { end_ink } else { look.text_3 };
     let at = pos2(right, middle - 9.0);
@@ -271,7 +271,7 @@ fn paint_narrow(ui: &Ui, look: Look, row: &KeyRow, rect: Rect) {
         painter,
         at,
         Align2::RIGHT_CENTER,
-        end,
+        &end,
         Role::BodyS,
         end_ink,
         90.0,
@@ -295,9 +295,10 @@ fn paint_narrow(ui: &Ui, look: Look, row: &KeyRow, rect: Rect) {
         ink,
         end.left() - 10.0 - name,
     );
-    let words = match row.is_open {
-        true => format!("{} · {}", row.shown, row.limit),
-        false => format!("{} · {}", row.shown, row.second),
+    let words = match (row.is_open, row.is_enabled) {
+        (true, _) => format!("{} · {}", row.shown, row.limit),
+        (false, true) => format!("{} · {}", row.shown, row.second),
+        (false, false) => format!("{} · off", row.shown),
     };
     text::put(
         painter,
