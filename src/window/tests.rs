@@ -24,8 +24,8 @@ mod keying;
 mod network;
 mod organise;
 mod pages;
-mod settings;
 mod pool;
+mod settings;
 mod signing_in;
 mod unlocking;
 

@@ -416,6 +416,7 @@ fn accounts_are_renamed_deleted_put_back_backed_up_and_imported_sealed() {
     let incoming = ["new", "rob"].map(|who| import::Incoming {
         name: name(who),
         login: login(if who == "rob" { "bob" } else { who }, 40),
+        file: None,
         side: SideFile::default(),
     });
     import::write(&home, &incoming, noon(), |_, taken| {

@@ -123,28 +123,20 @@ fn a_row_is_turned_off_and_its_reserve_set() {
     };
     let off = Edit::Term(Term::Enabled, Some("no".into()));
     assert_eq!(rig.asked(), [edit(off)]);
-    let slider = rig
+    let knob = rig
         .harness
         .get_by_label("Keep in reserve of spare, percent");
-    let rect = slider.rect();
-    let at = rect.left_center() + egui::vec2(7.0 + (rect.width() - 14.0) * 0.2, 0.0);
-    rig.harness.hover_at(at);
-    rig.harness.event(egui::Event::PointerButton {
-        pos: at,
-        button: PointerButton::Primary,
-        pressed: true,
-        modifiers: Modifiers::NONE,
-    });
-    rig.run();
-    rig.harness.event(egui::Event::PointerButton {
-        pos: at,
-        button: PointerButton::Primary,
-        pressed: false,
-        modifiers: Modifiers::NONE,
-    });
+    let rect = knob.rect();
+    let at = |share: f32| egui::pos2(rect.left() + rect.width() * share, rect.center().y);
+    rig.harness.drag_at(at(0.1));
+    rig.harness.step();
+    rig.harness.hover_at(at(0.5));
+    rig.harness.step();
+    assert_eq!(rig.asked(), []);
+    rig.harness.drop_at(at(0.5));
     rig.run();
     let asked = rig.asked();
-    let reserve = Edit::Term(Term::Reserve, Some("20".into()));
+    let reserve = Edit::Term(Term::Reserve, Some("50".into()));
     assert_eq!(asked, [edit(reserve)]);
 }
 
@@ -242,13 +234,9 @@ fn the_forecast_looks_a_day_or_a_week_ahead() {
     let mut rig = wide_pool(used());
     assert!(shows_like(&rig, "work: usable"));
     rig.click("7d");
-    assert!(
-        rig.harness
-            .get_by_label("7d")
-            .accesskit_node()
-            .is_selected()
-            == Some(true)
-    );
+    let chosen = rig.harness.get_by_label("7d");
+    let toggled = chosen.accesskit_node().toggled();
+    assert_eq!(toggled, Some(egui::accesskit::Toggled::True));
 }
 
 #[test]

@@ -65,6 +65,8 @@ fn works_locked(command: &Command) -> bool {
         | Command::RefreshAll
         | Command::FindCodex
         | Command::ShowHistory(_)
+        | Command::ShowActivity { .. }
+        | Command::ExportRequests { .. }
         | Command::TurnRouterOn
         | Command::TurnRouterOff
         | Command::ServeOnPort(_)
@@ -82,6 +84,7 @@ fn works_locked(command: &Command) -> bool {
         | Command::Save(_)
         | Command::RefreshUsage(_)
         | Command::RefreshToken(_)
+        | Command::TryNow(_)
         | Command::SignIn(_)
         | Command::PasteCallback(_)
         | Command::ConfirmSignIn { .. }
