@@ -18,6 +18,7 @@ mod backup;
 mod call;
 mod disk;
 mod durability;
+mod encrypting;
 mod holding;
 mod importing;
 mod organising;

@@ -137,6 +137,7 @@ impl Stage {
         }
         command
             .env("CODEX_HOME", home.path())
+            .env("CODEX_ROUTER_PASSPHRASE_FILE", home.passphrase_path())
             .current_dir(&home.directory);
         if let Some(user) = self.user {
             // With that the groups of root are gone, too.
@@ -149,6 +150,11 @@ impl Stage {
 impl Home {
     pub fn path(&self) -> PathBuf {
         self.directory.join("home")
+    }
+
+    /// Where the passphrase of an encrypted home stands, beside it.
+    pub fn passphrase_path(&self) -> PathBuf {
+        self.directory.join("passphrase")
     }
 
     pub fn live_path(&self) -> PathBuf {
