@@ -65,7 +65,7 @@ pub fn is_sealed(bytes: &[u8]) -> bool {
 
 /// Seals the content of a file that will have this name.
 pub fn seal(key: &Key, name: &OsStr, content: &[u8]) -> Result<Vec<u8>, SealedError> {
-    let length = u32::try_from(content.len() + TAG_BYTES).map_err(|_| SealedError::TooBig)?;
+    let length = u32::try_from(content.len() + TAG_BYTES).map_err(|_more| SealedError::TooBig)?;
     let nonce: [u8; NONCE_BYTES] = rand::random();
     let header = [VERSION_1, &key.id, &nonce, &length.to_le_bytes()].concat();
     // Big enough from the start: what is moved in memory leaves a copy behind.
