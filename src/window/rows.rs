@@ -103,7 +103,7 @@ pub struct Page {
 #[derive(Clone, Debug, PartialEq)]
 pub enum OpenPage {
     Accounts,
-    Pool(PoolPage),
+    Pool(Box<PoolPage>),
     Activity(Box<ActivityPage>),
     Keys(ClientKeysPage),
     Settings(SettingsPage),
@@ -166,7 +166,7 @@ impl Page {
         let teller = Teller::new(now, zone);
         let open = match wish.tab {
             Tab::Accounts => return Self::accounts(snapshot, wish, &teller),
-            Tab::Pool => OpenPage::Pool(pool::of(snapshot, wish, &teller)),
+            Tab::Pool => OpenPage::Pool(Box::new(pool::of(snapshot, wish, &teller))),
             Tab::Activity => OpenPage::Activity(Box::new(activity::of(snapshot, wish, &teller))),
             Tab::Keys => OpenPage::Keys(client_keys::of(snapshot, wish, &teller)),
             Tab::Settings => OpenPage::Settings(settings::of(snapshot, wish, &teller)),

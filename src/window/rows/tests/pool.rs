@@ -11,7 +11,7 @@ fn pool(snapshot: &Snapshot) -> PoolPage {
         ..Wish::default()
     };
     match page_with(snapshot, &wish).open {
-        OpenPage::Pool(page) => page,
+        OpenPage::Pool(page) => *page,
         _ => panic!("another page"),
     }
 }
