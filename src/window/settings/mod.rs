@@ -223,9 +223,9 @@ fn section_ui(
                 rect.top(),
             );
         }
-        ui.scope_builder(UiBuilder::new().max_rect(rect), |ui| {
-            row_ui(ui, look, rect, words, state, asks);
-        });
+        // A scope would take the page's cursor back into its row.
+        let mut inside = ui.new_child(UiBuilder::new().max_rect(rect));
+        row_ui(&mut inside, look, rect, words, state, asks);
         top = rect.bottom();
     }
     ui.add_space(CARD_GAP);
