@@ -166,7 +166,10 @@ impl Names {
         Self {
             accounts: labelled.collect(),
             keys: keys
-                .map(|key| (key.id.to_string(), key.label.clone()))
+                .map(|key| {
+                    let label = words::masked(&key.label, snapshot.hides_emails);
+                    (key.id.to_string(), label)
+                })
                 .collect(),
             hides_emails: snapshot.hides_emails,
         }

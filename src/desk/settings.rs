@@ -246,7 +246,7 @@ impl Settings {
                     }
                     read.bad.push(BadSetting {
                         key: setting.key(),
-                        value: shown(&text),
+                        value: shown(setting, &text),
                         reason,
                     });
                 }
@@ -408,8 +408,12 @@ fn in_table(table: &toml::Table, setting: Setting) -> Option<String> {
     }
 }
 
-/// A value that cannot be used, as it may be shown: what stands in front of an `@` may be a password.
-fn shown(text: &str) -> String {
+/// A value that cannot be used, as it may be shown: what stands in front of an `@` may be a password, and in what was meant as a
+/// proxy anything.
+fn shown(setting: Setting, text: &str) -> String {
+    if setting == Setting::Proxy {
+        return "…".to_owned();
+    }
     match text.rsplit_once('@') {
         Some((_, host)) => format!("…@{host}"),
         None => text.to_owned(),

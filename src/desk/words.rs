@@ -214,6 +214,23 @@ pub fn short_window(window: &Window) -> String {
     }
 }
 
+/// Text of the user's own, in which e-mails are masked while they are hidden.
+pub fn masked(text: &str, hides_emails: bool) -> String {
+    if !hides_emails || !text.contains('@') {
+        return text.to_owned();
+    }
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| match word.contains('@') {
+            true => {
+                let bare = word.trim_end();
+                let rest = word.get(bare.len()..).unwrap_or_default();
+                format!("{}{rest}", mask_email(bare))
+            }
+            false => word.to_owned(),
+        })
+        .collect()
+}
+
 /// `ann@example.dev` becomes `a•••@•••.dev`: enough to tell two of one's own apart, not enough for a passer-by.
 pub fn mask_email(email: &str) -> String {
     let (local, domain) = match email.rsplit_once('@') {

@@ -36,6 +36,10 @@ pub enum StoreError {
         "{path:?} has a second name (a hard link), which a replacement would cut off; remove one of the two names"
     )]
     HardLinked { path: PathBuf },
+    #[error(
+        "auth.json is a link to {path:?}, which keeps a saved login and would be overwritten; put a copy of that file in the place of the link, then try again"
+    )]
+    LinkedToOurs { path: PathBuf },
     #[error("{path:?} is write-protected; allow it to be written (chmod u+w) and try again")]
     WriteProtected { path: PathBuf },
     #[error("{path:?} was changed by another program just now; look again, then try again")]

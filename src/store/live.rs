@@ -75,6 +75,8 @@ fn cli_settings(home: &Home) -> Option<toml::Table> {
 pub(super) struct Place {
     pub folder: Folder,
     pub name: OsString,
+    /// It is a link to where we keep logins: what is there is no other copy, and is not to be written over.
+    pub is_ours: bool,
 }
 
 impl Place {
@@ -84,6 +86,7 @@ impl Place {
             return Ok(Self {
                 folder: root,
                 name: LIVE.into(),
+                is_ours: false,
             });
         }
         let target = link_target(home)?;
@@ -93,6 +96,10 @@ impl Place {
         Ok(Self {
             folder: Folder::open(parent, parent)?,
             name: name.to_owned(),
+            is_ours: [home.profiles_dir(), home.router_dir()]
+                .iter()
+                .filter_map(|dir| dir.canonicalize().ok()) // one that is not there holds nothing
+                .any(|dir| target.starts_with(dir)),
         })
     }
 
@@ -112,9 +119,20 @@ impl Place {
         Ok(self.read_once()?.as_ref().map(bytes) == seen.map(bytes))
     }
 
+    /// Refuses to write over a login that we keep ourselves.
+    pub fn refuse_ours(&self) -> Result<(), StoreError> {
+        match self.is_ours {
+            true => Err(StoreError::LinkedToOurs {
+                path: self.folder.show(&self.name),
+            }),
+            false => Ok(()),
+        }
+    }
+
     /// Refuses what the CLI refuses, too: a second name of the file, which would keep the old login, and a file that its owner
     /// has protected.
     pub fn refuse_unwritable(&self, contents: &Contents) -> Result<(), StoreError> {
+        self.refuse_ours()?;
         let path = self.folder.show(&self.name);
         if contents.links > 1 {
             return Err(StoreError::HardLinked { path });

@@ -297,6 +297,7 @@ pub(super) fn place_in(folder: &Folder) -> Place {
     Place {
         folder: folder.clone(),
         name: AUTH.into(),
+        is_ours: false,
     }
 }
 

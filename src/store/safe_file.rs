@@ -4,6 +4,7 @@
 //! one, the directory synced. A reader sees the old text or the new one, and so does whoever looks after a loss of power.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
@@ -61,11 +62,16 @@ pub fn replace_by<T, E: From<StoreError>>(
 }
 
 /// A file as it was read.
-#[derive(Debug)]
 pub(super) struct Contents {
     pub bytes: Zeroizing<Vec<u8>>,
     pub links: u64,
     pub is_write_protected: bool,
+}
+
+impl fmt::Debug for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Contents({} bytes)", self.bytes.len())
+    }
 }
 
 /// Reads a file, which may be sealed where logins are.

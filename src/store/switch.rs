@@ -158,6 +158,7 @@ fn try_switch(
     }
     sides.refuse_rejected(&target)?;
 
+    sides.place.refuse_ours()?;
     if let Some(file) = &sides.live {
         sides.place.refuse_unwritable(&file.contents)?;
     }

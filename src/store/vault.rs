@@ -208,7 +208,11 @@ impl Vault {
         }
         match &state.held {
             Some(held) => held.key_file.is_some(),
-            None => !matches!(self.key_file_on_disk(), Ok(None)),
+            // Who cannot look knows nothing of a lock; whatever is in the way is said where a login is read.
+            None => !matches!(
+                self.key_file_on_disk(),
+                Ok(None) | Err(VaultError::Store(_))
+            ),
         }
     }
 
@@ -222,7 +226,9 @@ impl Vault {
         let key = Arc::new(key_file.open(passphrase)?);
         self.state().key = Some(key);
         // A copy with an older passphrase is a way in that was to be closed.
-        self.keep_both(&key_file, Copies::Equal)?;
+        if let Err(err) = self.keep_both(&key_file, Copies::Equal) {
+            tracing::warn!(error = %err, "the copy of the key file could not be brought up to date");
+        }
         Ok(())
     }
 
@@ -266,7 +272,8 @@ impl Vault {
     fn key_file_on_disk(&self) -> Result<Option<KeyFile>, VaultError> {
         let root = self.root_folder()?;
         let mut found = Ok(None);
-        for (folder, name) in [(ROUTER, KEY_FILE), (PROFILES, KEY_COPY)] {
+        // The one that counts last: cut off before it, everything is as it was.
+        for (folder, name) in [(PROFILES, KEY_COPY), (ROUTER, KEY_FILE)] {
             let Some(folder) = root.child(folder)? else {
                 continue;
             };

@@ -148,7 +148,8 @@ impl App {
                     self.states.list.follow(from.clone(), to.clone());
                 }
                 let named = |name: &ProfileName| called(snapshot, name, snapshot.hides_emails);
-                if let Some(toast) = Toast::about(happening, named, egui_now) {
+                if let Some(toast) = Toast::about(happening, named, snapshot.hides_emails, egui_now)
+                {
                     self.toast = Some(toast);
                 }
             }

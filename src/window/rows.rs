@@ -308,19 +308,6 @@ pub fn called(snapshot: &Snapshot, name: &ProfileName, hides_emails: bool) -> St
     }
 }
 
-/// Text of the user's own, in which e-mails are masked while they are hidden.
 fn masked(text: &str, wish: &Wish<'_>) -> String {
-    if !wish.hides_emails || !text.contains('@') {
-        return text.to_owned();
-    }
-    text.split_inclusive(char::is_whitespace)
-        .map(|word| match word.contains('@') {
-            true => {
-                let bare = word.trim_end();
-                let rest = word.get(bare.len()..).unwrap_or_default();
-                format!("{}{rest}", words::mask_email(bare))
-            }
-            false => word.to_owned(),
-        })
-        .collect()
+    words::masked(text, wish.hides_emails)
 }

@@ -33,6 +33,7 @@ impl Toast {
     pub fn about(
         happening: &Happening,
         called: impl Fn(&ProfileName) -> String,
+        hides_emails: bool,
         egui_now: f64,
     ) -> Option<Self> {
         let (text, act) = match &happening.outcome {
@@ -111,7 +112,10 @@ impl Toast {
                 (format!("The login of {} was renewed", called(name)), None)
             }
             Outcome::KeyChanged { deed, label } => (
-                key_changed(deed, label.as_deref().unwrap_or("the key"))?,
+                key_changed(
+                    deed,
+                    &words::masked(label.as_deref().unwrap_or("the key"), hides_emails),
+                )?,
                 None,
             ),
             Outcome::UsageRefreshed { .. }

@@ -299,7 +299,8 @@ impl AppState {
                 self.router.is_wanted = false;
                 let keep = self.keep_usage_at.map(|_due| Effect::KeepUsage);
                 // One-shot commands know of none.
-                let knows_pauses = self.is_loaded && self.polls == Polls::ByThemselves;
+                let knows_pauses =
+                    self.is_loaded && self.lock.is_none() && self.polls == Polls::ByThemselves;
                 let keep_pauses = knows_pauses.then(|| Effect::KeepPauses(self.pauses(now)));
                 self.save_all()
                     .into_iter()

@@ -46,7 +46,7 @@ impl Change {
         let tried = Settings::default().set(self.setting, text.expose());
         tried.map_err(|reason| BadSetting {
             key: self.setting.key(),
-            value: shown(text.expose()),
+            value: shown(self.setting, text.expose()),
             reason,
         })
     }
@@ -62,8 +62,13 @@ mod tests {
         Change::on(Setting::Affinity, false).check().unwrap();
         let bad = Change::to(Setting::Strategy, "luck").check().unwrap_err();
         assert!(bad.to_string().starts_with("router.strategy = \"luck\""));
-        let change = Change::to(Setting::Proxy, "htp://ana:canary@gate.test:1");
-        let said = format!("{change:?} {}", change.check().unwrap_err());
-        assert!(!said.contains("canary"), "{said}");
+        for address in [
+            "htp://ana:canary@gate.test:1",
+            "http://gate.test:1080:ana:canary",
+        ] {
+            let change = Change::to(Setting::Proxy, address);
+            let said = format!("{change:?} {:?}", change.check().unwrap_err());
+            assert!(!said.contains("canary"), "{said}");
+        }
     }
 }

@@ -252,6 +252,26 @@ fn if_the_present_login_cannot_be_kept_nothing_is_changed() {
 }
 
 #[test]
+fn a_live_file_that_is_a_link_to_a_saved_login_is_not_written_over() {
+    let home = two_profiles();
+    let own = home.profiles_dir().join("work/auth.json");
+    std::fs::remove_file(home.live_auth()).unwrap();
+    std::os::unix::fs::symlink(&own, home.live_auth()).unwrap();
+    let before = home.token_of("work");
+    let err = switch(&home, &name("home"), noon()).unwrap_err();
+    assert!(
+        matches!(err, SwitchError::Store(StoreError::LinkedToOurs { .. })),
+        "{err}"
+    );
+    assert_eq!(home.token_of("work"), before);
+
+    std::fs::remove_file(home.live_auth()).unwrap();
+    std::fs::copy(&own, home.live_auth()).unwrap();
+    switch(&home, &name("home"), noon()).unwrap();
+    assert_eq!(home.token_of("work"), before);
+}
+
+#[test]
 fn what_the_cli_would_refuse_to_replace_is_refused() {
     use std::os::unix::fs::PermissionsExt as _;
     let home = two_profiles();

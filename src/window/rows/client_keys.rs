@@ -13,7 +13,7 @@ use crate::period::Period;
 
 mod setup;
 
-use setup::is_open_to_others;
+pub(in crate::window::rows) use setup::is_open_to_others;
 pub use setup::{Code, Setup, SetupApp, Snippet};
 
 #[derive(Clone, Debug, PartialEq)]

@@ -145,6 +145,17 @@ impl PoolPage {
     }
 }
 
+/// Where conversations stay, it is they that take turns.
+fn strategies(is_sticky: bool) -> Vec<StrategyRow> {
+    let told = |mut row: StrategyRow| {
+        if is_sticky && row.strategy == Strategy::RoundRobin {
+            row.sentence = "Each conversation goes to the next account.";
+        }
+        row
+    };
+    STRATEGIES.map(told).to_vec()
+}
+
 pub(super) fn of(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> PoolPage {
     let pool = PoolRunway::of(snapshot, teller.now);
     // Whose numbers are not known might come first.
@@ -163,7 +174,7 @@ pub(super) fn of(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> P
         is_loaded: snapshot.is_loaded,
         runway: runway::of(&pool, snapshot, wish, teller),
         lanes: runway::lanes(&pool, wish.pool.ahead, snapshot, wish, teller),
-        strategies: STRATEGIES.to_vec(),
+        strategies: strategies(snapshot.settings.is_on(Setting::Affinity)),
         strategy: snapshot.router.strategy,
         strategy_lock: lock(snapshot, Setting::Strategy),
         is_sticky: snapshot.settings.is_on(Setting::Affinity),

@@ -3,13 +3,13 @@
 use egui::{Align2, Id, Key, Painter, Popup, Rect, RectAlign, Ui, pos2};
 
 use super::{SettingsState, Typed};
-use crate::desk::{Change, Command};
+use crate::desk::{Change, Command, Setting};
 use crate::window::ask::Ask;
 use crate::window::fonts::icon;
 use crate::window::rows::{Act, Choices, Field};
 use crate::window::text::{self, Role};
 use crate::window::theme::Look;
-use crate::window::widgets::{self, ButtonKind, Label};
+use crate::window::widgets::{self, ButtonKind, Label, Tail};
 
 /// For the arrow and the space beside it.
 const CHEVRON: f32 = 22.0;
@@ -76,6 +76,7 @@ pub fn field_ui(
     state: &mut SettingsState,
     asks: &mut Vec<Ask>,
 ) {
+    let is_secret = field.setting == Setting::Proxy;
     let typed = state.typed.get(&field.setting);
     let is_answered =
         typed.is_some_and(|typed| typed.asked.is_some_and(|seq| field.answered > seq));
@@ -84,18 +85,36 @@ pub fn field_ui(
         if field.value.is_empty() {
             state.is_custom_proxy = false;
         }
+    } else if is_answered && let Some(typed) = state.typed.get_mut(&field.setting) {
+        // What was in the way may be gone: the same text can be asked for again.
+        typed.asked = None;
     }
     let before = match state.typed.get(&field.setting) {
         Some(typed) => typed.clone(),
         None => Typed {
-            text: field.value.clone(),
+            // What may hold a password is written anew.
+            text: if is_secret {
+                String::new()
+            } else {
+                field.value.clone()
+            },
             asked: None,
         },
     };
     let mut text = before.text.clone();
-    let words = (None, field.hint.as_str(), title);
     let has_error = field.is_refused;
-    let response = widgets::field_ui(ui, look, rect, id, &mut text, words, has_error);
+    let response = if is_secret {
+        let hint = if field.value.is_empty() {
+            &field.hint
+        } else {
+            &field.value
+        };
+        let how = (has_error, Tail::Hidden);
+        widgets::secret_field_ui(ui, look, rect, id, &mut text, (hint, title), how)
+    } else {
+        let words = (None, field.hint.as_str(), title);
+        widgets::field_ui(ui, look, rect, id, &mut text, words, has_error)
+    };
     if text != before.text {
         let typed = Typed { text, asked: None };
         state.typed.insert(field.setting, typed);
@@ -110,7 +129,7 @@ pub fn field_ui(
         && typed.asked.is_none()
     {
         let wanted = typed.text.trim();
-        if wanted == field.value {
+        if wanted == field.value || (is_secret && wanted.is_empty()) {
             state.typed.remove(&field.setting);
             return;
         }

@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use super::super::activity::Wanted;
 use super::super::event::Effect;
 use super::AppState;
-use crate::desk::Outcome;
 use crate::desk::activity::{Activity, ActivityQuery, Names, Place, RequestsForm};
+use crate::desk::{Outcome, words};
 use crate::profile::ProfileName;
 
 #[derive(Debug, Default)]
@@ -93,7 +93,12 @@ impl AppState {
         Names {
             accounts: labelled.collect(),
             keys: keys
-                .map(|key| (key.id.to_string(), key.label.clone()))
+                .map(|key| {
+                    (
+                        key.id.to_string(),
+                        words::masked(&key.label, self.hides_emails),
+                    )
+                })
                 .collect(),
             hides_emails: self.hides_emails,
         }

@@ -9,7 +9,10 @@ use super::super::schedule;
 use super::{AppState, Polls};
 use crate::desk::settings::{BadChange, Change, Listen, ReadSettings, Setting, Source};
 use crate::desk::{Outcome, Settings};
-use crate::profile::Secret;
+use crate::profile::{Proxy, Secret};
+
+/// What a file that cannot be read is called among what is bad.
+const CONFIG: &str = "config.toml";
 
 impl AppState {
     /// What was read before the start, and is in force.
@@ -77,6 +80,7 @@ impl AppState {
 
     /// Takes what the file says by now, whoever has written it.
     pub(super) fn note_settings(&mut self, read: ReadSettings, now: SystemTime) -> Vec<Effect> {
+        let read = self.unless_broken(read);
         if self.read == read {
             return Vec::new();
         }
@@ -99,6 +103,20 @@ impl AppState {
             }
         }
         effects
+    }
+
+    /// A file that cannot be read at all, as one that is half written, changes nothing that is in force, but for the way out
+    /// where it may have meant a proxy.
+    fn unless_broken(&self, read: ReadSettings) -> ReadSettings {
+        if !read.bad.iter().any(|bad| bad.key == CONFIG) {
+            return read;
+        }
+        let mut kept = self.read.clone();
+        if matches!(read.settings.proxy, Proxy::Unusable(_)) {
+            kept.settings.proxy = read.settings.proxy;
+        }
+        kept.bad = read.bad;
+        kept
     }
 
     /// Usage is asked for more often, or less, or only by hand.

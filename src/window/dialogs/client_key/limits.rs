@@ -4,7 +4,7 @@ use egui::Ui;
 
 use super::super::{Scene, frame};
 use super::form::{self, LimitsForm};
-use super::{change, view};
+use super::{change, shown, view};
 use crate::client_key::{KeyChange, KeyId};
 use crate::desk::KeyView;
 use crate::window::ask::Ask;
@@ -40,7 +40,11 @@ pub fn limits_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut LimitsDialog, asks:
     let is_another = now.is_none_or(|now| {
         now.policy != dialog.key.policy || now.expires_at != dialog.key.expires_at
     });
-    frame::title(ui, look, &format!("Limits of {}", dialog.key.label));
+    frame::title(
+        ui,
+        look,
+        &format!("Limits of {}", shown(scene, &dialog.key.label)),
+    );
     frame::paragraph(
         ui,
         look,

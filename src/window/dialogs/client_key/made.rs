@@ -4,6 +4,7 @@ use egui::{Align2, CornerRadius, Id, Rect, Sense, Ui, WidgetInfo, accesskit, pos
 
 use super::super::copied::Copied;
 use super::super::{Scene, frame};
+use super::shown;
 use crate::client_key::{ClientKey, KeyTerm};
 use crate::desk::{Snapshot, words};
 use crate::profile::Secret;
@@ -50,7 +51,11 @@ impl Made {
 
 pub fn made_ui(ui: &mut Ui, scene: Scene<'_>, made: &mut Made, asks: &mut Vec<Ask>) {
     let look = scene.look;
-    frame::title(ui, look, &format!("Key for {}", made.key.label));
+    frame::title(
+        ui,
+        look,
+        &format!("Key for {}", shown(scene, &made.key.label)),
+    );
     frame::paragraph(
         ui,
         look,

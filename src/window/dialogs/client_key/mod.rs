@@ -5,7 +5,7 @@ use egui::{Key, Response, Ui};
 use super::Scene;
 use super::frame::Leave;
 use crate::client_key::{KeyChange, KeyId};
-use crate::desk::{Command, KeyView, Snapshot};
+use crate::desk::{Command, KeyView, Snapshot, words};
 use crate::window::ask::{Ask, KeyOpening};
 
 mod form;
@@ -81,6 +81,11 @@ fn change(change: KeyChange) -> Ask {
     Ask::Command(Command::ChangeKeys(change))
 }
 
+/// What a key is called, while e-mails may be hidden.
+fn shown(scene: Scene<'_>, label: &str) -> String {
+    words::masked(label, scene.snapshot.hides_emails)
+}
+
 /// The label, if a key can be called so; else the sentence that says why not. `own`: the key that is called something else.
 fn checked_label(text: &str, own: Option<&KeyId>, snapshot: &Snapshot) -> Result<String, String> {
     if text.trim().is_empty() {
@@ -91,7 +96,10 @@ fn checked_label(text: &str, own: Option<&KeyId>, snapshot: &Snapshot) -> Result
     let lower = label.to_lowercase();
     let mut others = snapshot.keys.keys.iter().filter(|key| Some(&key.id) != own);
     match others.find(|key| key.label.to_lowercase() == lower) {
-        Some(other) => Err(format!("There is a key called {} already.", other.label)),
+        Some(other) => {
+            let label = words::masked(&other.label, snapshot.hides_emails);
+            Err(format!("There is a key called {label} already."))
+        }
         None => Ok(label),
     }
 }

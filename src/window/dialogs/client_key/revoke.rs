@@ -3,7 +3,7 @@
 use egui::Ui;
 
 use super::super::{Scene, frame};
-use super::change;
+use super::{change, shown};
 use crate::client_key::{KeyChange, KeyId};
 use crate::desk::{KeyView, Snapshot};
 use crate::window::ask::Ask;
@@ -36,7 +36,11 @@ impl RevokeKey {
 
 pub fn revoke_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut RevokeKey, asks: &mut Vec<Ask>) {
     let look = scene.look;
-    frame::title(ui, look, &format!("Revoke {}?", dialog.label));
+    frame::title(
+        ui,
+        look,
+        &format!("Revoke {}?", shown(scene, &dialog.label)),
+    );
     frame::paragraph(
         ui,
         look,

@@ -85,7 +85,7 @@ impl SetupApp {
 }
 
 /// Whether another computer can reach the router, so that every request needs a key.
-pub(super) fn is_open_to_others(snapshot: &Snapshot) -> bool {
+pub(in crate::window::rows) fn is_open_to_others(snapshot: &Snapshot) -> bool {
     let address = snapshot.router.address;
     address.is_some_and(|address| !address.ip().is_loopback())
 }

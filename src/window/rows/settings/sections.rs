@@ -2,6 +2,7 @@
 
 use super::{Act, Choices, Closing, Control, Scene, SettingRow, Topic, button, choices, plain};
 use crate::desk::{Change, Notice, Setting};
+use crate::window::rows::client_keys::is_open_to_others;
 
 /// In percent of the usual size.
 const SIZES: [u16; 7] = [90, 100, 110, 120, 130, 140, 150];
@@ -95,8 +96,10 @@ impl Scene<'_> {
 
     fn router(&self) -> Vec<SettingRow> {
         let address = "localhost:9876, or only a port.";
+        let is_open = is_open_to_others(self.snapshot);
         let needs_key = match self.snapshot.keys.is_required {
             true => "On. Who has no key is refused.",
+            false if is_open => "On at this address. Who has no key is refused.",
             false => "Off. Any program on this computer can use it.",
         };
         let codex = match self.snapshot.is_codex_on_router {
@@ -183,8 +186,11 @@ impl Scene<'_> {
             },
         );
         let is_kept = self.settings().is_on(Setting::LedgerOn);
-        let text = "Never prompts or answers.";
-        let days = self.row(Setting::KeepDays, "Keep request log", text, |view| {
+        let text = match self.settings().value(Setting::PreviewBytes) {
+            "" | "0" => "Never prompts or answers.".to_owned(),
+            bytes => format!("With the first {bytes} bytes of each request, redacted."),
+        };
+        let days = self.row(Setting::KeepDays, "Keep request log", &text, |view| {
             const DAYS: [(&str, &str); 2] = [("7", "7 days"), ("30", "30 days")];
             let mut all = choices(view, &DAYS, |days| format!("{days} days"));
             for (_, act) in &mut all.options {

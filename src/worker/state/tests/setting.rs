@@ -87,6 +87,26 @@ fn what_cannot_be_used_or_is_said_by_the_environment_is_refused_in_words() {
 }
 
 #[test]
+fn a_file_that_is_half_written_changes_nothing_that_is_in_force() {
+    let mut state = state();
+    let config = "[router]\naddr = \"localhost:9999\"\n[ledger]\nenabled = false\n";
+    state.note(Event::SettingsRead(Box::new(read(config, &[]))), noon());
+    let before = state.settings.clone();
+    assert!(!before.ledger.is_on);
+    let half = Event::SettingsRead(Box::new(read("[router\n", &[])));
+    state.note(half, noon());
+    assert_eq!(state.settings, before);
+    let shown = publisher::snapshot(&state, "", noon()).settings.clone();
+    assert!(shown.bad[0].starts_with("config.toml"), "{:?}", shown.bad);
+
+    let proxied = Event::SettingsRead(Box::new(read("[network\nproxy = \"x\"", &[])));
+    state.note(proxied, noon());
+    let proxy = &state.settings.proxy;
+    assert!(matches!(proxy, crate::profile::Proxy::Unusable(_)));
+    assert!(!state.settings.ledger.is_on);
+}
+
+#[test]
 fn a_file_that_could_not_be_written_leaves_everything_as_it_was() {
     let mut state = state();
     let failed = Event::SettingsWritten {
