@@ -150,8 +150,17 @@ fn rule(strategy: Strategy) -> Rule {
 
 fn next_back(members: &[Member<'_>], now: SystemTime) -> Option<(ProfileName, SystemTime)> {
     let back = members.iter().filter_map(|member| {
-        let at = match member.usage.blocked_until(now) {
-            Some(until) => until?,
+        let rest = member.profile.rest.as_ref().filter(|it| it.until > now);
+        let reserve = member.profile.terms.reserve.reached(member.usage, now);
+        // Whatever keeps it out must be over.
+        let blocks = [
+            member.usage.blocked_until(now),
+            reserve.map(|(_window, until)| until),
+            rest.map(|rest| Some(rest.until)),
+        ];
+        let ends: Option<Vec<_>> = blocks.into_iter().flatten().collect();
+        let at = match ends?.into_iter().max() {
+            Some(until) => until,
             None => {
                 let binding = member.usage.binding(now)?;
                 let reserve = member.profile.terms.reserve.of(binding.kind());
@@ -347,6 +356,25 @@ mod tests {
         assert_eq!(told.runway.outlook, Outlook::TooLittleHistory);
         let told = runway(Strategy::Ordered, vec![]);
         assert_eq!(told.runway.outlook, Outlook::Nobody);
+    }
+
+    #[test]
+    fn an_account_is_back_when_nothing_keeps_it_out_any_more() {
+        let mut rested = account("rested", 0.0, 2);
+        rested.rest = Some(Rest {
+            cause: RestCause::Failing,
+            source: RestSource::Guess,
+            until: in_hours(5),
+            model: None,
+        });
+        let mut reserved = account("reserved", 10.0, 7);
+        let mut terms = Terms::default();
+        terms.say(Term::Reserve, "20").unwrap();
+        reserved.terms = Arc::new(terms);
+        let told = runway(Strategy::LeastUsed, vec![rested.clone(), reserved.clone()]);
+        assert_eq!(told.next_back, Some((name("rested"), in_hours(5))));
+        let told = runway(Strategy::LeastUsed, vec![reserved]);
+        assert_eq!(told.next_back, Some((name("reserved"), in_hours(7))));
     }
 
     #[test]

@@ -189,7 +189,7 @@ fn search_ui(ui: &mut Ui, look: Look, rect: Rect, state: &mut ActivityState, hin
 }
 
 fn hold_words(page: &ActivityPage) -> (&'static str, &'static str) {
-    if page.is_held {
+    if page.held.is_some() {
         (icon::PLAY, "Go on with new requests")
     } else {
         (icon::PAUSE, "Hold the list still")
@@ -197,7 +197,7 @@ fn hold_words(page: &ActivityPage) -> (&'static str, &'static str) {
 }
 
 fn hold_ui(ui: &Ui, look: Look, rect: Rect, page: &ActivityPage, state: &mut ActivityState) {
-    let tip = if page.is_held {
+    let tip = if page.held.is_some() {
         "New requests wait while the list stands still."
     } else {
         "New requests join the list as they end."

@@ -53,9 +53,8 @@ impl Reading {
         (newest_id, hides_emails): (Option<&str>, bool),
         now: f64,
     ) -> Next {
-        let held = page.list.read.as_ref().filter(|_| page.is_held);
         let place = Place {
-            newest: held.map(|read| read.newest),
+            newest: page.held,
             first: 0,
         };
         let Some(asked) = &self.asked else {
@@ -68,7 +67,13 @@ impl Reading {
         }
         let is_answered = |read: &&Arc<Activity>| read.query == page.query;
         let Some(read) = page.list.read.as_ref().filter(is_answered) else {
-            return Next::Nothing;
+            // A reading that was under way when the list was told to stand still is of a newer place.
+            return match page.held {
+                Some(_) if asked.place.newest != page.held => {
+                    self.ask(page, place, newest_id, hides_emails, now)
+                }
+                Some(_) | None => Next::Nothing,
+            };
         };
         if let Some(first) = page.list.missing(visible.0..visible.1) {
             let place = Place {
@@ -80,7 +85,7 @@ impl Reading {
             }
             return self.ask(page, place, newest_id, hides_emails, now);
         }
-        if page.is_held || asked.newest_id.as_deref() == newest_id {
+        if page.held.is_some() || asked.newest_id.as_deref() == newest_id {
             self.unread_since = None;
             return Next::Nothing;
         }

@@ -62,7 +62,8 @@ pub struct ActivityPage {
     pub keys: Vec<(String, String)>,
     pub span: Span,
     pub ended: Option<Ended>,
-    pub is_held: bool,
+    /// The newest place of the ledger that is shown while the list stands still.
+    pub held: Option<i64>,
     pub drawer: Option<Drawer>,
 }
 
@@ -154,8 +155,11 @@ pub(super) fn of(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> A
     let from = wish.visible.0.saturating_sub(MARGIN).min(total);
     let last = (wish.visible.1 + MARGIN).min(total);
     // Above and below there may be rows that are not in memory.
-    let first = (from..last).find(|index| list.get(*index).is_some());
-    let first = first.unwrap_or(from);
+    let is_there = |index: &usize| list.get(*index).is_some();
+    let seen = wish.visible.0.clamp(from, total);
+    let above = (from..seen).rev().take_while(is_there).last();
+    let below = || (seen..last).find(is_there);
+    let first = above.or_else(below).unwrap_or(from);
     let rows = (first..last).map_while(|index| {
         let record = list.get(index)?;
         Some(entry::of(record, &names, teller))
@@ -174,7 +178,7 @@ pub(super) fn of(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> A
         keys: keys(wish, &list, &names),
         span: wish.span,
         ended: wish.ended,
-        is_held: wish.held.is_some(),
+        held: wish.held.map(|held| held.newest),
         drawer: shown.map(|record| drawer::of(snapshot, record, &names, teller)),
         query,
         list,

@@ -221,6 +221,25 @@ fn a_list_that_is_held_still_takes_in_nothing_until_it_goes_on() {
 }
 
 #[test]
+fn a_list_that_is_held_while_it_is_read_anew_is_read_as_it_was() {
+    let mut rig = wide_with(read(today(), 3, 0));
+    rig.click("Hold the list still");
+    assert_eq!(rig.asked(), []);
+    rig.publish(with(Activity {
+        newest: 501,
+        ..read(today(), 4, 0)
+    }));
+    let as_it_was = Place {
+        newest: Some(500),
+        first: 0,
+    };
+    assert_eq!(rig.asked(), [show(today(), as_it_was)]);
+    rig.publish(with(read(today(), 3, 0)));
+    assert_eq!(rig.rows(), 3);
+    assert_eq!(rig.asked(), []);
+}
+
+#[test]
 fn a_request_that_comes_is_shown_at_once_and_counted_a_little_later() {
     let mut rig = wide_with(read(today(), 3, 0));
     let mut more = with(read(today(), 3, 0));

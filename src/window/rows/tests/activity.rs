@@ -164,6 +164,31 @@ fn activity(snapshot: &Snapshot, wish: &Wish<'_>) -> ActivityPage {
     }
 }
 
+#[test]
+fn rows_in_view_are_worded_where_those_above_them_are_not_in_memory() {
+    let records = (0..40).map(|n| record(&n.to_string(), n));
+    let mut snapshot = known(vec![]);
+    let read = Activity {
+        head: Vec::new(),
+        first: 10,
+        sums: ActivitySums {
+            requests: 50,
+            ..ActivitySums::default()
+        },
+        ..read(today(), records.collect())
+    };
+    snapshot.activity = Some(Arc::new(read));
+    snapshot.requests = ["a", "b"].map(|id| Arc::new(record(id, 0))).to_vec();
+    let mut wish = wish();
+    wish.activity.visible = (14, 30);
+    let page = activity(&snapshot, &wish);
+    assert_eq!(
+        page.first, 12,
+        "two that are new, ten that are not in memory"
+    );
+    assert!(page.first + page.rows.len() >= 30);
+}
+
 fn entry(record: RequestRecord) -> Entry {
     activity(&known(vec![record]), &wish()).rows.remove(0)
 }
