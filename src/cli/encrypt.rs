@@ -29,6 +29,10 @@ pub(super) enum EncryptVerb {
     },
     /// Say whether it is on, and how many files are encrypted
     Status,
+    /// Move logins that no key opens any more out of the way, so that accounts can be added again
+    ///
+    /// Only where router/vault.json and its copy are gone or damaged for good. Nothing is deleted.
+    SetAside,
     /// Choose another passphrase
     Passphrase {
         /// Where the present passphrase stands, in its first line; otherwise it is asked for
@@ -50,6 +54,14 @@ pub(super) fn encrypt(environment: &Environment, verb: EncryptVerb) -> Result<()
         EncryptVerb::Off { passphrase_file } => off(environment, &home, passphrase_file.as_deref()),
         EncryptVerb::Status => {
             say(&in_words(vault::status(&home).map_err(failed)?)?);
+            Ok(())
+        }
+        EncryptVerb::SetAside => {
+            let moved = vault::set_aside(&home, SystemTime::now()).map_err(failed)?;
+            told(&moved, "moved to router/unopened")?;
+            say(
+                "Sign in again, or bring the accounts back from a backup: `codex-router restore FILE`.",
+            );
             Ok(())
         }
         EncryptVerb::Passphrase {
@@ -101,7 +113,7 @@ pub(super) fn unlock_unasked(environment: &Environment, home: &Home) {
 
 fn on(environment: &Environment, home: &Home, file: Option<&Path>) -> Result<(), CliError> {
     let before = vault::status(home).map_err(failed)?;
-    if before.is_on && before.plain == 0 {
+    if before.is_on && before.plain == 0 && before.unseen == 0 {
         say(&in_words(before)?);
         return Ok(());
     }
@@ -183,9 +195,19 @@ pub(super) fn in_words(status: Status) -> Result<String, anyhow::Error> {
         is_key_gone,
         sealed,
         plain,
+        unseen,
     } = status;
     if is_key_gone {
         return Err(VaultError::KeyGone.into());
+    }
+    if unseen > 0 {
+        let mode = if is_on { "on" } else { "off" };
+        return Err(anyhow!(
+            "{mode}: {} encrypted and {} plain, but {} or folders below profiles/ and router/ cannot be read; make them yours and readable again",
+            files(sealed),
+            files(plain),
+            files(unseen)
+        ));
     }
     Ok(match (is_on, plain) {
         (false, _) => format!("off: {} plain, which only you can open", files(plain)),
@@ -222,6 +244,7 @@ mod tests {
             is_key_gone,
             sealed,
             plain,
+            unseen: 0,
         };
         let fine = |status| in_words(status).unwrap();
         assert_eq!(
@@ -233,5 +256,11 @@ mod tests {
         assert!(half.contains("`codex-router encrypt on`"), "{half}");
         let gone = in_words(status(false, true, 7, 0)).unwrap_err().to_string();
         assert!(gone.contains("vault.json"), "{gone}");
+        let unseen = Status {
+            unseen: 1,
+            ..status(true, false, 7, 0)
+        };
+        let unseen = in_words(unseen).unwrap_err().to_string();
+        assert!(unseen.contains("cannot be read"), "{unseen}");
     }
 }

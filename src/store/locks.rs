@@ -4,6 +4,7 @@
 //! the switch lock → account locks (sorted by name) → the CLI's `auth.lock` → its `auth.json.lock` → the edit lock.
 //! Two threads of one process exclude each other as well: each opens the lock file anew.
 
+use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -128,6 +129,25 @@ impl CliLocks {
     /// Waits up to 5 s for each.
     pub fn take(home: &Home, live: &Place) -> Result<Self, StoreError> {
         Self::take_in(home, &home.folder()?, live)
+    }
+
+    /// The same of a directory of ours that somebody may use as a home of Codex. `None` when Codex never locked anything there.
+    pub fn of_a_home_in_use(
+        home: &Home,
+        folder: &Folder,
+        name: &OsStr,
+    ) -> Result<Option<Self>, StoreError> {
+        let place = Place {
+            folder: folder.clone(),
+            name: name.to_owned(),
+            is_ours: true,
+        };
+        let is_used =
+            folder.kind_of(CLI_LOCK)?.is_some() || folder.kind_of(place.lock_name())?.is_some();
+        match is_used {
+            true => Self::take_in(home, folder, &place).map(Some),
+            false => Ok(None),
+        }
     }
 
     /// The same of another home that Codex uses, by its directory.

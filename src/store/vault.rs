@@ -43,8 +43,9 @@ use crate::profile::Secret;
 mod conversion;
 mod key_file;
 mod sealed;
+mod walk;
 
-pub use conversion::{Changed, Status, change_passphrase, status, turn_off, turn_on};
+pub use conversion::{Changed, Status, change_passphrase, set_aside, status, turn_off, turn_on};
 use key_file::KeyFile;
 use sealed::{Key, SealedError};
 pub(super) use sealed::{OVERHEAD_BYTES, is_sealed};
@@ -72,15 +73,19 @@ pub enum VaultError {
     #[error("the logins are not encrypted")]
     Off,
     #[error(
-        "router/vault.json is damaged, and so is its copy profiles/.vault.json; put one of them back from a backup of your disk"
+        "router/vault.json is damaged, and so is its copy profiles/.vault.json; put one of them back from a backup of your disk, or, if there is none, run `codex-router encrypt set-aside` and sign in again"
     )]
     Broken,
     #[error("the logins were encrypted by a newer version of Codex Router; update, then try again")]
     FromTheFuture,
     #[error(
-        "there are encrypted logins here, but router/vault.json and its copy profiles/.vault.json are gone; put one of them back from a backup of your disk"
+        "there are encrypted logins here, but router/vault.json and its copy profiles/.vault.json are gone; put one of them back from a backup of your disk, or, if there is none, run `codex-router encrypt set-aside` and sign in again"
     )]
     KeyGone,
+    #[error(
+        "the key of the encrypted logins is here: the passphrase opens them, and nothing is set aside"
+    )]
+    KeyIsHere,
     #[error("Codex Router is running; quit it first, so that nothing is written meanwhile")]
     Running,
     #[error(
@@ -185,7 +190,12 @@ impl Vault {
             return Ok(bytes);
         }
         let path = || folder.show(name);
-        let key = self.state().key.clone();
+        let key = {
+            let mut state = self.state();
+            // Encryption was off when this process looked, and here is something sealed: whoever writes next looks again.
+            state.held.take_if(|held| held.key_file.is_none());
+            state.key.clone()
+        };
         let Some(key) = key else {
             return match self.key_file_on_disk() {
                 Ok(None) => Err(StoreError::KeyGone { path: path() }),
@@ -247,9 +257,14 @@ impl Vault {
                     std::thread::sleep,
                     PATIENCE_OF_WRITERS,
                 )?;
+                let key_file = self.key_file_on_disk()?;
+                // What is written plain now, beside sealed files, was to be sealed.
+                if key_file.is_none() && walk::any_sealed(&self.root_folder()?) {
+                    return Err(VaultError::KeyGone);
+                }
                 Held {
                     _lock: lock,
-                    key_file: self.key_file_on_disk()?,
+                    key_file,
                 }
             }
         };
@@ -298,9 +313,13 @@ impl Vault {
                 Copies::IfMissing => folder.kind_of(name)?.is_some(),
                 Copies::Equal => {
                     let held = safe_file::read_in(&folder, name)?;
-                    let held = held.and_then(|held| KeyFile::parse(&held.bytes).ok()); // damaged: as good as gone
-                    // Another key may open what this one does not.
-                    held.is_some_and(|held| held == *file || held.id().ok() != file.id().ok())
+                    match held.map(|held| KeyFile::parse(&held.bytes)) {
+                        // Another key may open what this one does not.
+                        Some(Ok(held)) => held == *file || held.id().ok() != file.id().ok(),
+                        // A newer version may have changed the passphrase.
+                        Some(Err(VaultError::FromTheFuture)) => true,
+                        Some(Err(_)) | None => false, // damaged: as good as gone
+                    }
                 }
             };
             if !is_there {

@@ -58,8 +58,8 @@ use recorder::Recorder;
 pub use refresher::Patience;
 use refresher::Refresher;
 pub use schedule::refresh_due;
-use state::AppState;
 pub use state::Polls;
+use state::{AppState, Memory};
 
 /// What a face starts the worker with.
 #[derive(Clone, Debug)]
@@ -220,19 +220,18 @@ async fn run(options: Options, back: DeskBack) {
     let older = import::older_store(&home, options.user_home.as_deref());
     worker.state.importing.older_store =
         older.map(|(folder, accounts)| OlderStore { folder, accounts });
-    worker.state.remember_usage(usage_cache::read(&home));
-    worker.state.remember_offers(effects::read_offers(&home));
     worker.state.remember_refused(effects::read_refused(&home));
     let now = SystemTime::now();
-    worker
-        .state
-        .remember_pauses(cooldown_cache::read(&home, now), now);
+    let memory = Memory {
+        usage: usage_cache::read(&home),
+        offers: effects::read_offers(&home),
+        pauses: cooldown_cache::read(&home, now),
+        days: spent.days,
+    };
+    worker.state.remember(memory, now);
     worker.hands.restore_sessions(bindings::read(&home));
     worker.state.hides_emails = State::read(&home).hides_emails();
     worker.state.remember_prices(prices);
-    worker
-        .state
-        .remember_spending(&spent.days, SystemTime::now());
     worker.publish();
     if options.router {
         worker.obey(Command::TurnRouterOn).await;

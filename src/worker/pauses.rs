@@ -34,7 +34,7 @@ impl AppState {
     }
 
     /// Pauses from before this start.
-    pub fn remember_pauses(&mut self, pauses: Vec<KeptCooldown>, now: SystemTime) {
+    pub(super) fn remember_pauses(&mut self, pauses: Vec<KeptCooldown>, now: SystemTime) {
         for kept in pauses {
             let Some(cooldown) = cooldown_of(&kept) else {
                 continue;

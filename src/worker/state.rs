@@ -10,7 +10,6 @@ use super::kept::Kept;
 use super::organiser;
 use super::refusals::Refusals;
 use super::signing_in::Work;
-use super::spend;
 use crate::client_key::KeyRing;
 use crate::desk::record::{LedgerState, RequestRecord};
 use crate::desk::settings::{Listen, ReadSettings, SettingsView};
@@ -18,7 +17,6 @@ use crate::desk::{
     CodexProcess, Command, Happening, History, LastRequest, LockView, Outcome, RouterState,
     Settings, ToolView,
 };
-use crate::ledger::Spend;
 use crate::price::Prices;
 use crate::profile::{Credentials, Fingerprint, ProfileName};
 use crate::router::{KnownOffers, RefusedParameter};
@@ -32,6 +30,7 @@ mod importing;
 mod keys;
 mod locking;
 mod logins;
+mod memory;
 mod organising;
 mod polling;
 mod refreshing;
@@ -43,6 +42,7 @@ mod unsaved;
 
 use activity::Looking;
 use importing::Importing;
+pub use memory::Memory;
 use organising::edit_accounts;
 use polling::start_poll;
 use signing_in::SignIns;
@@ -87,6 +87,8 @@ pub struct AppState {
     pub is_loaded: bool,
     /// Logins are encrypted and cannot be read yet.
     pub lock: Option<LockView>,
+    /// What is known from before this start of accounts that nobody could read yet.
+    memory: Option<Memory>,
     pub raises: u64,
     pub hides_emails: bool,
     polls: Polls,
@@ -197,6 +199,7 @@ impl AppState {
             offline_since: None,
             is_loaded: false,
             lock: None,
+            memory: None,
             raises: 0,
             hides_emails: false,
             polls,
@@ -534,42 +537,14 @@ impl AppState {
             .min()
     }
 
-    /// Numbers from before this start, with the age they have.
-    pub fn remember_usage(&mut self, numbers: Vec<(ProfileName, Usage)>) {
-        for (name, usage) in numbers {
-            if let Some(kept) = self.kept.get_mut(&name) {
-                let now = usage.fetched_at;
-                kept.note_usage(usage, now);
-            }
-        }
-    }
-
     /// How fast accounts were used before this start takes a moment to find out.
     pub fn read_recent_use(&self) -> Effect {
         Effect::ReadRecentUse(self.kept.keys().cloned().collect())
     }
 
-    /// Lists of models from the last run.
-    pub fn remember_offers(&mut self, offers: KnownOffers) {
-        for (name, models) in offers {
-            if let Some(kept) = self.kept.get_mut(&name) {
-                kept.note_models(models);
-            }
-        }
-    }
-
     /// Refused parameters from the last run.
     pub fn remember_refused(&mut self, refused: Vec<RefusedParameter>) {
         self.refused = refused;
-    }
-
-    /// What profiles had spent before this start.
-    pub fn remember_spending(&mut self, days: &[Spend], now: SystemTime) {
-        for spent in spend::of_profiles(days, now) {
-            if let Some(kept) = self.kept.get(&spent.name) {
-                kept.spend.add_earlier(spent.today, spent.this_month, now);
-            }
-        }
     }
 
     pub fn remember_prices(&mut self, prices: Arc<Prices>) {

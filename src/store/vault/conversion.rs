@@ -1,23 +1,24 @@
 //! Turning encryption on and off: every file of ours that holds a login is written anew, one after the other, each whole or not at
 //! all. Cut off anywhere, both forms are readable and the same command goes on.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
-
-use zeroize::Zeroizing;
+use std::time::SystemTime;
 
 use super::key_file::KeyFile;
-use super::sealed::{self, Key, is_sealed};
+use super::sealed::{Key, is_sealed};
+use super::walk::{Found, LoginFile, any_sealed, walk};
 use super::{Copies, Held, Ink, KEY_COPY, KEY_FILE, PATIENCE_TO_BE_ALONE, VaultError, wait};
 use crate::profile::Secret;
+use crate::store::attic;
 use crate::store::backup::{self, seal::Cost};
 use crate::store::error::StoreError;
-use crate::store::folder::{Folder, Kind};
-use crate::store::home::{BACKUPS, DISPLACED, Home, PROFILES, ROUTER, TRASH};
-use crate::store::live;
-use crate::store::locks::InstanceLock;
+use crate::store::folder::Folder;
+use crate::store::home::{Home, PROFILES, ROUTER};
+use crate::store::live::Place;
+use crate::store::locks::{CliLocks, InstanceLock};
 use crate::store::login_file::AUTH;
-use crate::store::profiles::SIDE;
 use crate::store::safe_file::{self, Prepared};
 
 /// What came of it.
@@ -37,8 +38,12 @@ pub struct Status {
     pub is_key_gone: bool,
     pub sealed: usize,
     pub plain: usize,
+    /// Files and folders that cannot be looked into, so that nobody knows.
+    pub unseen: usize,
 }
 
+/// In `router/`: what no key opens.
+const UNOPENED: &str = "unopened";
 /// A file that another program keeps changing is looked at anew so often.
 const ROUNDS: u32 = 5;
 
@@ -62,7 +67,7 @@ pub(super) fn turn_on_at(
     let key = match vault.key_file_on_disk()? {
         Some(file) => file.open(passphrase)?,
         None => {
-            if files(home)?.iter().any(LoginFile::is_sealed) {
+            if any_sealed(&home.folder()?) {
                 return Err(VaultError::KeyGone);
             }
             let key = Key::random();
@@ -93,7 +98,7 @@ pub fn turn_off(home: &Home) -> Result<Changed, VaultError> {
     let vault = home.vault();
     let file = vault.key_file_on_disk()?;
     let Some(file) = file else {
-        return match files(home)?.iter().any(LoginFile::is_sealed) {
+        return match any_sealed(&home.folder()?) {
             true => Err(VaultError::KeyGone),
             false => Err(VaultError::Off),
         };
@@ -102,7 +107,7 @@ pub fn turn_off(home: &Home) -> Result<Changed, VaultError> {
         return Err(StoreError::Locked.into());
     }
     let changed = change_all(home, &Ink::Plain)?;
-    let is_needed = !changed.failed.is_empty() || files(home)?.iter().any(LoginFile::is_sealed);
+    let is_needed = !changed.failed.is_empty() || any_sealed(&home.folder()?);
     if is_needed {
         alone.give_back(Some(file));
         return Ok(changed);
@@ -154,15 +159,74 @@ pub(super) fn change_passphrase_at(
 /// # Errors
 /// When the folders cannot be looked at, or `vault.json` cannot be read.
 pub fn status(home: &Home) -> Result<Status, VaultError> {
-    let key_file = home.vault().key_file_on_disk()?;
-    let files = files(home)?;
-    let sealed = files.iter().filter(|file| file.is_sealed()).count();
+    let is_on = home.vault().key_file_on_disk()?.is_some();
+    let (mut sealed, mut plain, mut unseen) = (0, 0, 0);
+    let _all: ControlFlow<()> = walk(&home.folder()?, &mut |found| {
+        match found {
+            Found::File(file) if file.is_sealed() => sealed += 1,
+            Found::File(file) if file.is_plain() => plain += 1,
+            Found::File(LoginFile { raw: Ok(_), .. }) => {}
+            Found::File(LoginFile { raw: Err(_), .. }) | Found::Unseen(_) => unseen += 1,
+        }
+        ControlFlow::Continue(())
+    });
     Ok(Status {
-        is_on: key_file.is_some(),
-        is_key_gone: key_file.is_none() && sealed > 0,
+        is_on,
+        is_key_gone: !is_on && sealed > 0,
         sealed,
-        plain: files.iter().filter(|file| file.is_plain()).count(),
+        plain,
+        unseen,
     })
+}
+
+/// Moves what nobody can open any more to `router/unopened`, so that accounts can be added again. Nothing is removed: with the key
+/// file back in its place, moved back, it opens as before.
+///
+/// # Errors
+/// [`VaultError::KeyIsHere`] when the key is there, or [`VaultError::Off`] when nothing is sealed; when the program runs.
+pub fn set_aside(home: &Home, now: SystemTime) -> Result<Changed, VaultError> {
+    let alone = Alone::take(home)?;
+    let vault = home.vault();
+    let root = home.folder()?;
+    match vault.key_file_on_disk() {
+        Ok(Some(_)) => return Err(VaultError::KeyIsHere),
+        Ok(None) if !any_sealed(&root) => return Err(VaultError::Off),
+        Ok(None) | Err(VaultError::Broken) => {}
+        Err(err) => return Err(err),
+    }
+    let aside = home.router_folder()?.make(UNOPENED)?;
+    let aside = aside.make(attic::moment(now))?;
+    let mut changed = Changed::default();
+    let mut put = |folder: &Folder, name: &OsStr| {
+        // Where it was, in one name.
+        let shown = folder
+            .show(name)
+            .to_string_lossy()
+            .replace(['/', '\\'], "+");
+        match folder.move_new(name, &aside, &shown) {
+            Ok(true) => changed.count += 1,
+            Ok(false) => changed.failed.push(format!("{shown:?} is there already")),
+            Err(err) => changed.failed.push(err.to_string()),
+        }
+    };
+    let _all: ControlFlow<()> = walk(&root, &mut |found| {
+        if let Found::File(file) = &found
+            && file.is_sealed()
+        {
+            put(file.folder, &file.name);
+        }
+        ControlFlow::Continue(())
+    });
+    for (folder, name) in [(PROFILES, KEY_COPY), (ROUTER, KEY_FILE)] {
+        if let Some(folder) = root.child(folder)?
+            && folder.kind_of(name)?.is_some()
+        {
+            put(&folder, name.as_ref());
+        }
+    }
+    aside.sync()?;
+    alone.give_back(None);
+    Ok(changed)
 }
 
 /// Nobody else writes here: no program that stays, no other command.
@@ -213,58 +277,35 @@ impl<'a> Alone<'a> {
 
 /// A live file that is a link into what is about to be sealed would be sealed with it.
 fn refuse_linked_live(home: &Home) -> Result<(), VaultError> {
-    let root = home.root();
-    let inside = live::linked_dir(home)
-        .filter(|target| target.starts_with(root) && target.as_path() != root)
-        .and_then(|target| Some(target.strip_prefix(root).ok()?.to_owned()));
-    match inside {
-        Some(inside) => Err(VaultError::LiveInside(inside)),
-        None => Ok(()),
-    }
-}
-
-/// A file of ours that holds a login, or our words about one.
-struct LoginFile {
-    folder: Folder,
-    name: OsString,
-    /// As it stands on disk; a sentence where it cannot be read.
-    raw: Result<Zeroizing<Vec<u8>>, String>,
-}
-
-impl LoginFile {
-    fn is_sealed(&self) -> bool {
-        self.raw.as_ref().is_ok_and(|raw| is_sealed(raw))
-    }
-
-    /// Room that was reserved for a login is zeros, and whoever reserved it is gone.
-    fn is_empty(&self) -> bool {
-        self.raw
-            .as_ref()
-            .is_ok_and(|raw| raw.iter().all(|byte| *byte == 0))
-    }
-
-    fn is_plain(&self) -> bool {
-        !self.is_sealed() && !self.is_empty()
+    let live = Place::find(home)?;
+    match live.is_ours {
+        true => Err(VaultError::LiveInside(live.folder.show(&live.name))),
+        false => Ok(()),
     }
 }
 
 fn change_all(home: &Home, ink: &Ink) -> Result<Changed, StoreError> {
     let mut changed = Changed::default();
-    for file in files(home)? {
-        match change(&file, ink) {
+    let _all: ControlFlow<()> = walk(&home.folder()?, &mut |found| {
+        let done = match found {
+            Found::File(file) => change(home, file, ink),
+            Found::Unseen(reason) => Err(reason),
+        };
+        match done {
             Ok(true) => changed.count += 1,
             Ok(false) => {}
             Err(reason) => changed.failed.push(reason),
         }
-    }
+        ControlFlow::Continue(())
+    });
     Ok(changed)
 }
 
 /// Whether it had the other form.
-fn change(file: &LoginFile, ink: &Ink) -> Result<bool, String> {
+fn change(home: &Home, file: LoginFile<'_>, ink: &Ink) -> Result<bool, String> {
     let LoginFile { folder, name, raw } = file;
     let told = |err: StoreError| err.to_string();
-    let mut raw = raw.clone()?;
+    let mut raw = raw?;
     for _ in 0..ROUNDS {
         let is_done = match ink {
             Ink::Sealed(_) => is_sealed(&raw) || raw.iter().all(|byte| *byte == 0),
@@ -273,17 +314,21 @@ fn change(file: &LoginFile, ink: &Ink) -> Result<bool, String> {
         if is_done {
             return Ok(false);
         }
-        let Some(contents) = safe_file::read_in(folder, name).map_err(told)? else {
+        let Some(contents) = safe_file::read_in(folder, &name).map_err(told)? else {
             return Ok(false);
         };
-        let mut prepared = Prepared::in_ink(folder, name, ink.clone()).map_err(told)?;
+        let mut prepared = Prepared::in_ink(folder, &name, ink.clone()).map_err(told)?;
         prepared.fill(&contents.bytes).map_err(told)?;
         if prepared.read_back().map_err(told)? != contents.bytes {
-            let path = folder.show(name);
+            let path = folder.show(&name);
             return Err(format!("{path:?} was written and reads otherwise"));
         }
         // Somebody may run Codex in that folder.
-        match safe_file::read_as_it_stands(folder, name).map_err(told)? {
+        let locks = match name == AUTH {
+            true => CliLocks::of_a_home_in_use(home, folder, &name).map_err(told)?,
+            false => None,
+        };
+        match safe_file::read_as_it_stands(folder, &name).map_err(told)? {
             Some(now) if now.bytes == raw => {
                 prepared.publish().map_err(told)?;
                 return Ok(true);
@@ -291,82 +336,10 @@ fn change(file: &LoginFile, ink: &Ink) -> Result<bool, String> {
             Some(now) => raw = now.bytes,
             None => return Ok(false),
         }
+        drop(locks);
     }
-    let path = folder.show(name);
+    let path = folder.show(&name);
     Err(format!(
         "{path:?} is changed by another program all the time"
     ))
-}
-
-/// Every file that the writer would seal, wherever an account's directory may be by now.
-fn files(home: &Home) -> Result<Vec<LoginFile>, StoreError> {
-    let mut files = Vec::new();
-    let root = home.folder()?;
-    let mut of_accounts = vec![root.child(PROFILES)?];
-    if let Some(router) = home.router_folder_if_there()? {
-        of_accounts.push(router.child(TRASH)?);
-        for copies in [router.child(DISPLACED)?, router.child(BACKUPS)?]
-            .into_iter()
-            .flatten()
-        {
-            for below in folders_in(&copies)? {
-                collect(&below, is_copy, &mut files)?;
-            }
-            collect(&copies, is_copy, &mut files)?;
-        }
-    }
-    for accounts in of_accounts.into_iter().flatten() {
-        for account in folders_in(&accounts)? {
-            collect(&account, is_of_account, &mut files)?;
-            // They go with a deleted account, and stay where another one has their place.
-            if account.kind_of(BACKUPS)? == Some(Kind::Folder)
-                && let Some(copies) = account.child(BACKUPS)?
-            {
-                collect(&copies, is_copy, &mut files)?;
-            }
-        }
-    }
-    Ok(files)
-}
-
-fn folders_in(folder: &Folder) -> Result<Vec<Folder>, StoreError> {
-    let mut folders = Vec::new();
-    for name in folder.names()? {
-        if folder.kind_of(&name)? == Some(Kind::Folder) {
-            folders.extend(folder.child(&name)?);
-        }
-    }
-    Ok(folders)
-}
-
-fn collect(
-    folder: &Folder,
-    is_ours: fn(&OsStr) -> bool,
-    files: &mut Vec<LoginFile>,
-) -> Result<(), StoreError> {
-    for name in folder.names()? {
-        if is_ours(&name) && folder.kind_of(&name)? == Some(Kind::File) {
-            let raw = safe_file::read_as_it_stands(folder, &name);
-            let raw = match raw {
-                Ok(Some(contents)) => Ok(contents.bytes),
-                Ok(None) => continue,
-                Err(err) => Err(err.to_string()),
-            };
-            let folder = folder.clone();
-            files.push(LoginFile { folder, name, raw });
-        }
-    }
-    Ok(())
-}
-
-/// Other files in an account's directory are not ours to change: somebody may use it as a home of Codex.
-fn is_of_account(name: &OsStr) -> bool {
-    let name = name.to_string_lossy();
-    matches!(sealed::final_name(&name), AUTH | SIDE)
-}
-
-fn is_copy(name: &OsStr) -> bool {
-    let name = name.to_string_lossy();
-    let name = sealed::final_name(&name);
-    name.ends_with(".json") && !name.starts_with('.')
 }

@@ -280,13 +280,163 @@ fn a_lost_key_file_comes_back_from_its_copy_and_no_second_key_is_made_over_it() 
         .unwrap_err();
     assert!(reason.to_string().contains("vault.json"), "{reason}");
     assert!(profiles::write_login(&other, &name("bob"), &login("bob", 31), noon()).is_err());
+    let refused = profiles::create(&other, &name("new"), &login("new", 1)).unwrap_err();
+    assert!(refused.to_string().contains("set-aside"), "{refused}");
     let refused = turn_on_at(&other, &pass(), CHEAP).unwrap_err();
     assert!(matches!(refused, VaultError::KeyGone), "{refused}");
     assert!(matches!(turn_off(&other), Err(VaultError::KeyGone)));
     assert!(status(&other).unwrap().is_key_gone);
     assert_eq!(tree(&other), before);
+    // Put back while a process runs that knew of no key.
     std::fs::write(&copy, &kept).unwrap();
+    unlock(&other, &pass()).unwrap();
+    profiles::create(&other, &name("new"), &login("new", 1)).unwrap();
+    assert_eq!(readable(&home), [PathBuf::from("auth.json")]);
+}
+
+#[test]
+fn sealed_logins_that_come_into_a_home_that_was_plain_are_unlocked_and_what_is_written_then_is_sealed()
+ {
+    let from = full_home();
+    turn_on_cheaply(&from);
+    let home = TestHome::new();
+    home.profile("plain", &login("plain", 1));
+    // This process knows now that encryption is off, and holds it so.
+    profiles::write_login(&home, &name("plain"), &login("plain", 2), noon()).unwrap();
+    std::fs::create_dir(home.profiles_dir().join("bob")).unwrap();
+    for file in [".vault.json", "bob/auth.json"] {
+        let (from, to) = (
+            from.profiles_dir().join(file),
+            home.profiles_dir().join(file),
+        );
+        std::fs::copy(from, to).unwrap();
+    }
+    assert!(home.read_profile("bob").login.is_err());
+    assert!(is_locked(&home));
+    unlock(&home, &pass()).unwrap();
+    assert_eq!(held(&home, "bob"), "rt_FAKE_bob_11");
+    profiles::write_login(&home, &name("plain"), &login("plain", 3), noon()).unwrap();
+    let left = readable(&home);
+    assert!(
+        left.iter().all(|path| path.starts_with("router/backups")),
+        "{left:?}"
+    );
+    assert_eq!(held(&home, "plain"), "rt_FAKE_plain_3");
+}
+
+#[test]
+fn what_no_key_opens_is_set_aside_and_accounts_can_be_added_again() {
+    let home = full_home();
+    assert!(matches!(set_aside(&home, noon()), Err(VaultError::Off)));
+    turn_on_cheaply(&home);
+    let other = another_process(&home);
+    home.vault().state().held = None;
+    assert!(matches!(
+        set_aside(&other, noon()),
+        Err(VaultError::KeyIsHere)
+    ));
+    let (main, copy) = (
+        home.router_dir().join("vault.json"),
+        home.profiles_dir().join(".vault.json"),
+    );
+    let kept = std::fs::read(&main).unwrap();
+    std::fs::write(&main, "{").unwrap();
+    std::fs::remove_file(&copy).unwrap();
+    let sealed = readable_when_open(&home);
+    let moved = set_aside(&other, noon()).unwrap();
+    assert_eq!((moved.count, moved.failed), (sealed.len() + 1, Vec::new()));
+    let aside = home.router_dir().join("unopened/20261120T120000.000Z");
+    assert_eq!(std::fs::read_dir(&aside).unwrap().count(), sealed.len() + 1);
+    profiles::create(&other, &name("new"), &login("new", 1)).unwrap();
+    assert_eq!(held(&other, "new"), "rt_FAKE_new_1");
+    assert!(!status(&other).unwrap().is_key_gone);
+
+    // Found again after all: nothing was lost.
+    std::fs::write(&main, kept).unwrap();
+    std::fs::copy(
+        aside.join("profiles+bob+auth.json"),
+        home.profiles_dir().join("bob/auth.json"),
+    )
+    .unwrap();
+    let other = another_process(&home);
+    unlock(&other, &pass()).unwrap();
+    assert_eq!(held(&other, "bob"), "rt_FAKE_bob_11");
+}
+
+#[test]
+fn the_key_file_of_a_newer_version_is_left_alone() {
+    let home = full_home();
+    turn_on_cheaply(&home);
+    let main = home.router_dir().join("vault.json");
+    let text = std::fs::read_to_string(&main).unwrap();
+    let newer = text.replace("\"version\": 1", "\"version\": 2");
+    assert_ne!(newer, text);
+    std::fs::write(&main, &newer).unwrap();
     unlock(&another_process(&home), &pass()).unwrap();
+    assert_eq!(std::fs::read_to_string(&main).unwrap(), newer);
+}
+
+#[test]
+fn a_live_file_that_is_a_link_to_somewhere_else_in_the_home_is_no_obstacle_and_stays_plain() {
+    let home = full_home();
+    let target = home.root().join("mine.json");
+    std::fs::rename(home.live_auth(), &target).unwrap();
+    std::os::unix::fs::symlink("mine.json", home.live_auth()).unwrap();
+    turn_on_cheaply(&home);
+    switch::switch(&home, &name("bob"), noon()).unwrap();
+    assert_eq!(home.live_token(), "rt_FAKE_bob_11");
+    assert!(!is_sealed(&std::fs::read(&target).unwrap()));
+}
+
+#[test]
+fn what_cannot_be_read_is_counted_apart_and_keeps_the_key() {
+    let home = full_home();
+    turn_on_cheaply(&home);
+    let huge = home.profiles_dir().join("bob/auth.json");
+    let kept = std::fs::read(&huge).unwrap();
+    std::fs::write(&huge, vec![b'x'; 2 << 20]).unwrap();
+    let counted = status(&home).unwrap();
+    assert_eq!((counted.sealed, counted.plain, counted.unseen), (7, 0, 1));
+    let changed = turn_off(&home).unwrap();
+    assert_eq!((changed.count, changed.failed.len()), (7, 1));
+    std::fs::write(&huge, kept).unwrap();
+    assert_eq!(held(&home, "bob"), "rt_FAKE_bob_11");
+}
+
+#[test]
+fn a_login_is_not_exchanged_under_a_codex_that_uses_the_folder_as_its_home() {
+    let home = full_home();
+    let theirs = File::create(home.profiles_dir().join("bob/auth.lock")).unwrap();
+    theirs.lock().unwrap();
+    let changed = turn_on_cheaply(&home);
+    assert_eq!((changed.count, changed.failed.len()), (7, 1));
+    assert!(!is_sealed(
+        &std::fs::read(home.profiles_dir().join("bob/auth.json")).unwrap()
+    ));
+    theirs.unlock().unwrap();
+    assert_eq!(turn_on_cheaply(&home).count, 1);
+}
+
+/// There may be more accounts than files that a process may have open.
+#[test]
+#[cfg(target_os = "linux")]
+fn one_directory_after_the_other_is_open() {
+    let home = TestHome::new();
+    for number in 0..40 {
+        home.profile(&format!("n{number}"), &login(&format!("n{number}"), 1));
+    }
+    let is_here = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.and_then(|entry| std::fs::read_link(entry.path()));
+        path.is_ok_and(|path| path.starts_with(home.root()))
+    };
+    let mut most = 0;
+    let end = walk::walk(&home.folder().unwrap(), &mut |_| {
+        let open = std::fs::read_dir("/proc/self/fd").unwrap();
+        most = most.max(open.map(is_here).filter(|is_here| *is_here).count());
+        ControlFlow::Continue(())
+    });
+    assert!(end.is_continue());
+    assert!((1..8).contains(&most), "{most}");
 }
 
 #[test]

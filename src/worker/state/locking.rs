@@ -40,7 +40,8 @@ impl AppState {
             (Err(reason), Some(lock)) => {
                 lock.is_opening = false;
                 lock.refusal = Some(reason);
-                Vec::new()
+                // Perhaps there is nothing to unlock any more.
+                vec![self.read_disk()]
             }
             (Err(_late), None) => Vec::new(),
         }

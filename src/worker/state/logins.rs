@@ -93,6 +93,10 @@ impl AppState {
         self.home_trouble = None;
         self.lock = None;
         self.is_loaded = true;
+        if let Some(memory) = self.memory.take() {
+            self.remember(memory, now);
+            effects.push(self.read_recent_use());
+        }
         let from_terminal = reading.is_overlay_ahead.then_some(Effect::TakeHome);
         effects.extend(self.take_home().or(from_terminal));
         effects.extend(self.mend_live());

@@ -58,7 +58,9 @@ fn the_passphrase_is_tried_once_at_a_time_and_a_wrong_one_is_told() {
     assert!(ask(&mut state).is_empty());
     assert!(lock(&state).unwrap().is_opening);
     let wrong = Event::Unlocked(Err("wrong".into()));
-    assert!(state.note(wrong, noon()).is_empty());
+    let effects = state.note(wrong, noon());
+    assert!(matches!(effects[..], [Effect::ReadDisk { number: 1 }]));
+    state.note(locked_event(1), noon());
     let told = LockView {
         is_opening: false,
         refusal: Some("wrong".into()),
@@ -82,4 +84,40 @@ fn the_passphrase_is_tried_once_at_a_time_and_a_wrong_one_is_told() {
     state.note(locked_event(0), noon());
     assert_eq!(lock(&state), None);
     assert!(ask(&mut state).is_empty());
+}
+
+#[test]
+fn what_the_last_run_knew_of_locked_accounts_is_remembered_when_they_open() {
+    let mut before = AppState::new(Arc::default(), Polls::ByThemselves);
+    let read = |number| {
+        let mut event = reading(vec![profile("work", fresh("work"))], Live::Missing);
+        if let Event::DiskRead(reading) = &mut event {
+            reading.number = number;
+        }
+        event
+    };
+    before.note(read(0), noon());
+    let usage = usage(40.0, noon());
+    let memory = || Memory {
+        usage: vec![(name("work"), usage.clone())],
+        ..Memory::default()
+    };
+    before.remember(memory(), noon());
+
+    let mut state = locked();
+    state.remember(memory(), noon());
+    state.note(Event::Unlocked(Ok(())), noon());
+    let effects = state.note(read(1), noon());
+    let shown = |state: &AppState| {
+        publisher::snapshot(state, "", noon()).profiles[0]
+            .usage
+            .clone()
+    };
+    assert!(shown(&state).is_some());
+    assert_eq!(shown(&state), shown(&before));
+    let asks_for_recent_use = |effect: &Effect| matches!(effect, Effect::ReadRecentUse(_));
+    assert!(effects.iter().any(asks_for_recent_use));
+    // Once.
+    let again = state.note(read(2), noon());
+    assert!(!again.iter().any(asks_for_recent_use));
 }

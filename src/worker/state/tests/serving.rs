@@ -151,10 +151,11 @@ fn what_profiles_offer_is_kept_and_given_to_the_next_router() {
         state.note(Event::Reported(report), noon())
     };
     let mut state = state();
-    state.remember_offers(vec![
-        (name("spare"), models("a")),
-        (name("gone"), models("b")),
-    ]);
+    let memory = Memory {
+        offers: vec![(name("spare"), models("a")), (name("gone"), models("b"))],
+        ..Memory::default()
+    };
+    state.remember(memory, noon());
     assert!(told(&mut state, "gone", "b").is_empty());
     let effects = told(&mut state, "work", "c");
     let [Effect::KeepModels(kept)] = &effects[..] else {

@@ -92,7 +92,11 @@ fn what_was_spent_before_this_start_counts_as_well() {
         day: before.day - 1,
         ..before.clone()
     };
-    state.remember_spending(&[yesterday, before], noon());
+    let memory = Memory {
+        days: vec![yesterday, before],
+        ..Memory::default()
+    };
+    state.remember(memory, noon());
     let amount = |tokens, micro_dollars| Amount {
         tokens,
         micro_dollars,
