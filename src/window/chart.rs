@@ -4,7 +4,7 @@ use egui::{
     Align2, Color32, Id, Painter, Pos2, Rect, Sense, Stroke, Ui, WidgetInfo, accesskit, pos2, vec2,
 };
 
-use super::rows::{Chart, ChartLine, Level};
+use super::rows::{AxisMark, Chart, ChartLine, Level};
 use super::text::{self, Role};
 use super::theme::{HAIRLINE, Look};
 
@@ -15,6 +15,8 @@ const LABELS: f32 = 72.0;
 const LABELS_HEIGHT: f32 = 24.0;
 /// Nearer to each other, two labels would overlap.
 const LABEL_PITCH: f32 = 15.0;
+/// Between two labels below.
+const MARK_GAP: f32 = 6.0;
 
 pub fn chart_ui(ui: &Ui, look: Look, rect: Rect, chart: &Chart) {
     let response = ui.interact(rect, Id::unique("history chart"), Sense::hover());
@@ -41,17 +43,7 @@ pub fn chart_ui(ui: &Ui, look: Look, rect: Rect, chart: &Chart) {
             AXIS,
         );
     }
-    for mark in &chart.marks {
-        text::put(
-            painter,
-            pos2(plot.left() + plot.width() * mark.at, rect.bottom() - 9.0),
-            Align2::CENTER_CENTER,
-            &mark.label,
-            Role::Micro,
-            look.text_2,
-            60.0,
-        );
-    }
+    marks_ui(painter, look, plot, rect.bottom() - 9.0, &chart.marks);
     if let Some(words) = &chart.words {
         let galley = text::line(painter, words, Role::Caption, look.text_2, plot.width());
         // No line runs through words.
@@ -62,6 +54,20 @@ pub fn chart_ui(ui: &Ui, look: Look, rect: Rect, chart: &Chart) {
     let ends = label_places(&chart.lines, y);
     for (line, label_y) in chart.lines.iter().zip(ends) {
         line_ui(painter, look, plot, line, label_y);
+    }
+}
+
+/// The days or hours below, but for those that would run into a later one: the last one counts most.
+fn marks_ui(painter: &Painter, look: Look, plot: Rect, y: f32, marks: &[AxisMark]) {
+    let mut free_until = f32::INFINITY;
+    for mark in marks.iter().rev() {
+        let galley = text::line(painter, &mark.label, Role::Micro, look.text_2, 60.0);
+        let x = plot.left() + plot.width() * mark.at;
+        if x + galley.size().x / 2.0 > free_until {
+            continue;
+        }
+        let placed = text::place(painter, galley, pos2(x, y), Align2::CENTER_CENTER);
+        free_until = placed.left() - MARK_GAP;
     }
 }
 

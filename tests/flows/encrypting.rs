@@ -130,3 +130,25 @@ fn with_encryption_on_tokens_stand_in_the_live_file_alone_and_everything_works()
     assert_eq!(rig.live()["tokens"], rig.profile("home")["tokens"]);
     assert_said(&rig.run(&["list"]), "office");
 }
+
+#[test]
+fn where_the_key_is_gone_for_good_the_way_out_is_named_and_works() {
+    let rig = two_accounts();
+    let file = passphrase(&rig, "p", "right horse\n");
+    assert_said(&run_with(&rig, &file, &["encrypt", "on"]), "encrypted.");
+    for gone in ["router/vault.json", "profiles/.vault.json"] {
+        fs::remove_file(rig.home().join(gone)).unwrap();
+    }
+    rig.sim.add(Account::chatgpt("stranger"));
+    rig.sign_in(&rig.sim.auth_json("stranger"));
+    assert_refused(&rig.run(&["save", "stranger"]), "encrypt set-aside");
+    assert_refused(&rig.run(&["encrypt", "status"]), "encrypt set-aside");
+
+    let aside = rig.run(&["encrypt", "set-aside"]);
+    assert_said(&aside, "2 files moved to router/unopened.");
+    let saved = rig.run(&["save", "stranger"]);
+    assert_eq!(saved.code, Some(0), "{saved:?}");
+    let live: Value = serde_json::from_str(&rig.sim.auth_json("stranger")).unwrap();
+    assert_eq!(rig.profile("stranger")["tokens"], live["tokens"]);
+    assert_refused(&rig.run(&["encrypt", "set-aside"]), "not encrypted");
+}
