@@ -1,6 +1,7 @@
 //! `run`: a command in a home where Codex uses one account. What is rotated there is brought home while it runs and at its end.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::time::{Duration, SystemTime};
 
@@ -12,13 +13,17 @@ use crate::profile::AuthFile;
 use crate::store::{Environment, Home, InstanceLock, Overlay, credential_store, overlay, profiles};
 use crate::system::with_users_umask;
 
-/// How often the login is looked at while the command runs. A file's date, no more.
+/// How often the logins are looked at while the command runs: the dates of two files, no more.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Codex renews a login when it has expired; whoever is earlier is in nobody's way.
 const RENEW_MARGIN: Duration = Duration::from_secs(20 * 60);
 const RENEW_EVERY: Duration = Duration::from_secs(60);
 /// Would beat the login of the account (codex-rs/login/src/auth/manager.rs).
 const STRONGER: [&str; 2] = ["CODEX_API_KEY", "CODEX_ACCESS_TOKEN"];
+/// Where Codex keeps its databases, among them the list of sessions; its settings' `sqlite_home` beats it, and the home is what it
+/// takes without (codex-rs/config/src/config_toml.rs). Databases are no matter of one terminal: what SQLite keeps beside a file that
+/// is used must never be parted from it.
+const DATABASES: &str = "CODEX_SQLITE_HOME";
 
 pub(super) fn run(
     environment: &Environment,
@@ -54,6 +59,9 @@ pub(super) fn run(
     for stronger in STRONGER {
         child.env_remove(stronger);
     }
+    if environment.path(DATABASES).is_none() {
+        child.env(DATABASES, home.root());
+    }
     let started = with_users_umask(|| child.spawn())
         .with_context(|| format!("{} could not be started", program.to_string_lossy()));
     let ended = started.and_then(|child| wait(child, environment, &home, &overlay));
@@ -69,7 +77,7 @@ pub(super) fn run(
             }
         }
         Err(err) => warn(&format!(
-            "The login of {name} could not be brought home yet ({err}); the next start tries again."
+            "What was made in the terminal of {name} could not be brought home yet ({err}); its next one tries again."
         )),
     }
     Ok(exit_code(ended?))
@@ -105,7 +113,7 @@ fn wait(
         })?;
     let mut signals = runtime.block_on(async { Signals::new() });
     let mut renewed_at = SystemTime::now();
-    let mut seen = None;
+    let mut seen = [None; 2];
     let status = loop {
         let next = runtime.block_on(async {
             tokio::select! {
@@ -121,14 +129,13 @@ fn wait(
             break status.context("the command was lost")?;
         }
         let now = SystemTime::now();
-        let date = std::fs::metadata(overlay.root().join("auth.json"))
-            .and_then(|meta| meta.modified())
-            .ok(); // none while it is replaced, or signed out
-        if date != seen {
-            seen = date;
+        // The live file as well: where no router runs, nobody else hands on what Codex rotates there.
+        let dates = [overlay.root().join("auth.json"), home.live_auth()].map(|file| date(&file));
+        if dates != seen {
+            seen = dates;
             if let Err(err) = overlay.reconcile(now) {
                 tracing::debug!(error = %err, "the login was not brought home yet");
-                seen = None;
+                seen = [None; 2];
             }
         }
         if now
@@ -143,6 +150,13 @@ fn wait(
         warn("the end of the command was not seen");
     }
     Ok(status?)
+}
+
+/// `None` while it is replaced, or signed out.
+fn date(file: &Path) -> Option<SystemTime> {
+    std::fs::metadata(file)
+        .and_then(|meta| meta.modified())
+        .ok() // gone
 }
 
 /// Where no router does it: a login that is about to expire is renewed before Codex has to.

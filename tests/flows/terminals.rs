@@ -129,6 +129,49 @@ fn what_is_rotated_in_there_comes_home_while_it_runs() {
 }
 
 #[test]
+fn what_codex_rotates_outside_reaches_the_terminal_where_no_router_runs() {
+    let rig = rig();
+    rig.sign_in(&rig.sim.auth_json("work"));
+    let program = staying(&rig);
+    pid_in(&program);
+    // What is rotated in there comes home, so it has been looked at, and nothing changes in there from here on.
+    let rotated = rig.sim.rotate_as_cli("work");
+    write_private(&overlay_login(&rig), &rotated);
+    until("the live file has the rotated login", || {
+        (rig.live()["tokens"] == json(&rotated)["tokens"]).then_some(())
+    });
+    // Longer than that look goes on.
+    assert_eq!(rig.run(&["list"]).code, Some(0));
+    let rotated = rig.sim.rotate_as_cli("work");
+    rig.sign_in(&rotated);
+    until("the terminal has the rotated login", || {
+        let here = json(&fs::read_to_string(overlay_login(&rig)).unwrap());
+        (here["tokens"] == json(&rotated)["tokens"]).then_some(())
+    });
+    assert_eq!(rig.profile("work")["tokens"], json(&rotated)["tokens"]);
+    program.terminate();
+    assert_eq!(program.ended().code, Some(9));
+}
+
+#[test]
+fn the_databases_of_codex_are_those_of_the_real_home() {
+    let rig = rig();
+    let told = |command: &mut Command| {
+        let ended = rig.spawn(command).ended();
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        PathBuf::from(ended.stdout)
+    };
+    let script = "printf %s \"$CODEX_SQLITE_HOME\"";
+    let mut command = run(&rig, "work", &["sh", "-c", script]);
+    let real = fs::canonicalize(rig.home()).unwrap();
+    assert_eq!(fs::canonicalize(told(&mut command)).unwrap(), real);
+    // Unless the user has them elsewhere.
+    let mut command = run(&rig, "work", &["sh", "-c", script]);
+    command.env("CODEX_SQLITE_HOME", "/elsewhere");
+    assert_eq!(told(&mut command), PathBuf::from("/elsewhere"));
+}
+
+#[test]
 fn a_router_that_renews_a_login_hands_it_to_the_terminal() {
     let rig = rig();
     let mut router = rig.serve();

@@ -265,6 +265,42 @@ fn a_switch_while_the_answer_is_on_its_way_to_codex_costs_no_account() {
 }
 
 #[test]
+fn a_refresh_while_the_answer_is_on_its_way_to_a_codex_in_a_terminal_costs_no_account() {
+    let Some(beside) = Beside::set_up() else {
+        return;
+    };
+    let rig = &beside.rig;
+    beside.let_work_expire();
+    rig.sign_in(&rig.sim.auth_json("home"));
+    let gate = Gate::closed();
+    rig.sim
+        .refresh_next("work", [Refresh::rotate().held_after(&gate)]);
+    let mut run = rig.command(&["run", "work", "--"]);
+    run.arg(&beside.codex)
+        .args(["exec", "--json", "--skip-git-repo-check"])
+        .args(["--model", "gpt-5.5", "hello"])
+        .env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", rig.sim.refresh_url())
+        .env("NO_PROXY", "*");
+    let codex = rig.spawn(&mut run);
+    rig.wait_for(gate.reached(1));
+
+    let refreshed = thread::scope(|scope| {
+        let refreshed = scope.spawn(|| rig.run(&["refresh", "work"]));
+        until("our own refresh meets a spent token", || {
+            (rig.sim.refused_redeems("work") == 1).then_some(())
+        });
+        gate.open();
+        refreshed.join().unwrap()
+    });
+    assert_eq!(refreshed.code, Some(0), "{refreshed:?}");
+    let codex = codex.ended();
+    assert_eq!(codex.code, Some(0), "{codex:?}");
+    assert_eq!(rig.sim.redeems("work"), 1);
+    beside.assert_alive("work");
+    beside.assert_alive("home");
+}
+
+#[test]
 fn three_codex_and_the_router_over_one_token_that_has_run_out_all_go_on() {
     let Some(beside) = Beside::set_up() else {
         return;

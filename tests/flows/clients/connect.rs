@@ -310,25 +310,72 @@ fn a_codex_in_the_terminal_of_an_account_uses_it_and_its_sessions_stay() {
     let Scene { rig, .. } = &scene();
     let config = rig.home().join("config.toml");
     rig.sign_in(&rig.sim.auth_json("spare"));
-    let backend = rig.sim.chatgpt_base_url();
-    let provider = format!(
-        "model_provider = \"sim\"\nchatgpt_base_url = \"{backend}/\"\n[model_providers.sim]\nname = \"sim\"\nbase_url = \"{backend}/codex\"\nwire_api = \"responses\"\nrequires_openai_auth = true\n"
-    );
-    write_private(&config, &provider);
+    write_private(&config, &backend(rig));
     // So that Codex renews it by itself.
     rig.save("other", &rig.sim.auth_json_expired("other"));
-    let mut run = rig.command(&["run", "other", "--"]);
-    run.arg(&program)
-        .env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", rig.sim.refresh_url())
-        .env("NO_PROXY", "*");
+    let mut run = in_terminal(rig, &program);
     let (_id, said) = session(rig, run.arg("exec"), "in there");
     assert!(said.contains("Hello from other"), "{said}");
     // A busy machine lets Codex ask twice: its second question is refused, and it takes what the first one brought.
     assert_eq!(rig.sim.redeems("other"), 1, "once, by whoever it was");
     let newest: Value = serde_json::from_str(&rig.sim.auth_json("other")).unwrap();
     assert_eq!(rig.profile("other")["tokens"], newest["tokens"]);
+    assert_eq!(
+        own_files_of_the_terminal(rig),
+        [".codex-router-overlay", "auth.json.lock", "auth.lock"],
+        "no login stays, and nothing of a database"
+    );
+    assert_eq!(sessions(rig, &program), ["in there"]);
+}
+
+#[test]
+fn a_session_goes_on_inside_and_outside_of_the_terminal_of_its_account() {
+    let Some(program) = node_module(CODEX) else {
+        return;
+    };
+    let Scene { rig, .. } = &scene();
+    write_private(&rig.home().join("config.toml"), &backend(rig));
+    rig.sign_in(&rig.sim.auth_json("other"));
+    let (inside, _said) = session(rig, in_terminal(rig, &program).arg("exec"), "in there");
+    assert_eq!(resumed(rig, &mut codex(rig, &program)), inside);
+    let (outside, _said) = session(rig, codex(rig, &program).arg("exec"), "out here");
+    assert_eq!(resumed(rig, &mut in_terminal(rig, &program)), outside);
+
+    // Codex's own rule: `--last` is of the account that is signed in. All of them are listed.
+    rig.sign_in(&rig.sim.auth_json("spare"));
+    let spares = resumed(rig, &mut codex(rig, &program));
+    assert!(![&inside, &outside].contains(&&spares), "{spares}");
+    assert_eq!(resumed(rig, &mut in_terminal(rig, &program)), outside);
+    assert_eq!(sessions(rig, &program), ["go on", "in there", "out here"]);
+}
+
+/// Codex with an account of its own, which is not asked for by way of the router.
+fn in_terminal(rig: &Rig, program: &Path) -> Command {
+    let mut run = rig.command(&["run", "other", "--"]);
+    run.arg(program)
+        .env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", rig.sim.refresh_url())
+        .env("NO_PROXY", "*");
+    run
+}
+
+/// ChatGPT's way, without the router.
+fn backend(rig: &Rig) -> String {
+    let backend = rig.sim.chatgpt_base_url();
+    format!(
+        "model_provider = \"sim\"\nchatgpt_base_url = \"{backend}/\"\n[model_providers.sim]\nname = \"sim\"\nbase_url = \"{backend}/codex\"\nwire_api = \"responses\"\nrequires_openai_auth = true\n"
+    )
+}
+
+/// What lies in the only overlay and is no link to the real home.
+fn own_files_of_the_terminal(rig: &Rig) -> Vec<String> {
     let mut overlays = fs::read_dir(rig.home().join("router/overlays")).unwrap();
     let overlay = overlays.next().unwrap().unwrap().path();
-    assert!(!overlay.join("auth.json").exists());
-    assert_eq!(sessions(rig, &program), ["in there"]);
+    let mut own: Vec<_> = fs::read_dir(overlay)
+        .unwrap()
+        .map(Result::unwrap)
+        .filter(|entry| !entry.file_type().unwrap().is_symlink())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    own.sort();
+    own
 }
