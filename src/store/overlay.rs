@@ -150,7 +150,7 @@ impl Overlay {
     /// Gives the overlay back; the last one takes the login out of it.
     ///
     /// # Errors
-    /// When a newer login cannot be taken home: then everything stays, for the next start.
+    /// When a newer login, or a file that was made here, cannot be taken home: then it stays, for the next start.
     pub fn close(self, now: SystemTime) -> Result<TakenDown, StoreError> {
         let Self {
             home,
@@ -280,16 +280,17 @@ fn take_down(
 ) -> Result<TakenDown, StoreError> {
     let brought = login::take_home(home, folder, now)?;
     let root = home.overlays_dir().join(key);
-    let kept = files::bring_back(home, folder, &root, label, now)?;
+    let kept = files::bring_back(home, folder, &root, label, now);
     // Of a writing that was cut off.
     for temporary in safe_file::temporaries_of(folder, AUTH)? {
         folder.remove_file(&temporary)?;
     }
-    // Last: what is cut off before is taken up again because of it.
+    // Last: what is cut off before is taken up again because of it. A file that cannot be moved keeps no login there: it stays, for
+    // the next terminal of the account.
     let took_home = login::take_out(home, folder, now)?;
     Ok(TakenDown {
         took_home: brought.and_then(|it| it.into).or(took_home),
-        kept,
+        kept: kept?,
     })
 }
 

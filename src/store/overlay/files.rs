@@ -28,6 +28,8 @@ const FOLDERS: [&str; 9] = [
 ];
 /// A file that Codex appends to; a link to nothing is followed when it is made.
 const HISTORY: &str = "history.jsonl";
+/// What SQLite keeps beside a database, by the end of its name (https://sqlite.org/tempfiles.html).
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Links everything of the real home that the overlay in `folder`, at `root`, shares. `config`: settings of its own.
 pub(super) fn share(
@@ -110,30 +112,109 @@ fn move_all(home: &Home, root: &Path, label: &str, now: SystemTime) -> io::Resul
 /// Whether something had to go aside.
 fn merge(from: &Path, to: &Path, aside: &Path) -> io::Result<bool> {
     let kind = fs::symlink_metadata(from)?.file_type();
-    if !to.exists() && !to.is_symlink() {
-        fs::rename(from, to)?;
+    let beside = match kind.is_file() {
+        true => what_is_beside(from)?,
+        false => Vec::new(),
+    };
+    if is_free(to)? && move_all_of_it(from, to, &beside)? {
         return Ok(false);
     }
     if kind.is_dir() && to.is_dir() {
         let mut is_kept = false;
         for entry in fs::read_dir(from)? {
             let name = entry?.file_name();
-            is_kept |= merge(&from.join(&name), &to.join(&name), &aside.join(&name))?;
+            if !goes_with_a_database(from, &name)? {
+                is_kept |= merge(&from.join(&name), &to.join(&name), &aside.join(&name))?;
+            }
         }
         return Ok(is_kept);
     }
     if !kind.is_file() {
         return Ok(false);
     }
-    if to.is_file() && fs::read(from)? == fs::read(to)? {
+    if beside.is_empty() && to.is_file() && fs::read(from)? == fs::read(to)? {
         fs::remove_file(from)?;
         return Ok(false);
     }
     if let Some(parent) = aside.parent() {
         fs::create_dir_all(parent)?;
     }
-    fs::rename(from, aside)?;
+    move_all_of_it(from, aside, &beside)?;
     Ok(true)
+}
+
+/// Moves a file with what a database keeps beside itself, which holds what was written last and fits no other; a directory as a
+/// whole. `false`: somebody has made something there meanwhile.
+fn move_all_of_it(from: &Path, to: &Path, beside: &[&'static str]) -> io::Result<bool> {
+    for end in beside {
+        if !is_free(&with_end(to, end))? {
+            return Ok(false);
+        }
+    }
+    // The file itself is last: cut off in between, the next one brings it to what lies there already.
+    for end in beside {
+        if !move_one(&with_end(from, end), &with_end(to, end))? {
+            return Ok(false);
+        }
+    }
+    move_one(from, to)
+}
+
+/// Never over something that is there.
+fn move_one(from: &Path, to: &Path) -> io::Result<bool> {
+    if fs::symlink_metadata(from)?.is_dir() {
+        // Not over a directory with something in it, and never over a file.
+        return fs::rename(from, to).map(|()| true);
+    }
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from).map(|()| true),
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        // A file system that knows no such links.
+        Err(_) if is_free(to)? => fs::rename(from, to).map(|()| true),
+        Err(err) => Err(err),
+    }
+}
+
+fn is_free(place: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(place) {
+        Ok(_) => Ok(false),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(err) => Err(err),
+    }
+}
+
+/// Which of the files that a database keeps beside itself there are.
+fn what_is_beside(database: &Path) -> io::Result<Vec<&'static str>> {
+    let mut found = Vec::new();
+    for end in BESIDE {
+        if !is_free(&with_end(database, end))? {
+            found.push(end);
+        }
+    }
+    Ok(found)
+}
+
+fn with_end(file: &Path, end: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+fn is_beside_one(name: &OsStr) -> bool {
+    database_of(name).is_some()
+}
+
+/// Whether its database is still to be moved, or has taken it along.
+fn goes_with_a_database(folder: &Path, name: &OsStr) -> io::Result<bool> {
+    let Some(database) = database_of(name) else {
+        return Ok(false);
+    };
+    Ok(!is_free(&folder.join(database))? || is_free(&folder.join(name))?)
+}
+
+fn database_of(name: &OsStr) -> Option<&str> {
+    let name = name.to_str()?;
+    BESIDE.iter().find_map(|end| name.strip_suffix(end))
 }
 
 /// Everything but what is ours, the login with its locks, and what a database keeps beside itself.
@@ -146,10 +227,7 @@ fn is_shared(name: &OsStr) -> bool {
         PROFILES | ROUTER | CURRENT_PROFILE | LIVE | MARK | "auth.lock" | "auth.json.lock"
     );
     let is_temporary = text.starts_with('.') && text.ends_with(".tmp");
-    let is_beside = ["-wal", "-shm", "-journal"]
-        .iter()
-        .any(|end| text.ends_with(end));
-    !is_ours && !is_temporary && !is_beside
+    !is_ours && !is_temporary && !is_beside_one(name)
 }
 
 #[cfg(unix)]

@@ -77,6 +77,85 @@ fn what_was_rotated_in_there_is_taken_home_at_the_end_and_no_login_stays() {
 }
 
 #[test]
+fn a_database_goes_home_with_what_lies_beside_it_and_never_without() {
+    let home = home();
+    let overlay = open(&home, "work");
+    let root = overlay.root().to_owned();
+    let beside = ["db.sqlite", "db.sqlite-wal", "db.sqlite-shm"];
+    let write_all = |folder: &Path, text: &str| {
+        fs::create_dir_all(folder).unwrap();
+        for name in beside {
+            fs::write(folder.join(name), text).unwrap();
+        }
+    };
+    let read_all = |folder: &Path| beside.map(|name| fs::read_to_string(folder.join(name)).ok());
+    write_all(&root, "made in there");
+    write_all(&root.join("plugins"), "made in there");
+    assert_eq!(overlay.close(noon()).unwrap().kept, None);
+    let all_of = |text: &str| beside.map(|_| Some(text.to_owned()));
+    for folder in [home.root().to_owned(), home.root().join("plugins")] {
+        assert_eq!(read_all(&folder), all_of("made in there"));
+    }
+    assert_eq!(read_all(&root), [None, None, None]);
+
+    // Where there is one already, both stay whole.
+    let overlay = open(&home, "spare");
+    let root = overlay.root().to_owned();
+    fs::remove_file(root.join("db.sqlite")).unwrap();
+    write_all(&root, "another");
+    let kept = overlay.close(noon()).unwrap().kept.unwrap();
+    assert_eq!(read_all(home.root()), all_of("made in there"));
+    assert_eq!(read_all(&kept), all_of("another"));
+    assert_eq!(read_all(&root), [None, None, None]);
+}
+
+#[test]
+fn what_codex_makes_only_in_a_terminal_is_in_the_real_home_afterwards() {
+    let home = home();
+    let overlay = open(&home, "work");
+    for made in [
+        "plugins/cache/one.json",
+        "skills/new/SKILL.md",
+        "memories/one.md",
+        "session_index.jsonl",
+    ] {
+        let file = overlay.root().join(made);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, made).unwrap();
+    }
+    // Of a terminal that was killed.
+    drop(overlay);
+    sweep(&home, noon()).unwrap();
+    for made in [
+        "plugins/cache/one.json",
+        "skills/new/SKILL.md",
+        "memories/one.md",
+        "session_index.jsonl",
+    ] {
+        assert_eq!(fs::read_to_string(home.root().join(made)).unwrap(), made);
+    }
+}
+
+#[test]
+fn what_cannot_be_moved_keeps_no_login_in_the_terminal() {
+    let home = home();
+    let overlay = open(&home, "work");
+    let root = overlay.root().to_owned();
+    write(&overlay, &login("ana", 2));
+    fs::create_dir(root.join("plugins")).unwrap();
+    fs::write(root.join("plugins/one"), "made in there").unwrap();
+    // Where it would go nothing can be made.
+    fs::create_dir(home.root().join("plugins")).unwrap();
+    fs::write(home.root().join("plugins/one"), "another").unwrap();
+    fs::write(home.router_dir().join("overlay-files"), "in the way").unwrap();
+    overlay.close(noon()).unwrap_err();
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_2");
+    assert!(!root.join("auth.json").exists());
+    let stays = fs::read_to_string(root.join("plugins/one")).unwrap();
+    assert_eq!(stays, "made in there");
+}
+
+#[test]
 fn a_killed_terminal_loses_nothing() {
     let home = home();
     let overlay = open(&home, "work");
