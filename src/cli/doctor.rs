@@ -16,8 +16,8 @@ use crate::store::log_file;
 use crate::store::refused_cache::{self, KeptRefusal};
 use crate::store::watch::Watcher;
 use crate::store::{
-    Environment, Home, HomeError, InstanceLock, Loaded, import, keys_file, locks, profiles,
-    settings, vault,
+    Environment, Home, HomeError, InstanceLock, Loaded, count_displaced, import, keys_file, locks,
+    profiles, settings, vault,
 };
 use crate::system::system_proxy;
 use crate::worker::{REFUSAL_LASTS, refresh_due};
@@ -113,6 +113,7 @@ fn at_home(home: &Home, settings: &Settings) -> Vec<Row> {
         row("credential store", store_mode(home)),
         row("live login", live(home, &loaded)),
         row("accounts", accounts(&loaded)),
+        row("displaced", displaced(home)),
     ];
     let (now, zone) = (SystemTime::now(), TimeZone::system());
     let logins = loaded.iter().flat_map(|loaded| &loaded.profiles);
@@ -130,7 +131,7 @@ fn at_home(home: &Home, settings: &Settings) -> Vec<Row> {
     }
     if vault::is_locked(home) {
         // Nobody can tell before, and the row of the encryption says so.
-        rows.retain(|row| !["live login", "accounts"].contains(&row.what));
+        rows.retain(|row| !["live login", "accounts", "displaced"].contains(&row.what));
     }
     let refusals = refused_cache::read(home);
     rows.push(row("parameters", Ok(refused(&refusals, SystemTime::now()))));
@@ -280,6 +281,26 @@ fn accounts(loaded: &Result<Loaded, String>) -> Result<String, String> {
         Ok(format!("{} can be used", loaded.profiles.len()))
     } else {
         Err(troubles.join("; "))
+    }
+}
+
+/// Logins that had to make way and that no account holds.
+fn displaced(home: &Home) -> Result<String, String> {
+    let there = count_displaced(home).map_err(|err| err.to_string())?;
+    let folder = home.displaced_dir();
+    let folder = folder.display();
+    let before = match vault::status(home) {
+        Ok(status) if status.is_on => "`codex-router encrypt off`, then ",
+        Ok(_) | Err(_) => "", // told in its own row
+    };
+    match (there.accounts, there.unreadable) {
+        (0, 0) => Ok("no login is kept aside that no account holds".into()),
+        (0, n) => Ok(format!(
+            "no login that can be read; {n} other files lie in {folder}"
+        )),
+        (n, _) => Err(format!(
+            "{n} that no account holds as new: {before}`codex-router import {folder}` brings them in; delete there what you do not need"
+        )),
     }
 }
 

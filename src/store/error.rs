@@ -84,6 +84,10 @@ pub enum StoreError {
         "{name:?} has the new login, but Codex still uses an older one of this account ({reason}); choose {name:?} for Codex again"
     )]
     OnlySaved { name: ProfileName, reason: String },
+    #[error(
+        "{path:?} is full of logins that no account holds; bring them in with `codex-router import` and that folder, or delete those that you do not need, then try again"
+    )]
+    TooManyDisplaced { path: PathBuf },
     #[error("it was not written: {0}")]
     NotWritten(String),
     #[error("{path:?} is there already and holds something else; choose another place")]

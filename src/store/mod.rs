@@ -46,6 +46,7 @@ mod login_file;
 #[cfg(unix)]
 mod testing;
 
+pub use attic::{Displaced, count_displaced};
 pub use config::settings;
 pub use error::StoreError;
 pub use home::{Environment, Home, HomeError, prepare};
