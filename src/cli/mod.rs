@@ -297,7 +297,10 @@ fn created(name: &str) -> Result<ProfileName, CliError> {
 fn prepare(environment: &Environment) -> Result<(Home, crate::desk::Settings), CliError> {
     let home = Home::find(environment).map_err(anyhow::Error::from)?;
     encrypt::unlock(environment, &home)?;
-    prepare_closed(environment)
+    let prepared = prepare_closed(environment)?;
+    // A verb that names an account, or shows them, means the name that it has got.
+    crate::worker::settle_renames(&home);
+    Ok(prepared)
 }
 
 /// The same for what needs no login.

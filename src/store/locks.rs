@@ -115,6 +115,12 @@ impl SwitchLock {
         wait(home, &file, ACCOUNT_PATIENCE, ANOTHER_SWITCH)?;
         Ok(Self { _file: file })
     }
+
+    /// `None` when somebody else holds it this moment.
+    pub fn take_if_free(home: &Home) -> Result<Option<Self>, StoreError> {
+        let file = home.router_folder()?.make(LOCKS)?.open_lock(SWITCH)?;
+        Ok(try_lock(&file)?.then_some(Self { _file: file }))
+    }
 }
 
 /// The CLI's own two locks. To be held around read, compare and rename only (250 ms at most): a CLI that waits for them

@@ -86,6 +86,27 @@ pub fn settle(home: &Home) -> Vec<Renamed> {
         tracing::warn!(error = %err, "renames of an earlier run are left for the next start");
         return Vec::new();
     }
+    finish(home)
+}
+
+/// The same without waiting: whoever holds the lock is at one, or will not mind the next one to settle it. For those who only want to
+/// look.
+pub fn settle_if_free(home: &Home) -> Vec<Renamed> {
+    if read(home).is_empty() {
+        return Vec::new();
+    }
+    match SwitchLock::take_if_free(home) {
+        Ok(Some(_locked)) => finish(home),
+        Ok(None) => Vec::new(),
+        Err(err) => {
+            tracing::warn!(error = %err, "renames of an earlier run are left for the next start");
+            Vec::new()
+        }
+    }
+}
+
+/// With the switch lock held.
+fn finish(home: &Home) -> Vec<Renamed> {
     let pending = read(home);
     let mut present: BTreeSet<String> = names_there(home);
     let mut happened = Vec::new();

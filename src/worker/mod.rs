@@ -54,6 +54,7 @@ mod tools;
 
 use effects::{Hands, TokenDesk};
 use event::{Effect, Event};
+pub use organiser::settle_renames;
 use recorder::Recorder;
 pub use refresher::Patience;
 use refresher::Refresher;

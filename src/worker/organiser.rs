@@ -205,6 +205,14 @@ fn tell_ledger(home: &Home, renamed: &Renamed) {
     }
 }
 
+/// Finishes the renames that were cut off, for a command that does not serve this home. Where there are none, and that is nearly
+/// always, it reads one small file.
+pub fn settle_renames(home: &Home) {
+    for renamed in rename::settle_if_free(home) {
+        tell_ledger(home, &renamed);
+    }
+}
+
 /// Brings up to date what an earlier run, or another program, may not have seen to its end. To be called before the ledger is
 /// written to.
 pub fn settle(home: &Home, now: SystemTime) {

@@ -72,7 +72,21 @@ fn a_rename_waits_for_a_refresh_that_is_under_way_and_requests_go_on() {
 }
 
 #[test]
-fn a_rename_that_was_killed_after_the_move_is_finished_at_the_next_start() {
+fn a_rename_that_was_killed_after_the_move_is_finished_by_a_plain_list() {
+    let rig = rename_killed_after_the_move();
+    let listed = rows(&rig, &[]);
+    assert_eq!(
+        (&listed[0]["name"], &listed[0]["active"]),
+        (&json!("team"), &json!(true))
+    );
+    let read = |path| fs::read_to_string(rig.home().join(path)).unwrap();
+    assert_eq!(read(".current_profile"), "team");
+    assert_eq!(read("router/renames.json"), "[]");
+    let used = rig.run(&["use", "team"]);
+    assert_eq!(used.code, Some(0), "{used:?}");
+}
+
+fn rename_killed_after_the_move() -> Rig {
     let rig = Rig::start();
     rig.add("work", Account::chatgpt("work"));
     let used = rig.run(&["use", "work"]);
@@ -87,7 +101,14 @@ fn a_rename_that_was_killed_after_the_move_is_finished_at_the_next_start() {
     .unwrap();
     let profiles = rig.home().join("profiles");
     fs::rename(profiles.join("work"), profiles.join("team")).unwrap();
+    rig
+}
 
+#[test]
+fn a_rename_that_was_killed_after_the_move_is_finished_at_the_next_start() {
+    let rig = rename_killed_after_the_move();
+    let current = rig.home().join(".current_profile");
+    let pending = rig.home().join("router/renames.json");
     let mut router = rig.serve();
     router.base_url();
     assert_eq!(fs::read_to_string(&current).unwrap(), "team");

@@ -250,3 +250,17 @@ fn backups_of_an_account_that_is_gone_are_not_written_over() {
         ("older".into(), "old".into())
     );
 }
+
+#[test]
+fn whoever_only_looks_does_not_wait_for_a_rename_that_is_under_way() {
+    let home = home();
+    let waiting = home.with_pause(|_| panic!("it waits"));
+    note(&home, &renamed("work", "team")).unwrap();
+    let at_it = SwitchLock::take(&home).unwrap();
+    assert_eq!(settle_if_free(&waiting), []);
+    assert_eq!(read(&home).len(), 1);
+    drop(at_it);
+    assert_eq!(settle_if_free(&waiting), []);
+    assert_eq!(read(&home), [], "it never happened");
+    assert_all_is_called(&home, "work");
+}

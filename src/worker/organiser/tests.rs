@@ -223,3 +223,21 @@ fn a_wish_to_try_at_once_is_written_beside_the_login() {
     };
     assert_eq!((tried_at("a"), tried_at("b")), (Some(now), None));
 }
+
+#[test]
+fn a_command_finishes_a_rename_that_was_cut_off_and_writes_nothing_where_there_is_none() {
+    let place = Place::with(&["team"]);
+    let home = &place.home;
+    let renames = home.router_dir().join("renames.json");
+    std::fs::write(home.current_profile(), "work").unwrap();
+    let locks = || std::fs::read_dir(home.router_dir().join("locks")).map_or(0, Iterator::count);
+    let before = locks();
+    settle_renames(home);
+    assert!(!renames.exists());
+    assert_eq!(locks(), before);
+    std::fs::write(&renames, r#"[{"from": "work", "to": "team"}]"#).unwrap();
+    settle_renames(home);
+    let read = |path| std::fs::read_to_string(path).unwrap();
+    assert_eq!(read(home.current_profile()), "team");
+    assert_eq!(read(renames), "[]");
+}
