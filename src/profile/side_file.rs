@@ -105,6 +105,45 @@ impl SideFile {
         );
     }
 
+    /// The tokens that others may still hold, whose place the profile's login has taken: that of an intent first, then those of earlier
+    /// refreshes, the last one first.
+    pub fn replaced(&self) -> Vec<Fingerprint> {
+        let noted = self.json.get(REPLACED).and_then(Value::as_array);
+        let noted = noted.into_iter().flatten().rev();
+        let noted = noted.filter_map(|token| Fingerprint::parse(token.as_str()?));
+        let intent = self.intent().map(|intent| intent.token);
+        let mut all: Vec<Fingerprint> = Vec::new();
+        for token in intent.into_iter().chain(noted) {
+            if !all.contains(&token) {
+                all.push(token);
+            }
+        }
+        all
+    }
+
+    /// Remembers one of them for good, or until there are many that came after it.
+    pub fn note_replaced(&mut self, token: &Fingerprint) {
+        let noted = self.json.get(REPLACED).and_then(Value::as_array);
+        let mut noted = noted.cloned().unwrap_or_default();
+        noted.retain(|known| known != token.as_str());
+        noted.push(json!(token.as_str()));
+        let surplus = noted.len().saturating_sub(MAX_REPLACED);
+        noted.drain(..surplus);
+        self.set(REPLACED, Some(Value::Array(noted)));
+    }
+
+    /// Notes this intent, or none, and remembers the token of the one before unless the profile still holds it.
+    pub fn supersede_intent(&mut self, intent: Option<&Intent>, held: Option<&Fingerprint>) {
+        let before = self.intent().map(|intent| intent.token);
+        let is_over = |before: &Fingerprint| {
+            Some(before) != held && intent.is_none_or(|intent| intent.token != *before)
+        };
+        if let Some(before) = before.filter(is_over) {
+            self.note_replaced(&before);
+        }
+        self.set_intent(intent);
+    }
+
     /// Whether the issuer has refused this login's refresh token for good. A new token has another fingerprint, so the mark
     /// clears itself when the file changes.
     pub fn rejects(&self, login: &ChatGptLogin) -> bool {
@@ -123,6 +162,7 @@ impl SideFile {
     pub fn for_another_place(&self) -> Self {
         let mut side = self.clone();
         side.set_intent(None);
+        side.set(REPLACED, None);
         side.set("try_now_at", None);
         side
     }
@@ -137,6 +177,10 @@ impl SideFile {
         self.set("try_now_at", Some(json!(unix_ms(at))));
     }
 }
+
+const REPLACED: &str = "replaced_tokens";
+/// So many refreshes in a row may fail to reach a file that cannot be written: months, as a rule.
+const MAX_REPLACED: usize = 8;
 
 fn unix_ms(at: SystemTime) -> u64 {
     let since = at.duration_since(SystemTime::UNIX_EPOCH);
@@ -179,6 +223,32 @@ mod tests {
                 .unwrap()
                 .contains("from_the_future")
         );
+    }
+
+    #[test]
+    fn the_last_replaced_tokens_are_remembered_each_once() {
+        let token = |n: usize| Fingerprint::of(format!("rt_FAKE_{n}").as_bytes());
+        let mut side = SideFile::parse(
+            json!({"refresh_intent": {"token": token(0).as_str(), "unix_ms": 1}})
+                .to_string()
+                .as_bytes(),
+        );
+        assert_eq!(side.replaced(), [token(0)], "as older versions wrote it");
+        let next = Intent {
+            token: token(1),
+            at: SystemTime::UNIX_EPOCH,
+        };
+        side.supersede_intent(Some(&next), Some(&token(1)));
+        let read = SideFile::parse(&side.to_bytes());
+        assert_eq!(read.replaced(), [token(1), token(0)]);
+        side.supersede_intent(None, Some(&token(1)));
+        assert_eq!(side.replaced(), [token(0)], "it was not redeemed after all");
+        for n in [5, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11] {
+            side.note_replaced(&token(n));
+        }
+        let last: Vec<_> = [11, 10, 9, 8, 7, 6, 5, 4].map(token).into();
+        assert_eq!(side.replaced(), last);
+        assert_eq!(side.for_another_place().replaced(), []);
     }
 
     #[test]

@@ -20,9 +20,11 @@ use crate::profile::{
 };
 
 mod adoption;
+mod replaced;
 mod successor;
 pub(super) use adoption::bring_up_to_date;
 pub use adoption::{adopt, catch_up};
+pub use replaced::Replaced;
 pub use successor::{find_newer, find_successor};
 pub(super) use successor::{is_recoverable, unplaced};
 
@@ -35,6 +37,8 @@ pub struct Rotation {
     home: Home,
     name: ProfileName,
     redeemed: Fingerprint,
+    /// The tokens before it, which somebody may still hold.
+    before: Vec<Fingerprint>,
     /// `None` when the profile has been removed since.
     folder: Option<Folder>,
     /// The new login, from its arrival until it is in its place; before, room for it.
@@ -81,11 +85,16 @@ impl Rotation {
             token: token.clone(),
             at: now,
         };
-        profiles::edit_side(home, name, |side| side.set_intent(Some(&intent)))?;
+        let mut before = Vec::new();
+        profiles::edit_side(home, name, |side| {
+            side.supersede_intent(Some(&intent), Some(token));
+            before = side.replaced();
+        })?;
         Ok(Self {
             home: home.clone(),
             name: name.clone(),
             redeemed: token.clone(),
+            before,
             folder: Some(folder),
             prepared: Some(prepared),
             _account: account,
@@ -108,10 +117,13 @@ impl Rotation {
             Err(StoreError::NoSuchProfile(_)) => None,
             Err(err) => return Err(err),
         };
+        let before = profiles::load(home, name).map(|profile| profile.side.replaced());
         Ok(Self {
             home: home.clone(),
             name: name.clone(),
             redeemed: redeemed.clone(),
+            // The one that was redeemed counts most; without a profile nobody knows of others.
+            before: before.unwrap_or_default(),
             folder,
             prepared: None,
             _account: account,
@@ -125,16 +137,34 @@ impl Rotation {
     /// When the new login is not saved. Then it exists in memory alone.
     pub fn finish(&mut self, new: &AuthFile, now: SystemTime) -> Result<Finished, StoreError> {
         let displaced = self.save(new, now)?;
-        let twins = save_in_twins(&self.home, &self.redeemed, new, Replaced::Spent);
-        let live = match publish(&self.home, &self.redeemed, new, now) {
+        let replaced = Replaced::redeemed(&self.redeemed, &self.before);
+        let twins = save_in_twins(&self.home, &replaced, new, now);
+        let live = match publish(&self.home, &replaced, new, now) {
             Ok(true) => Publication::Written,
             Ok(false) => Publication::NotThisLogin,
             Err(err) => Publication::Failed(err),
         };
         // The intent is also what tells the next start that another file still holds the redeemed token.
         if twins.are_complete && !matches!(live, Publication::Failed(_)) {
+            let held = new.refresh_fingerprint();
+            let is_ours = displaced.is_none();
             self.edit_side(|side| {
-                side.set_intent(None);
+                let noted = side.intent().map(|intent| intent.token);
+                if !is_ours {
+                    // The rest is said of the login that it holds by now.
+                    if noted.as_ref() == Some(&self.redeemed) {
+                        side.set_intent(None);
+                    }
+                    return;
+                }
+                // A refresh of the very login that is only given to others here may have been cut off.
+                if noted != held || noted.as_ref() == Some(&self.redeemed) {
+                    side.supersede_intent(None, held.as_ref());
+                }
+                // Not every answer brings another refresh token.
+                if held.as_ref() != Some(&self.redeemed) {
+                    side.note_replaced(&self.redeemed);
+                }
                 side.set_rejected(None);
                 side.set_rotated(Rotator::Us, now);
             });
@@ -158,7 +188,8 @@ impl Rotation {
             side.set_intent(None);
             side.set_rejected(Some(&redeemed));
         });
-        let others = match holders_of(&self.home, &redeemed) {
+        let is_it = |login: &AuthFile| login.refresh_fingerprint().as_ref() == Some(&redeemed);
+        let others = match holders_of(&self.home, is_it) {
             Ok((others, _are_all)) => others,
             Err(err) => {
                 tracing::warn!(error = %err, "other profiles of this account cannot be looked for");
@@ -254,18 +285,10 @@ struct Twins {
     are_complete: bool,
 }
 
-/// What becomes of the login that another profile held.
-#[derive(Clone, Copy, Debug)]
-enum Replaced {
-    /// It was redeemed: a backup would be worth nothing, and none that fails may keep the new one out.
-    Spent,
-    BackedUp(SystemTime),
-}
-
-/// Other profiles with the redeemed token would be dead without the new one.
-fn save_in_twins(home: &Home, redeemed: &Fingerprint, new: &AuthFile, replaced: Replaced) -> Twins {
+/// Other profiles with a replaced token would be dead without the new one.
+fn save_in_twins(home: &Home, replaced: &Replaced, new: &AuthFile, now: SystemTime) -> Twins {
     let mut twins = Twins::default();
-    let holders = match holders_of(home, redeemed) {
+    let holders = match holders_of(home, |held| replaced.gives_way(held, new)) {
         Ok((holders, are_all)) => {
             twins.are_complete = are_all;
             holders
@@ -278,10 +301,11 @@ fn save_in_twins(home: &Home, redeemed: &Fingerprint, new: &AuthFile, replaced: 
     for profile in holders {
         let Ok(old) = &profile.login else { continue };
         let bytes = with_keys_of(new, old).to_bytes();
-        let written = match replaced {
-            Replaced::Spent => profiles::folder_of(home, &profile.name)
+        // A backup of what was redeemed would be worth nothing, and none that fails may keep the new one out.
+        let written = match replaced.is_spent(old) {
+            true => profiles::folder_of(home, &profile.name)
                 .and_then(|folder| safe_file::replace_in(&folder, AUTH, &bytes)),
-            Replaced::BackedUp(now) => profiles::write_login(home, &profile.name, new, now),
+            false => profiles::write_login(home, &profile.name, new, now),
         };
         match written {
             Ok(()) => twins.saved.push(profile.name.clone()),
@@ -294,38 +318,41 @@ fn save_in_twins(home: &Home, redeemed: &Fingerprint, new: &AuthFile, replaced: 
     twins
 }
 
-/// The profiles that hold the redeemed token at this moment, and whether those are all: one that cannot be read, not even
-/// the second time, may hold it, too.
-fn holders_of(home: &Home, redeemed: &Fingerprint) -> Result<(Vec<Profile>, bool), StoreError> {
+/// The profiles that hold such a login at this moment, and whether those are all: one that cannot be read, not even the second
+/// time, may hold it, too.
+fn holders_of(
+    home: &Home,
+    is_such: impl Fn(&AuthFile) -> bool,
+) -> Result<(Vec<Profile>, bool), StoreError> {
     let mut loaded = profiles::load_all(home)?;
     if !loaded.is_whole() {
         loaded = profiles::load_all(home)?;
     }
     let are_all = loaded.is_whole();
     loaded.profiles.retain(|profile| match &profile.login {
-        Ok(login) => login.refresh_fingerprint().as_ref() == Some(redeemed),
+        Ok(login) => is_such(login),
         Err(_unreadable) => false,
     });
     Ok((loaded.profiles, are_all))
 }
 
-/// Replaces the live login if, and only if, it still holds the redeemed token; whether it did. The same for the homes of single
+/// Replaces the live login if, and only if, it still holds a replaced token; whether it did. The same for the homes of single
 /// terminals, where what is running would be signed out as well.
 ///
 /// # Errors
 /// When one of them holds that token and cannot be replaced, or cannot be read: the CLI may then hold a spent token.
 pub fn publish(
     home: &Home,
-    redeemed: &Fingerprint,
+    replaced: &Replaced,
     new: &AuthFile,
     now: SystemTime,
 ) -> Result<bool, StoreError> {
-    let elsewhere = publish_to_overlays(home, redeemed, new, now);
+    let elsewhere = publish_to_overlays(home, replaced, new, now);
     let live = publish_at(
         home,
         &home.folder()?,
         &Place::find(home)?,
-        redeemed,
+        replaced,
         new,
         now,
     )?;
@@ -335,14 +362,14 @@ pub fn publish(
 /// The part of [`publish`] that is not about the live file.
 fn publish_to_overlays(
     home: &Home,
-    redeemed: &Fingerprint,
+    replaced: &Replaced,
     new: &AuthFile,
     now: SystemTime,
 ) -> Result<(), StoreError> {
     let mut result = Ok(());
     for (_name, folder) in overlay::all(home) {
         let place = overlay::place_in(&folder);
-        if let Err(err) = publish_at(home, &folder, &place, redeemed, new, now) {
+        if let Err(err) = publish_at(home, &folder, &place, replaced, new, now) {
             result = Err(err);
         }
     }
@@ -358,7 +385,8 @@ pub(super) fn renew_in_terminals(home: &Home, login: &AuthFile, now: SystemTime)
             let older = place.read(home)?.and_then(|file| file.login.ok()); // told by whoever uses it
             let older = older.filter(|old| login.same_account(old) && login.is_newer_than(old));
             if let Some(token) = older.as_ref().and_then(AuthFile::refresh_fingerprint) {
-                publish_at(home, &folder, &place, &token, login, now)?;
+                let replaced = Replaced::redeemed(&token, &[]);
+                publish_at(home, &folder, &place, &replaced, login, now)?;
             }
             Ok(())
         };
@@ -373,13 +401,13 @@ fn publish_at(
     home: &Home,
     folder: &Folder,
     place: &Place,
-    redeemed: &Fingerprint,
+    replaced: &Replaced,
     new: &AuthFile,
     now: SystemTime,
 ) -> Result<bool, StoreError> {
     let held = |file: &Option<LoginFile>| -> Option<AuthFile> {
         let login = file.as_ref()?.login.as_ref().ok()?;
-        (login.refresh_fingerprint().as_ref() == Some(redeemed)).then(|| login.clone())
+        replaced.gives_way(login, new).then(|| login.clone())
     };
     let Some(old) = held(&place.read(home)?) else {
         return Ok(false);

@@ -172,7 +172,7 @@ fn note_behind(home: &Home, name: &ProfileName, live: Option<&AuthFile>, now: Sy
     let behind = live.and_then(AuthFile::refresh_fingerprint);
     note(home, name, |side| {
         let intent = behind.map(|token| Intent { token, at: now });
-        side.set_intent(intent.as_ref());
+        side.supersede_intent(intent.as_ref(), None);
     });
 }
 
@@ -185,7 +185,7 @@ fn note_behind(home: &Home, name: &ProfileName, live: Option<&AuthFile>, now: Sy
 /// As of [`switch::switch`]; the live file then holds the older login, and the next start tries again.
 pub fn renew_live(home: &Home, name: &ProfileName, now: SystemTime) -> Result<(), SwitchError> {
     switch::renew_live(home, name, now)?;
-    note(home, name, |side| side.set_intent(None));
+    note(home, name, |side| side.supersede_intent(None, None));
     Ok(())
 }
 

@@ -421,10 +421,10 @@ fn open(home: &Home, name: &ProfileName) -> Result<Opening, RefreshFailure> {
         Some(intent) if intent.token == token => {
             debug!(profile = %name, since = ?intent.at, "a refresh was cut short; the token may be spent");
         }
-        // Saved, and then cut short: Codex or another profile may still hold the token that was redeemed.
-        Some(intent) => _ = rotation::catch_up(home, name, &intent.token, &old, SystemTime::now()),
-        None => {}
+        Some(_) | None => {}
     }
+    // Saved, and then cut short: Codex or another profile may still hold a token that was redeemed.
+    rotation::catch_up(home, &profile, SystemTime::now());
     let rotation =
         Rotation::begin(home, lock, name, &token, SystemTime::now()).map_err(not_possible)?;
     Ok(Opening::Ready(Box::new(Flight {

@@ -19,7 +19,7 @@ use crate::store::live::{self, Place};
 use crate::store::locks::{AccountLock, EditLock, account_lock_name};
 use crate::store::login_file::AUTH;
 use crate::store::profiles::{self, SIDE};
-use crate::store::rotation;
+use crate::store::rotation::{self, Replaced};
 use crate::store::safe_file::{self, is_temporary};
 
 /// A login to be written.
@@ -498,7 +498,8 @@ fn give_to_codex(
     if !old.same_login(kept) {
         attic::displace(home, &file.contents.bytes, now)?;
     }
-    let published = rotation::publish(home, &token, login, now);
+    let replaced = Replaced::redeemed(&token, &[]);
+    let published = rotation::publish(home, &replaced, login, now);
     match (published, super::live_login(home)) {
         (Ok(_written), _) => Ok(()),
         // In its place, and only its sync failed.

@@ -12,6 +12,7 @@ use crate::store::folder::Folder;
 use crate::store::home::Home;
 use crate::store::locks::{AccountLock, CliLocks, account_lock_name};
 use crate::store::login_file::{AUTH, LoginFile, with_keys_of};
+use crate::store::rotation::Replaced;
 use crate::store::safe_file::Prepared;
 use crate::store::{attic, profiles, rotation, switch, trash};
 
@@ -168,7 +169,8 @@ fn keep(
         is_kept = kept.is_kept;
         for spent in kept.spent {
             // Nobody else would: a deleted account is not refreshed.
-            if let Err(err) = rotation::publish(home, &spent, login, now) {
+            let replaced = Replaced::redeemed(&spent, &[]);
+            if let Err(err) = rotation::publish(home, &replaced, login, now) {
                 tracing::warn!(error = %err, "Codex is behind a terminal of a deleted account");
             }
         }

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::store::locks::AccountLock;
 use crate::store::rename::{self, Renamed};
+use crate::store::rotation::Replaced;
 use crate::store::testing::{TestHome, login, login_with, mode_of, name, noon};
 use crate::store::{rotation, switch, trash};
 
@@ -224,6 +225,7 @@ fn what_was_rotated_elsewhere_reaches_the_terminal() {
     assert_eq!(token_in(overlay.root()), "rt_FAKE_bob_2");
     // Our refresher does.
     let spent = login("bob", 2).refresh_fingerprint().unwrap();
+    let spent = Replaced::redeemed(&spent, &[]);
     assert!(rotation::publish(&home, &spent, &login("bob", 3), noon()).unwrap());
     assert_eq!(token_in(overlay.root()), "rt_FAKE_bob_3");
     assert_eq!(home.live_token(), "rt_FAKE_bob_3");

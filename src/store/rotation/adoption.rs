@@ -6,7 +6,7 @@
 use std::time::SystemTime;
 
 use super::{Replaced, find_newer, find_successor, publish, save_in_twins};
-use crate::profile::{AuthFile, Fingerprint, Intent, Profile, ProfileName};
+use crate::profile::{AuthFile, Intent, Profile, ProfileName, SideFile};
 use crate::store::error::StoreError;
 use crate::store::home::Home;
 use crate::store::profiles;
@@ -29,15 +29,26 @@ pub fn adopt(
         Ok(held) if newer.is_newer_than(held) => held.refresh_fingerprint(),
         Ok(_) | Err(_) => None,
     };
-    let unfinished = profile.side.intent().map(|intent| intent.token);
-    let mut behind: Vec<_> = replaced.into_iter().chain(unfinished).collect();
-    behind.dedup();
-    note(home, name, behind.first(), now);
+    if let Some(token) = &replaced {
+        let intent = Intent {
+            token: token.clone(),
+            at: now,
+        };
+        note(home, name, |side| {
+            // The moment of an intent that stands there already is its own.
+            if side.intent().is_none_or(|noted| noted.token != *token) {
+                side.supersede_intent(Some(&intent), None);
+            }
+        });
+    }
     profiles::write_login(home, name, newer, now)?;
-    // Nobody has said that they are spent.
-    let kept = Replaced::BackedUp(now);
-    behind.retain(|token| !give_to_others(home, name, token, newer, kept, now));
-    note(home, name, behind.first(), now);
+    let replaced = Replaced::found(replaced, profile.side.replaced());
+    if give_to_others(home, name, &replaced, newer, now) {
+        let held = newer.refresh_fingerprint();
+        note(home, name, |side| {
+            side.supersede_intent(None, held.as_ref());
+        });
+    }
     Ok(())
 }
 
@@ -58,27 +69,27 @@ pub(in crate::store) fn bring_up_to_date(
     Ok(newer)
 }
 
-/// Brings what a refresh did not reach any more up to date: the other profiles that hold the redeemed token, the live file, and
-/// the homes of terminals. Whether that is all of them.
-pub fn catch_up(
-    home: &Home,
-    name: &ProfileName,
-    redeemed: &Fingerprint,
-    new: &AuthFile,
-    now: SystemTime,
-) -> bool {
-    give_to_others(home, name, redeemed, new, Replaced::Spent, now)
+/// Brings what earlier refreshes did not reach any more up to date with the login of a profile: the other profiles that hold a token
+/// before it, the live file, and the homes of terminals. Whether that is all of them.
+pub fn catch_up(home: &Home, profile: &Profile, now: SystemTime) -> bool {
+    let behind = profile.side.replaced();
+    match &profile.login {
+        Ok(held) if !behind.is_empty() => {
+            let replaced = Replaced::found(None, behind);
+            give_to_others(home, &profile.name, &replaced, held, now)
+        }
+        Ok(_) | Err(_) => true,
+    }
 }
 
 fn give_to_others(
     home: &Home,
     name: &ProfileName,
-    replaced: &Fingerprint,
+    replaced: &Replaced,
     new: &AuthFile,
-    how: Replaced,
     now: SystemTime,
 ) -> bool {
-    let twins = save_in_twins(home, replaced, new, how);
+    let twins = save_in_twins(home, replaced, new, now);
     match publish(home, replaced, new, now) {
         Ok(_was_live) => twins.are_complete,
         Err(err) => {
@@ -88,19 +99,8 @@ fn give_to_others(
     }
 }
 
-fn note(home: &Home, name: &ProfileName, behind: Option<&Fingerprint>, now: SystemTime) {
-    let noted = profiles::edit_side(home, name, |side| {
-        let noted = side.intent();
-        // The moment of an intent that stands there already is its own.
-        if noted.as_ref().map(|intent| &intent.token) != behind {
-            let intent = behind.map(|token| Intent {
-                token: token.clone(),
-                at: now,
-            });
-            side.set_intent(intent.as_ref());
-        }
-    });
-    if let Err(err) = noted {
+fn note(home: &Home, name: &ProfileName, edit: impl FnOnce(&mut SideFile)) {
+    if let Err(err) = profiles::edit_side(home, name, edit) {
         tracing::warn!(profile = %name, error = %err, "it was not noted who still holds a spent token");
     }
 }

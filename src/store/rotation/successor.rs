@@ -92,15 +92,16 @@ pub fn find_successor(home: &Home, profile: &Profile) -> Result<Option<AuthFile>
     };
     let mut may_be_spent = false;
     for other in profiles::load_all(home)?.profiles {
-        if other
-            .side
-            .intent()
-            .is_none_or(|intent| intent.token != token)
-        {
+        if !other.side.replaced().contains(&token) {
             continue;
         }
         may_be_spent = true;
-        if let Ok(old) = &other.login
+        let is_intended = other
+            .side
+            .intent()
+            .is_some_and(|intent| intent.token == token);
+        if is_intended
+            && let Ok(old) = &other.login
             && old.refresh_fingerprint().as_ref() == Some(&token)
         {
             recover(home, &other.name, old)?;

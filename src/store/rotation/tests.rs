@@ -19,6 +19,10 @@ fn fingerprint(iat: u64) -> Fingerprint {
     login("ana", iat).refresh_fingerprint().unwrap()
 }
 
+fn redeemed(iat: u64) -> Replaced {
+    Replaced::redeemed(&fingerprint(iat), &[])
+}
+
 fn begin(home: &Home) -> Rotation {
     let lock = AccountLock::take(home, &login("ana", 10)).unwrap();
     Rotation::begin(home, lock, &name("work"), &fingerprint(10), noon()).unwrap()
@@ -119,7 +123,7 @@ fn a_live_file_that_cannot_be_replaced_does_not_cost_the_new_login() {
     assert_eq!(home.token_of("work"), "rt_FAKE_ana_20");
     assert_eq!(home.leftovers(), [""; 0]);
     std::fs::remove_file(home.root().join("second-name")).unwrap();
-    assert!(publish(&home, &fingerprint(10), &login("ana", 20), noon()).unwrap());
+    assert!(publish(&home, &redeemed(10), &login("ana", 20), noon()).unwrap());
     assert_eq!(home.live_token(), "rt_FAKE_ana_20");
 }
 
@@ -135,7 +139,7 @@ fn a_switch_that_comes_between_reading_and_locking_is_not_undone() {
             std::fs::write(&live, login("bob", 1).to_bytes()).unwrap();
         }
     });
-    assert!(!publish(&waiting, &fingerprint(10), &login("ana", 20), noon()).unwrap());
+    assert!(!publish(&waiting, &redeemed(10), &login("ana", 20), noon()).unwrap());
     assert_eq!(home.live_token(), "rt_FAKE_bob_1");
     assert_eq!(home.leftovers(), [""; 0]);
 }
@@ -160,7 +164,7 @@ fn a_live_file_in_the_middle_of_being_written_is_waited_for_without_the_locks() 
             std::fs::write(&live, "{\"tok").unwrap();
         }
     });
-    assert!(publish(&waiting, &fingerprint(10), &login("ana", 20), noon()).unwrap());
+    assert!(publish(&waiting, &redeemed(10), &login("ana", 20), noon()).unwrap());
     assert_eq!(home.live_token(), "rt_FAKE_ana_20");
 }
 
@@ -360,13 +364,7 @@ fn while_a_profile_that_cannot_be_read_may_hold_the_spent_token_the_note_stays()
     rotation.finish(&login("ana", 20), noon()).unwrap();
     assert!(intent(&home).is_some());
     home.profile("twin", &login("ana", 10));
-    catch_up(
-        &home,
-        &name("work"),
-        &fingerprint(10),
-        &login("ana", 20),
-        noon(),
-    );
+    catch_up(&home, &home.read_profile("work"), noon());
     assert_eq!(home.token_of("twin"), "rt_FAKE_ana_20");
     rotation.finish(&login("ana", 20), noon()).unwrap();
     assert_eq!(intent(&home), None);
@@ -440,4 +438,102 @@ fn who_is_still_behind_an_adopted_login_is_noted_before_it_is_written_and_until_
     adopt(&home, &home.read_profile("work"), &login("ana", 30), noon()).unwrap();
     assert_eq!(home.live_token(), "rt_FAKE_ana_30");
     assert_eq!(intent(&home), None);
+}
+
+#[test]
+fn a_live_file_behind_by_several_refreshes_gets_the_newest_once_it_can_be_written() {
+    for is_cut_off in [false, true] {
+        let home = one_profile();
+        home.live(&login("ana", 10));
+        let second_name = home.root().join("second-name");
+        std::fs::hard_link(home.live_auth(), &second_name).unwrap();
+        // Each by a program of its own.
+        for (held, new) in [(10, 20), (20, 30), (30, 40)] {
+            let profile = home.read_profile("work");
+            catch_up(&home, &profile, noon());
+            let lock = AccountLock::take(&home, &login("ana", held)).unwrap();
+            let token = fingerprint(held);
+            let mut rotation = Rotation::begin(&home, lock, &name("work"), &token, noon()).unwrap();
+            let finished = rotation.finish(&login("ana", new), noon()).unwrap();
+            assert!(matches!(finished.live, Publication::Failed(_)));
+        }
+        std::fs::remove_file(second_name).unwrap();
+        if is_cut_off {
+            catch_up(&home, &home.read_profile("work"), noon());
+            assert_eq!(home.live_token(), "rt_FAKE_ana_40");
+        } else {
+            let lock = AccountLock::take(&home, &login("ana", 40)).unwrap();
+            let token = fingerprint(40);
+            let mut rotation = Rotation::begin(&home, lock, &name("work"), &token, noon()).unwrap();
+            rotation.finish(&login("ana", 50), noon()).unwrap();
+            assert_eq!(home.live_token(), "rt_FAKE_ana_50");
+            assert_eq!(intent(&home), None);
+        }
+    }
+}
+
+#[test]
+fn a_refresh_that_ends_unsent_forgets_nobody_who_is_behind() {
+    let home = one_profile();
+    home.live(&login("ana", 10));
+    let second_name = home.root().join("second-name");
+    std::fs::hard_link(home.live_auth(), &second_name).unwrap();
+    begin(&home).finish(&login("ana", 20), noon()).unwrap();
+    let lock = AccountLock::take(&home, &login("ana", 20)).unwrap();
+    let token = fingerprint(20);
+    Rotation::begin(&home, lock, &name("work"), &token, noon())
+        .unwrap()
+        .give_up();
+    std::fs::remove_file(second_name).unwrap();
+    assert!(catch_up(&home, &home.read_profile("work"), noon()));
+    assert_eq!(home.live_token(), "rt_FAKE_ana_20");
+}
+
+#[test]
+fn a_profile_that_holds_another_account_by_now_gives_it_to_nobody_who_was_behind() {
+    let home = one_profile();
+    home.profile("twin", &login("ana", 10));
+    home.live(&login("ana", 10));
+    drop(begin(&home));
+    home.profile("work", &login("bob", 30));
+    catch_up(&home, &home.read_profile("work"), noon());
+    assert_eq!(home.live_token(), "rt_FAKE_ana_10");
+    assert_eq!(home.token_of("twin"), "rt_FAKE_ana_10");
+}
+
+#[test]
+fn an_earlier_login_never_gives_way_to_an_older_one() {
+    let home = one_profile();
+    begin(&home).finish(&login("ana", 20), noon()).unwrap();
+    home.live(&login("ana", 10));
+    home.profile("work", &login("ana", 5));
+    catch_up(&home, &home.read_profile("work"), noon());
+    assert_eq!(home.live_token(), "rt_FAKE_ana_10");
+}
+
+#[test]
+fn who_is_behind_gets_the_present_login_and_a_refresh_of_that_one_stays_noted() {
+    let home = one_profile();
+    begin(&home).finish(&login("ana", 20), noon()).unwrap();
+    let lock = AccountLock::take(&home, &login("ana", 20)).unwrap();
+    let token = fingerprint(20);
+    drop(Rotation::begin(&home, lock, &name("work"), &token, noon()).unwrap());
+    let left = intent(&home);
+    assert!(left.is_some());
+    home.live(&login("ana", 10));
+    let lock = AccountLock::take(&home, &login("ana", 20)).unwrap();
+    let mut mending = Rotation::resume(&home, lock, &name("work"), &fingerprint(10)).unwrap();
+    mending.finish(&login("ana", 20), noon()).unwrap();
+    assert_eq!(home.live_token(), "rt_FAKE_ana_20");
+    assert_eq!(intent(&home), left);
+}
+
+#[test]
+fn a_refresh_token_that_stays_good_is_not_noted_as_replaced() {
+    let home = one_profile();
+    let text = login("ana", 20).to_bytes();
+    let text = String::from_utf8_lossy(&text).replace("rt_FAKE_ana_20", "rt_FAKE_ana_10");
+    let renewed = AuthFile::parse(text.as_bytes()).unwrap();
+    begin(&home).finish(&renewed, noon()).unwrap();
+    assert_eq!(home.read_profile("work").side.replaced(), []);
 }

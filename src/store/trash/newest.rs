@@ -82,11 +82,15 @@ fn note_who_is_behind(folder: &Folder, held: &AuthFile, now: SystemTime) -> Resu
     };
     let side = safe_file::read_in(folder, SIDE)?.map(|contents| SideFile::parse(&contents.bytes));
     let mut side = side.unwrap_or_default();
-    // A broken one stays as it is, and so does the note of a refresh.
-    if side.is_broken() || side.intent().is_some() {
+    // A broken one stays as it is.
+    if side.is_broken() {
         return Ok(());
     }
-    side.set_intent(Some(&Intent { token, at: now }));
+    match side.intent() {
+        // So does the note of a refresh.
+        Some(_) => side.note_replaced(&token),
+        None => side.set_intent(Some(&Intent { token, at: now })),
+    }
     safe_file::replace_in(folder, SIDE, &side.to_bytes())
 }
 

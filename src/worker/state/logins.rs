@@ -141,10 +141,11 @@ impl AppState {
         }
         self.kept.iter().find_map(|(name, kept)| {
             let auth = kept.profile.login.as_ref().ok()?;
-            let redeemed = kept.profile.side.intent()?.token;
-            let is_behind = live.refresh_fingerprint().as_ref() == Some(&redeemed)
+            let redeemed = live.refresh_fingerprint()?;
+            let is_behind = kept.profile.side.replaced().contains(&redeemed)
                 && auth.refresh_fingerprint().as_ref() != Some(&redeemed)
-                && auth.same_account(live);
+                && auth.same_account(live)
+                && !live.is_newer_than(auth);
             let is_left = !kept.refresh.is_running && kept.refresh.unsaved.is_none();
             (is_behind && is_left).then(|| Effect::SaveToken {
                 name: name.clone(),

@@ -317,6 +317,23 @@ fn a_live_file_that_a_cut_off_refresh_left_behind_is_brought_up_to_date() {
 }
 
 #[test]
+fn a_live_file_that_several_refreshes_left_behind_is_brought_up_to_date() {
+    let mut state = AppState::new(Arc::new(Settings::default()), Polls::ByThemselves);
+    let old = login("ana", noon() - 2 * DAY, noon() + 8 * DAY);
+    let redeemed = old.refresh_fingerprint().unwrap();
+    let mut work = profile("work", fresh("ana"));
+    work.side.note_replaced(&redeemed);
+    work.side.note_replaced(&Fingerprint::of(b"rt_FAKE_later"));
+    let effects = state.note(reading(vec![work.clone()], Live::Login(old)), noon());
+    assert_eq!(saves(&effects), [redeemed]);
+    let mut older = work;
+    older.login = Ok(login("ana", noon() - 3 * DAY, noon() + 7 * DAY));
+    let live = login("ana", noon() - 2 * DAY, noon() + 8 * DAY);
+    let effects = state.note(reading(vec![older], Live::Login(live)), noon());
+    assert!(saves(&effects).is_empty(), "the newer one is live");
+}
+
+#[test]
 fn a_disk_that_could_not_keep_a_new_login_is_shown_once_and_tried_again_soon() {
     let mut state = AppState::new(Arc::new(Settings::default()), Polls::ByThemselves);
     let event = || reading(vec![profile("work", expired("ana"))], Live::Missing);
