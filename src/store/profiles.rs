@@ -10,7 +10,7 @@ use super::home::{Home, PROFILES};
 use super::locks::EditLock;
 use super::login_file::{self, AUTH, LoginFile, REREAD_PAUSE, REREADS};
 use super::safe_file;
-use crate::profile::{AuthFile, Profile, ProfileName, SideFile, Unreadable};
+use crate::profile::{AuthFile, Health, Profile, ProfileName, SideFile, Unreadable};
 
 /// All that was found below `profiles/`.
 #[derive(Clone, Debug, Default)]
@@ -126,6 +126,15 @@ pub fn holder<'a>(
     Some(chosen.unwrap_or(first))
 }
 
+/// Whether nothing is lost with a login as long as this profile stays: it holds the same one, or a newer one of its account. One that
+/// is refused makes nothing good: of two sign-ins the older one may be the one that still works.
+pub(super) fn makes_good(profile: &Profile, login: &AuthFile) -> bool {
+    profile.login.as_ref().is_ok_and(|held| {
+        let is_newer = held.same_account(login) && held.is_newer_than(login);
+        held.same_login(login) || (is_newer && profile.health() != Health::SignInAgain)
+    })
+}
+
 pub(super) fn holders<'a>(
     profiles: &'a [Profile],
     login: &AuthFile,
@@ -142,7 +151,7 @@ pub(super) fn holders<'a>(
 /// account. Call it with the account's lock held.
 ///
 /// # Errors
-/// Also when the old login cannot be understood: it is never overwritten.
+/// Also when the old login cannot be understood, or is of another account by now: it is never overwritten.
 pub fn write_login(
     home: &Home,
     name: &ProfileName,
@@ -157,6 +166,11 @@ pub fn write_login(
         name: name.clone(),
         reason: Unreadable(err.to_string()),
     })?;
+    if let (Some(held), Some(new)) = (held.identity(), login.identity())
+        && held != new
+    {
+        return Err(StoreError::OtherAccount(name.clone()));
+    }
     let bytes = login_file::with_keys_of(login, &held).to_bytes();
     if bytes == old.contents.bytes {
         return Ok(());

@@ -144,19 +144,13 @@ impl Rotation {
             Ok(false) => Publication::NotThisLogin,
             Err(err) => Publication::Failed(err),
         };
-        // The intent is also what tells the next start that another file still holds the redeemed token.
-        if twins.are_complete && !matches!(live, Publication::Failed(_)) {
+        // The intent is also what tells the next start that another file still holds the redeemed token. One that may come back with
+        // it is the profile itself, where the new login had to go aside.
+        let is_everywhere = twins.are_complete && !matches!(live, Publication::Failed(_));
+        if is_everywhere && displaced.is_none() {
             let held = new.refresh_fingerprint();
-            let is_ours = displaced.is_none();
             self.edit_side(|side| {
                 let noted = side.intent().map(|intent| intent.token);
-                if !is_ours {
-                    // The rest is said of the login that it holds by now.
-                    if noted.as_ref() == Some(&self.redeemed) {
-                        side.set_intent(None);
-                    }
-                    return;
-                }
                 // A refresh of the very login that is only given to others here may have been cut off.
                 if noted != held || noted.as_ref() == Some(&self.redeemed) {
                     side.supersede_intent(None, held.as_ref());
@@ -212,7 +206,10 @@ impl Rotation {
             return self.displace(new, now);
         };
         // Into a file before anything else: from here on a kill cannot take it any more (see `recover`).
-        self.write_down(&folder, new)?;
+        if let Err(err) = self.write_down(&folder, new) {
+            // The directory may be gone. Whether the login can be kept all the same shows now.
+            tracing::warn!(profile = %self.name, error = %err, "a new login could not be written down first");
+        }
         let present = match LoginFile::read(&self.home, &folder, AUTH) {
             Ok(present) => present,
             // The next try may find it readable.
@@ -260,6 +257,10 @@ impl Rotation {
             None => Prepared::new(folder, AUTH)?,
         };
         prepared.fill(&new.to_bytes())?;
+        if !prepared.is_there()? {
+            prepared = Prepared::new(folder, AUTH)?;
+            prepared.fill(&new.to_bytes())?;
+        }
         self.prepared = Some(prepared);
         Ok(())
     }

@@ -226,6 +226,11 @@ impl Prepared {
         write().map_err(StoreError::io("write", self.shown()))
     }
 
+    /// Whether it still has its name: a clock that jumped makes it look abandoned to another process of ours.
+    pub fn is_there(&self) -> Result<bool, StoreError> {
+        Ok(self.folder.kind_of(&self.temporary)?.is_some())
+    }
+
     /// What stands in it by now.
     pub fn read_back(&self) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let contents = read_in(&self.folder, &self.temporary)?;

@@ -328,11 +328,9 @@ fn capture(home: &Home, live: Option<&LoginFile>, now: SystemTime) -> Result<Swi
     };
     let updated = update_holders(home, &profiles, login, now)?;
     let is_kept = !updated.is_empty()
-        || profiles::holders(&profiles, login).any(|profile| {
-            matches!(&profile.login, Ok(held) if held.same_login(login) || held.is_newer_than(login))
-        });
+        || profiles::holders(&profiles, login).any(|profile| profiles::makes_good(profile, login));
     if !is_kept {
-        // Another login of the same account, and nothing says which is newer.
+        // Another login of the same account, and nothing says which is newer, or the newer one is refused.
         return displaced(Some(holder.name.clone()));
     }
     let took_home = updated

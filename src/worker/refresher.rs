@@ -377,6 +377,13 @@ fn open(home: &Home, name: &ProfileName) -> Result<Opening, RefreshFailure> {
     let lock = AccountLock::take(home, &before).map_err(not_possible)?;
     // Read only now: whoever held the lock may have rotated.
     let profile = profiles::load(home, name).map_err(not_possible)?;
+    if let Ok(exchanged) = &profile.login
+        && !exchanged.same_account(&before)
+        && !exchanged.same_login(&before)
+    {
+        // Another account by now, whose lock is another one.
+        return Ok(Opening::Adopted(Box::new(exchanged.clone())));
+    }
     if let Some(newer) = adopt(home, &profile)? {
         return Ok(Opening::Adopted(Box::new(newer)));
     }
@@ -453,11 +460,14 @@ fn adopt(home: &Home, profile: &Profile) -> Result<Option<AuthFile>, RefreshFail
 /// A login of this account on disk that is not the one we sent.
 fn other_on_disk(home: &Home, name: &ProfileName, sent: &AuthFile) -> Option<AuthFile> {
     let profile = profiles::load(home, name).ok()?;
+    let login = profile.login.as_ref().ok()?;
+    if !login.same_account(sent) && !login.same_login(sent) {
+        return None; // exchanged; the lock that is held is not this account's
+    }
     if let Some(adopted) = adopt(home, &profile).ok().flatten() {
         return Some(adopted);
     }
-    let login = profile.login.as_ref().ok()?;
-    if !login.same_account(sent) || login.same_login(sent) {
+    if login.same_login(sent) {
         return None;
     }
     // Written to the profile itself, by somebody who may know of no other place.

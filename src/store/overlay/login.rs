@@ -156,7 +156,7 @@ fn keep(
     for holder in profiles::holders(&held, login) {
         has_holder = true;
         let Ok(old) = &holder.login else { continue };
-        is_kept |= old.same_login(login) || old.is_newer_than(login);
+        is_kept |= profiles::makes_good(holder, login);
         if login.is_newer_than(old) {
             rotation::adopt(home, holder, login, now)?;
             is_kept = true;

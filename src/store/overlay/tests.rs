@@ -518,3 +518,18 @@ fn a_login_that_does_not_say_whose_it_is_gets_no_terminal() {
     let refused = Overlay::open(&home, &name("odd"), None, noon()).unwrap_err();
     assert!(matches!(refused, StoreError::Nobodys(_)), "{refused}");
 }
+
+#[test]
+fn what_a_terminal_holds_is_kept_where_the_newer_login_of_its_account_is_refused() {
+    let home = home();
+    let overlay = open(&home, "work");
+    home.profile("work", &login("ana", 2));
+    let refused = login("ana", 2).refresh_fingerprint();
+    profiles::edit_side(&home, &name("work"), |side| {
+        side.set_rejected(refused.as_ref());
+    })
+    .unwrap();
+    let held = fs::read(auth_of(&overlay)).unwrap();
+    overlay.close(noon()).unwrap();
+    assert_eq!(home.displaced(), [held]);
+}

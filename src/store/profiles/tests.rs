@@ -289,3 +289,12 @@ fn who_can_read_a_login_is_told_from_the_file_itself() {
     }
     assert_eq!(is_private(&home, &name("nobody")), None);
 }
+
+#[test]
+fn a_login_is_never_written_over_that_of_another_account() {
+    let home = TestHome::new();
+    home.profile("work", &login("bob", 1));
+    let refused = write_login(&home, &name("work"), &login("ana", 2), noon());
+    assert!(matches!(refused, Err(StoreError::OtherAccount(_))));
+    assert_eq!(home.token_of("work"), "rt_FAKE_bob_1");
+}

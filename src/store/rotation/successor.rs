@@ -8,8 +8,8 @@ use crate::store::error::StoreError;
 use crate::store::folder::Folder;
 use crate::store::home::Home;
 use crate::store::live::{Live, read_live};
-use crate::store::login_file::AUTH;
-use crate::store::{overlay, profiles, safe_file};
+use crate::store::login_file::{AUTH, LoginFile};
+use crate::store::{attic, overlay, profiles, safe_file};
 
 /// A login of the same account that somebody else has got in the meantime, in the profile itself, in the live file, in the home
 /// of a terminal or in another profile: to be adopted instead of redeeming a token that is probably spent. The newest, if there are several.
@@ -52,8 +52,7 @@ pub fn find_newer(home: &Home, profile: &Profile) -> Option<AuthFile> {
 }
 
 /// Finishes the save of a refresh that was cut off between writing the new login and putting it in its place; it is then the
-/// only copy. To be called with the account's lock held, when the intent of an earlier refresh is found: nobody else can be
-/// writing then.
+/// only copy. To be called with the account's lock held: nobody else can be writing then.
 ///
 /// # Errors
 /// When the new login is there and cannot be put in its place: the old one must not be sent.
@@ -63,18 +62,22 @@ pub(super) fn recover(
     old: &AuthFile,
 ) -> Result<Option<AuthFile>, StoreError> {
     let folder = profiles::folder_of(home, name)?;
+    let mut newest: Option<(OsString, AuthFile)> = None;
     for temporary in safe_file::temporaries_of(&folder, AUTH)? {
         if let Some(new) = login_in(&folder, &temporary)
             && new.same_account(old)
-            && new.is_newer_than(old)
+            && new.is_newer_than(newest.as_ref().map_or(old, |(_, newest)| newest))
         {
-            safe_file::replace_in(&folder, AUTH, &new.to_bytes())?;
-            folder.remove_file(&temporary)?;
-            tracing::info!(profile = %name, "a login that was written and not in its place yet was put there");
-            return Ok(Some(new));
+            newest = Some((temporary, new));
         }
     }
-    Ok(None)
+    let Some((temporary, new)) = newest else {
+        return Ok(None);
+    };
+    safe_file::replace_in(&folder, AUTH, &new.to_bytes())?;
+    folder.remove_file(&temporary)?;
+    tracing::info!(profile = %name, "a login that was written and not in its place yet was put there");
+    Ok(Some(new))
 }
 
 /// What a login must give way to before it is used anywhere: if a refresh of its token was begun, ended well and was cut off
@@ -92,38 +95,53 @@ pub fn find_successor(home: &Home, profile: &Profile) -> Result<Option<AuthFile>
     };
     let mut may_be_spent = false;
     for other in profiles::load_all(home)?.profiles {
-        if !other.side.replaced().contains(&token) {
-            continue;
-        }
-        may_be_spent = true;
-        let is_intended = other
-            .side
-            .intent()
-            .is_some_and(|intent| intent.token == token);
-        if is_intended
-            && let Ok(old) = &other.login
+        may_be_spent |= other.side.replaced().contains(&token);
+        // With or without the note of it, which a broken `router.json` has not kept.
+        if let Ok(old) = &other.login
             && old.refresh_fingerprint().as_ref() == Some(&token)
         {
-            recover(home, &other.name, old)?;
+            may_be_spent |= recover(home, &other.name, old)?.is_some();
         }
     }
-    Ok(may_be_spent.then(|| find_newer(home, profile)).flatten())
+    if !may_be_spent {
+        return Ok(None);
+    }
+    match find_newer(home, profile) {
+        Some(newer) => Ok(Some(newer)),
+        None => newest_aside(home, profile),
+    }
+}
+
+/// What a refresh could not put into its profile lies aside.
+fn newest_aside(home: &Home, profile: &Profile) -> Result<Option<AuthFile>, StoreError> {
+    let Ok(held) = &profile.login else {
+        return Ok(None);
+    };
+    let aside = attic::displaced(home)?.into_iter();
+    let newer = aside.filter(|it| it.same_account(held) && it.is_newer_than(held));
+    Ok(newer.reduce(|best, it| if it.is_newer_than(&best) { it } else { best }))
 }
 
 /// Whether a temporary file holds what [`recover`] would put in its place.
 ///
-/// What is sealed and cannot be opened yet may be just that.
+/// What is sealed and cannot be opened yet may be just that, and so may what stands beside a login that cannot be read.
 pub fn is_recoverable(folder: &Folder, temporary: &OsStr) -> bool {
     let is_closed =
         |name: &OsStr| matches!(safe_file::read_in(folder, name), Err(err) if err.is_closed());
     if is_closed(temporary) || is_closed(AUTH.as_ref()) {
         return true;
     }
-    let (Some(new), Some(old)) = (login_in(folder, temporary), login_in(folder, AUTH.as_ref()))
-    else {
+    let Some(new) = login_in(folder, temporary) else {
         return false;
     };
-    new.same_account(&old) && new.is_newer_than(&old)
+    match LoginFile::read_once(folder, AUTH) {
+        // Of a profile that was never made.
+        Ok(None) => false,
+        Ok(Some(LoginFile { login: Ok(old), .. })) => {
+            new.same_account(&old) && new.is_newer_than(&old)
+        }
+        Ok(Some(_)) | Err(_) => true,
+    }
 }
 
 /// Logins that were written in this directory and did not get to their place any more.

@@ -537,3 +537,74 @@ fn a_refresh_token_that_stays_good_is_not_noted_as_replaced() {
     begin(&home).finish(&renewed, noon()).unwrap();
     assert_eq!(home.read_profile("work").side.replaced(), []);
 }
+
+#[test]
+fn a_room_that_somebody_tidied_away_is_taken_anew_before_the_login_hangs_on_it() {
+    let home = one_profile();
+    let mut rotation = begin(&home);
+    for leftover in home.leftovers() {
+        std::fs::remove_file(leftover).unwrap();
+    }
+    let folder = rotation.folder.clone().unwrap();
+    rotation.write_down(&folder, &login("ana", 20)).unwrap();
+    let [written] = &home.leftovers()[..] else {
+        panic!("one temporary file");
+    };
+    let written = std::fs::read(written).unwrap();
+    assert_eq!(written, login("ana", 20).to_bytes().to_vec());
+    rotation.finish(&login("ana", 20), noon()).unwrap();
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_20");
+    assert_eq!(home.leftovers(), [""; 0]);
+}
+
+#[test]
+fn a_login_that_was_not_in_its_place_yet_is_found_without_the_note_and_the_newest_of_several() {
+    let home = one_profile();
+    for iat in [20, 30, 25] {
+        let file = format!("work/.auth.json.00000000000000{iat}.tmp");
+        let file = home.profiles_dir().join(file);
+        std::fs::write(file, login("ana", iat).to_bytes()).unwrap();
+    }
+    let found = find_successor(&home, &home.read_profile("work")).unwrap();
+    assert!(found.is_some_and(|found| found.same_login(&login("ana", 30))));
+    assert_eq!(home.token_of("work"), "rt_FAKE_ana_30");
+}
+
+#[test]
+fn what_was_written_beside_a_login_that_cannot_be_read_is_no_leftover() {
+    let home = one_profile();
+    let file = |name: &str| home.profiles_dir().join("work").join(name);
+    let temporary = file(".auth.json.0000000000000001.tmp");
+    std::fs::write(&temporary, login("ana", 20).to_bytes()).unwrap();
+    let much_later = SystemTime::now() + Duration::from_secs(3_600);
+    std::fs::write(file("auth.json"), "{ half").unwrap();
+    crate::store::prepare(&home, much_later).unwrap();
+    assert!(temporary.exists());
+    std::fs::remove_file(file("auth.json")).unwrap();
+    std::fs::create_dir(file("auth.json")).unwrap();
+    crate::store::prepare(&home, much_later).unwrap();
+    assert!(temporary.exists());
+}
+
+#[test]
+fn a_login_whose_profile_is_removed_while_the_answer_is_on_its_way_is_kept_aside_at_once() {
+    let home = one_profile();
+    let mut rotation = begin(&home);
+    std::fs::remove_dir_all(home.profiles_dir().join("work")).unwrap();
+    let finished = rotation.finish(&login("ana", 20), noon()).unwrap();
+    assert!(finished.displaced.is_some());
+    assert_eq!(home.displaced(), [login("ana", 20).to_bytes().to_vec()]);
+}
+
+#[test]
+fn a_login_that_had_to_go_aside_is_found_when_the_profile_is_back_with_the_spent_token() {
+    let home = one_profile();
+    let mut rotation = begin(&home);
+    home.profile_text("work", b"{ half");
+    let finished = rotation.finish(&login("ana", 20), noon()).unwrap();
+    assert!(finished.displaced.is_some());
+    drop(rotation);
+    home.profile("work", &login("ana", 10));
+    let found = find_successor(&home, &home.read_profile("work")).unwrap();
+    assert!(found.is_some_and(|found| found.same_login(&login("ana", 20))));
+}

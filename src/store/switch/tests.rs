@@ -489,3 +489,17 @@ fn a_note_without_a_newer_login_keeps_nobody_from_switching() {
     switch(&home, &name("work"), noon()).unwrap();
     assert_eq!(home.live_token(), "rt_FAKE_ana_10");
 }
+
+#[test]
+fn a_login_of_another_sign_in_is_kept_where_the_newer_one_of_its_profile_is_refused() {
+    let home = two_profiles();
+    home.profile("work", &login("ana", 20));
+    let refused = login("ana", 20).refresh_fingerprint();
+    edit_side(&home, &name("work"), |side| {
+        side.set_rejected(refused.as_ref());
+    })
+    .unwrap();
+    let switched = switch(&home, &name("home"), noon()).unwrap();
+    assert!(switched.displaced.is_some());
+    assert_eq!(home.displaced(), [login("ana", 10).to_bytes().to_vec()]);
+}

@@ -48,7 +48,10 @@ pub(in crate::store) fn keep(
             kept.is_kept = true;
             kept.spent.extend(held.refresh_fingerprint());
         }
-        kept.is_kept |= held.same_login(login) || held.is_newer_than(login);
+        let is_refused = held
+            .chatgpt()
+            .is_some_and(|held| trashed.side.rejects(held));
+        kept.is_kept |= held.same_login(login) || (held.is_newer_than(login) && !is_refused);
     }
     Ok(kept)
 }

@@ -533,3 +533,25 @@ async fn whom_an_adopted_login_did_not_reach_the_next_refresh_does() {
     assert!(rig.live().same_login(&refreshed.auth));
     assert_eq!(rig.profile("work").side.intent(), None);
 }
+
+#[tokio::test]
+async fn a_profile_that_got_another_account_during_a_refresh_is_left_to_that_one() {
+    let rig = Rig::start().await;
+    rig.simulator.add(Account::chatgpt("eve"));
+    let expired = rig.simulator.auth_json_expired("eve");
+    let gate = Gate::closed();
+    rig.simulator
+        .refresh_next("work", [Refresh::reused().held_before(&gate)]);
+    let refresher = rig.refresher.clone();
+    let flight = tokio::spawn(async move { refresher.refresh(name("work")).await });
+    gate.reached(1).await;
+    let file = rig.home.profiles_dir().join("work").join("auth.json");
+    std::fs::write(file, &expired).unwrap();
+    let newer = rig.simulator.rotate_as_cli("eve");
+    std::fs::write(rig.home.live_auth(), &newer).unwrap();
+    gate.open();
+    let ended = flight.await.unwrap();
+    assert!(matches!(ended, Err(RefreshFailure::SignInAgain { .. })));
+    // Its lock is not held: whoever holds it may be saving something newer than what is live.
+    assert!(rig.on_disk().same_login(&login(&expired)));
+}
