@@ -646,6 +646,26 @@ mod tests {
         assert!(matches!(reach(&here), Reach::Silent(_)));
     }
 
+    #[test]
+    fn a_login_that_no_account_holds_is_told_with_how_to_bring_it_in() {
+        let temp = tempfile::tempdir().unwrap();
+        let home = Home::at(temp.path()).unwrap();
+        assert!(displaced(&home).is_ok());
+        std::fs::create_dir_all(home.displaced_dir()).unwrap();
+        let file = |name: &str| home.displaced_dir().join(name);
+        std::fs::write(file("20261120T120000.000Z-00000000.json"), "{ half").unwrap();
+        assert!(displaced(&home).unwrap().contains("1 other file"));
+        let login = r#"{"auth_mode": "apikey", "OPENAI_API_KEY": "sk-FAKE-canary"}"#;
+        std::fs::write(file("20261120T120001.000Z-00000000.json"), login).unwrap();
+        let told = displaced(&home).unwrap_err();
+        assert!(told.starts_with("1 that no account holds"), "{told}");
+        assert!(told.contains("`codex-router import ") && !told.contains("canary"));
+        let login = crate::profile::AuthFile::parse(login.as_bytes()).unwrap();
+        let name = crate::profile::ProfileName::parse("work").unwrap();
+        profiles::create(&home, &name, &login).unwrap();
+        assert!(displaced(&home).is_ok());
+    }
+
     #[cfg(unix)]
     #[test]
     fn looking_changes_nothing_in_a_home_and_makes_none() {

@@ -276,7 +276,9 @@ mod tests {
     }
 
     fn is_kept(home: &TestHome, login: &AuthFile) -> bool {
-        home.displaced().contains(&login.to_bytes().to_vec())
+        home.displaced()
+            .iter()
+            .any(|text| *text == *login.to_bytes())
     }
 
     #[test]

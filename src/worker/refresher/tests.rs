@@ -555,3 +555,19 @@ async fn a_profile_that_got_another_account_during_a_refresh_is_left_to_that_one
     // Its lock is not held: whoever holds it may be saving something newer than what is live.
     assert!(rig.on_disk().same_login(&login(&expired)));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_live_file_that_was_locked_through_several_refreshes_gets_the_newest_login() {
+    let rig = Rig::start().await;
+    rig.use_work();
+    let second_name = rig.home.root().join("second-name");
+    std::fs::hard_link(rig.home.live_auth(), &second_name).unwrap();
+    for _ in 0..2 {
+        assert!(rig.refresh().await.unwrap().unsaved.is_some());
+    }
+    std::fs::remove_file(second_name).unwrap();
+    let refreshed = rig.refresh().await.unwrap();
+    assert!(refreshed.unsaved.is_none());
+    assert!(rig.live().same_login(&refreshed.auth));
+}
