@@ -16,6 +16,8 @@ pub struct PoolRunway {
     pub runway: Runway,
     /// Accounts that the router uses too and whose windows are not known: they are not counted.
     pub unknown: usize,
+    /// The same for numbers that are too old: of those only what is empty, and until when, is still true.
+    pub old: usize,
     /// One that is paid by the request would serve when nothing else can.
     pub has_paid: bool,
     /// The next account that gets its window back, of those that are low or waiting now.
@@ -38,15 +40,20 @@ impl PoolRunway {
         };
         let mut members: Vec<Member<'_>> = usable()
             .filter_map(|profile| {
-                let usage = profile.usage.as_deref();
                 Some(Member {
                     profile,
-                    usage: usage.filter(|usage| !usage.windows.is_empty())?,
+                    usage: known(profile)?,
                     group: group(profile, snapshot),
                 })
             })
             .filter(|member| !member.profile.kind.is_paid_by_request())
             .collect();
+        let all_known = members.len();
+        members.retain(|member| {
+            let is_old = snapshot.is_stale(member.usage, now);
+            !is_old || member.usage.blocked_until(now).is_some()
+        });
+        let old = all_known - members.len();
         members.sort_by(|a, b| {
             let order = |member: &Member<'_>| {
                 let order = member.profile.terms.order;
@@ -66,10 +73,11 @@ impl PoolRunway {
         let unknown = usable()
             .filter(|profile| !profile.kind.is_paid_by_request())
             .count()
-            - members.len();
+            - all_known;
         Self {
-            runway: honest(runway, unknown > 0),
+            runway: honest(runway, unknown + old > 0),
             unknown,
+            old,
             has_paid,
             next_back: next_back(&members, now),
             names: members
@@ -78,6 +86,11 @@ impl PoolRunway {
                 .collect(),
         }
     }
+}
+
+fn known(profile: &ProfileView) -> Option<&Usage> {
+    let usage = profile.usage.as_deref();
+    usage.filter(|usage| !usage.windows.is_empty())
 }
 
 /// An account of which nothing is known may have something left: then nobody knows that nothing is usable.
@@ -356,6 +369,27 @@ mod tests {
         assert_eq!(told.runway.outlook, Outlook::TooLittleHistory);
         let told = runway(Strategy::Ordered, vec![]);
         assert_eq!(told.runway.outlook, Outlook::Nobody);
+    }
+
+    #[test]
+    fn old_numbers_promise_nothing_and_what_is_empty_stays_empty() {
+        let told = |left, age: u64| {
+            let mut account = account("work", left, 5);
+            let mut usage = Usage::clone(account.usage.as_ref().unwrap());
+            usage.fetched_at = now() - Duration::from_secs(age);
+            account.usage = Some(Arc::new(usage));
+            let snapshot = Snapshot {
+                profiles: vec![account],
+                poll_interval: Duration::from_secs(600),
+                ..Snapshot::default()
+            };
+            let told = PoolRunway::of(&snapshot, now());
+            (told.old, told.runway.outlook)
+        };
+        assert_eq!(told(50.0, 1_799), (0, Outlook::TooLittleHistory));
+        assert_eq!(told(50.0, 1_800), (1, Outlook::TooLittleHistory));
+        let empty = Outlook::NothingUntil(Some(in_hours(5)));
+        assert_eq!(told(0.0, 1_800), (0, empty));
     }
 
     #[test]

@@ -488,6 +488,17 @@ impl Snapshot {
         self.codex.iter().filter(is_older).count()
     }
 
+    /// When these numbers are too old to be judged by: three missed polls are no accident. Never where nobody polls.
+    pub fn stale_at(&self, usage: &Usage) -> Option<SystemTime> {
+        let is_polled = !self.poll_interval.is_zero();
+        let patience = is_polled.then_some(self.poll_interval * 3)?;
+        usage.fetched_at.checked_add(patience)
+    }
+
+    pub fn is_stale(&self, usage: &Usage, now: SystemTime) -> bool {
+        self.stale_at(usage).is_some_and(|at| at <= now)
+    }
+
     pub fn profile(&self, name: &ProfileName) -> Option<&ProfileView> {
         self.profiles.iter().find(|profile| profile.name == *name)
     }

@@ -57,7 +57,7 @@ impl RecentUse {
         }
     }
 
-    /// Since when it was watched without a gap of a day, at most [`LOOKS_BACK`]; none when that is too short to say anything.
+    /// How long it was watched in the last [`LOOKS_BACK`], up to the last word; none when that is too short to say anything.
     pub fn watched(&self, now: SystemTime) -> Option<Duration> {
         let watched = self.windows.iter().filter_map(|it| it.watched(now)).max()?;
         (watched >= LEAST_WATCHED).then_some(watched)
@@ -129,8 +129,10 @@ impl WindowUse {
         }
     }
 
+    /// Nobody watches after the last word: what was used since then is not known.
     fn watched(&self, now: SystemTime) -> Option<Duration> {
-        Some(now.duration_since(self.first_at).ok()?.min(LOOKS_BACK))
+        let begin = now.checked_sub(LOOKS_BACK)?.max(self.first_at);
+        self.last_at.min(now).duration_since(begin).ok()
     }
 }
 
@@ -170,8 +172,17 @@ mod tests {
     fn the_pace_is_what_was_used_by_the_time_it_was_watched() {
         let recent = watched(&[(0, 10.0, 5), (1, 20.0, 5), (4, 30.0, 5)]);
         assert_eq!(recent.hourly(FIVE_HOURS, at(4)), 5.0);
-        assert_eq!(recent.hourly(FIVE_HOURS, at(10)), 2.0);
         assert_eq!(recent.watched(at(4)), Some(Duration::from_secs(4 * HOUR)));
+    }
+
+    #[test]
+    fn the_time_after_the_last_word_was_not_watched() {
+        let recent = watched(&[(0, 10.0, 5), (1, 20.0, 5), (4, 30.0, 5)]);
+        assert_eq!(recent.hourly(FIVE_HOURS, at(10)), 5.0);
+        assert_eq!(recent.watched(at(10)), Some(Duration::from_secs(4 * HOUR)));
+        assert_eq!(recent.watched(at(27)), Some(Duration::from_secs(HOUR)));
+        assert_eq!(recent.watched(at(28)), None);
+        assert_eq!(recent.watched(at(90)), None);
     }
 
     #[test]
@@ -186,9 +197,12 @@ mod tests {
 
     #[test]
     fn what_was_watched_for_less_than_an_hour_is_too_little_to_say() {
-        let recent = watched(&[(0, 10.0, 5)]);
+        let mut recent = watched(&[(0, 10.0, 5)]);
         let soon = at(0) + Duration::from_secs(59 * 60);
+        recent.note_window(&window(10.0, 5), soon);
         assert_eq!(recent.watched(soon), None);
+        assert_eq!(recent.watched(at(1)), None, "however late it is");
+        recent.note_window(&window(10.0, 5), at(1));
         assert_eq!(
             recent.watched(at(1)),
             Some(Duration::from_secs(HOUR)),
@@ -200,9 +214,10 @@ mod tests {
     #[test]
     fn what_is_a_day_old_is_forgotten() {
         let recent = watched(&[(0, 0.0, 40), (1, 24.0, 40), (20, 48.0, 40)]);
-        assert_eq!(recent.hourly(FIVE_HOURS, at(24)), 2.0);
-        assert_eq!(recent.hourly(FIVE_HOURS, at(26)), 1.0);
-        assert_eq!(recent.watched(at(40)), Some(LOOKS_BACK));
+        assert_eq!(recent.hourly(FIVE_HOURS, at(20)), 2.4);
+        // Of the hours 2 to 20.
+        assert_eq!(recent.hourly(FIVE_HOURS, at(26)), 24.0 / 18.0);
+        assert_eq!(recent.watched(at(26)), Some(Duration::from_secs(18 * HOUR)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::dialogs::{
 };
 use super::errands::{Doors, Errands, Pick, Picked, Return};
 use super::memory::{Geometry, Memory};
-use super::rows::{Banner, BannerIcon, BannerTone, Closing, Page, Tab, Wish, called};
+use super::rows::{Banner, BannerIcon, BannerTone, Closing, Forecast, Page, Tab, Wish, called};
 use super::shell::{self, States, Wishes};
 use super::theme::{self, Look, Tokens};
 use super::toast::{self, Toast};
@@ -46,6 +46,7 @@ pub struct App {
     span: Span,
     /// Whose history was asked for, and when its newest numbers came.
     history_of: Option<(ProfileName, Option<SystemTime>)>,
+    forecast: Forecast,
     /// Which requests were asked for.
     reading: Reading,
     /// An order was asked for when this was the newest happening.
@@ -121,6 +122,7 @@ impl App {
             states: States::default(),
             span: Span::default(),
             history_of: None,
+            forecast: Forecast::default(),
             reading: Reading::default(),
             ordered_after: None,
             dialog: None,
@@ -336,6 +338,7 @@ impl App {
                 .order
                 .as_deref()
                 .or(self.states.pool.order.as_deref()),
+            forecast: Some(&self.forecast),
         };
         Page::of(snapshot, now, &self.clock.zone, &wish)
     }

@@ -19,6 +19,7 @@ mod card;
 mod chart;
 mod client_keys;
 mod detail;
+mod forecast;
 mod found;
 mod pool;
 mod row;
@@ -45,6 +46,7 @@ pub use client_keys::{
     ClientKeysPage, ClientKeysWish, Code, KeyLeft, KeyRow, Required, Setup, SetupApp, Snippet,
 };
 pub use detail::{Detail, LoginMark, LoginPart, PoolPart, Priority};
+pub use forecast::Forecast;
 pub use found::{FoundRow, Tone, import_ended};
 pub use pool::{PoolPage, PoolRow, PoolTone, PoolWish, StrategyRow};
 pub use row::{Right, Row, sentence};
@@ -154,6 +156,8 @@ pub struct Wish<'a> {
     pub folds: Folds,
     /// The user's own order, where it was changed a moment ago and is not published yet.
     pub order: Option<&'a [ProfileName]>,
+    /// Where the forecast is kept between two pages; without one it is made for each.
+    pub forecast: Option<&'a Forecast>,
 }
 
 /// From this many accounts on the page is dense.

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use super::detail::{self, Priority, Reserved};
+use super::forecast;
 use super::row::{back, because, chip};
 use super::runway::{self, Ahead, Lanes, Runway};
 use super::spoken;
@@ -157,9 +158,9 @@ fn strategies(is_sticky: bool) -> Vec<StrategyRow> {
 }
 
 pub(super) fn of(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> PoolPage {
-    let pool = PoolRunway::of(snapshot, teller.now);
+    let pool = forecast::of(snapshot, wish, teller);
     // Whose numbers are not known might come first.
-    let next = pool.runway.next.filter(|_| pool.unknown == 0);
+    let next = pool.runway.next.filter(|_| pool.unknown + pool.old == 0);
     let next = next.and_then(|index| pool.names.get(index));
     let order = match wish.order {
         Some(order) => order.to_vec(),

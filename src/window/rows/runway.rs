@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use jiff::ToSpan as _;
 
 pub use super::chart::AxisMark;
+use super::forecast;
 use super::telling::Teller;
 use super::{Wish, called};
 use crate::desk::{PoolRunway, Snapshot, words};
@@ -137,7 +138,7 @@ pub(super) fn of_accounts(
     wish: &Wish<'_>,
     teller: &Teller<'_>,
 ) -> Option<Runway> {
-    let pool = PoolRunway::of(snapshot, teller.now);
+    let pool = forecast::of(snapshot, wish, teller);
     (pool.runway.outlook != Outlook::Nobody).then(|| of(&pool, snapshot, wish, teller))
 }
 
@@ -184,6 +185,9 @@ fn sentence(pool: &PoolRunway, teller: &Teller<'_>) -> String {
     match pool.runway.outlook {
         Outlook::Nobody if pool.has_paid => "Paid by the request: nothing runs out".into(),
         Outlook::Nobody => "No account is in the pool".into(),
+        Outlook::TooLittleHistory if pool.old > 0 && pool.names.is_empty() => {
+            "The numbers are too old to say".into()
+        }
         Outlook::TooLittleHistory => "Too little history to say".into(),
         Outlook::NothingUntil(_) if pool.has_paid => {
             "Only what is paid by the request is left".into()
@@ -242,6 +246,7 @@ fn second(pool: &PoolRunway, snapshot: &Snapshot, wish: &Wish<'_>, teller: &Tell
             ));
         }
         (Outlook::NothingUntil(_), None) => {}
+        (_, None) if pool.names.is_empty() => {}
         (_, None) => told.push("An hour of use has to be seen first.".to_owned()),
     }
     if let Some((name, at)) = &pool.next_back {
@@ -252,14 +257,19 @@ fn second(pool: &PoolRunway, snapshot: &Snapshot, wish: &Wish<'_>, teller: &Tell
     if pool.has_paid && matches!(pool.runway.outlook, Outlook::Until(_)) {
         told.push("Then what is paid by the request serves.".to_owned());
     }
-    match pool.unknown {
-        0 => {}
-        1 => told.push("1 account is not counted: its numbers are not known.".to_owned()),
-        more => told.push(format!(
-            "{more} accounts are not counted: their numbers are not known."
+    told.extend(not_counted(pool.unknown, "not known"));
+    told.extend(not_counted(pool.old, "too old"));
+    told.join(" ")
+}
+
+fn not_counted(accounts: usize, why: &str) -> Option<String> {
+    match accounts {
+        0 => None,
+        1 => Some(format!("1 account is not counted: its numbers are {why}.")),
+        more => Some(format!(
+            "{more} accounts are not counted: their numbers are {why}."
         )),
     }
-    told.join(" ")
 }
 
 fn end_at(pool: &PoolRunway) -> Option<SystemTime> {

@@ -1,6 +1,6 @@
 //! What one account is good for at a moment: the judgement that its row, its card and its place in the list share.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::telling::Teller;
 use crate::desk::{LoginKind, ProfileView, RestCause, Snapshot};
@@ -108,7 +108,7 @@ impl<'a> Standing<'a> {
         let usage = profile.usage.as_deref();
         Self {
             kind: kind(profile, teller),
-            is_stale: usage.is_some_and(|usage| is_stale(usage, snapshot.poll_interval, teller)),
+            is_stale: usage.is_some_and(|usage| is_stale(usage, snapshot, teller)),
         }
     }
 
@@ -235,16 +235,11 @@ fn kind<'a>(profile: &'a ProfileView, teller: &Teller<'_>) -> Kind<'a> {
     }
 }
 
-/// Three missed polls are no accident.
-fn is_stale(usage: &Usage, poll_interval: Duration, teller: &Teller<'_>) -> bool {
-    if poll_interval.is_zero() {
-        return false;
+fn is_stale(usage: &Usage, snapshot: &Snapshot, teller: &Teller<'_>) -> bool {
+    if let Some(stale_at) = snapshot.stale_at(usage) {
+        teller.watch(stale_at);
     }
-    let Some(stale_at) = usage.fetched_at.checked_add(poll_interval * 3) else {
-        return false;
-    };
-    teller.watch(stale_at);
-    stale_at <= teller.now
+    snapshot.is_stale(usage, teller.now)
 }
 
 #[cfg(test)]

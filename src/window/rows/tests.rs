@@ -15,6 +15,7 @@ mod banner;
 mod card;
 mod client_keys;
 mod detail;
+mod forecast;
 mod order;
 mod pool;
 mod row;

@@ -127,6 +127,22 @@ fn what_is_not_counted_is_told() {
 }
 
 #[test]
+fn old_numbers_are_called_old_and_promise_nothing() {
+    let old = |profile| with_usage(profile, |usage| usage.fetched_at = now() - mins(30));
+    let mut all = both(60.0);
+    all.push(old(profile("spare-2", vec![week(90.0, hours(60))])));
+    let (_, second) = told(4.0, all);
+    let words = "1 account is not counted: its numbers are too old.";
+    assert!(second.ends_with(words), "{second}");
+    let (sentence, second) = told(4.0, both(60.0).into_iter().map(old).collect());
+    assert_eq!(sentence, "The numbers are too old to say");
+    assert_eq!(
+        second,
+        "2 accounts are not counted: their numbers are too old."
+    );
+}
+
+#[test]
 fn the_line_falls_to_the_end_and_is_spoken_account_by_account() {
     let one = vec![profile("work", vec![week(40.0, hours(90))])];
     let runway = runway(&used(4.0, one));
