@@ -205,9 +205,9 @@ fn rows_ui(
         let size = vec2(sheet.width(), ROW);
         let rect = Rect::from_min_size(pos2(sheet.left(), top), size);
         let is_cursor = match &state.cursor {
-            Some(cursor) => *cursor == account.name,
+            Some(cursor) if names.contains(&cursor) => *cursor == account.name,
             // Without a cursor the first row is where the Tab key enters the list.
-            None => index == 0,
+            Some(_) | None => index == 0,
         };
         if has_moved && is_cursor {
             ui.memory_mut(|memory| memory.request_focus(row::row_id(&account.name)));

@@ -256,3 +256,29 @@ fn two_hundred_accounts_and_none_are_drawn() {
     let rig = wide_pool(none);
     assert!(rig.shows("No account yet."));
 }
+
+#[test]
+fn the_list_is_still_reached_when_the_account_under_the_cursor_is_gone() {
+    let mut rig = wide_pool(three());
+    rig.key(Key::ArrowDown);
+    let rows = ["other, ", "spare, ", "work, "];
+    let focused = |rig: &Rig| {
+        let nodes = rig.harness.query_all_by(|node| {
+            let label = node.label().unwrap_or_default();
+            node.is_focused() && rows.iter().any(|row| label.starts_with(row))
+        });
+        nodes.count()
+    };
+    assert_eq!(focused(&rig), 1);
+    let mut fewer = three();
+    fewer
+        .profiles
+        .retain(|profile| profile.name != name("other"));
+    rig.publish(fewer);
+    let mut reached = 0;
+    for _ in 0..40 {
+        rig.key(Key::Tab);
+        reached += focused(&rig);
+    }
+    assert!(reached > 0, "no row has the focus");
+}
