@@ -138,6 +138,8 @@ pub enum Polls {
 pub struct Router {
     pub state: RouterState,
     pub listen: Listen,
+    /// Where it was told to start last.
+    starts_on: Listen,
     pub addresses: Vec<SocketAddr>,
     /// Off may be asked while it is starting.
     is_wanted: bool,
@@ -185,6 +187,7 @@ impl AppState {
             router: Router {
                 state: RouterState::Off,
                 listen,
+                starts_on: listen,
                 addresses: Vec::new(),
                 is_wanted: false,
                 last_request: None,

@@ -29,13 +29,18 @@ impl AppState {
         self.router.is_wanted = true;
         match self.router.state {
             RouterState::On if listen == self.router.listen => Vec::new(),
-            RouterState::Starting => Vec::new(),
+            RouterState::Starting => {
+                // Seen to when it has started where it was meant to be before.
+                self.router.listen = listen;
+                Vec::new()
+            }
             RouterState::On => {
                 self.router.listen = listen;
                 vec![Effect::StopRouter]
             }
             RouterState::Off | RouterState::PortTaken { .. } | RouterState::Failed(_) => {
                 self.router.listen = listen;
+                self.router.starts_on = listen;
                 self.router.state = RouterState::Starting;
                 vec![Effect::StartRouter {
                     listen,
@@ -50,13 +55,18 @@ impl AppState {
         &mut self,
         result: Result<Vec<SocketAddr>, StartError>,
     ) -> Vec<Effect> {
+        let is_meant_elsewhere = self.router.listen != self.router.starts_on;
         match result {
             Ok(addresses) => {
                 self.router.addresses = addresses;
                 self.router.state = RouterState::On;
-                if !self.router.is_wanted {
+                if !self.router.is_wanted || is_meant_elsewhere {
                     return vec![Effect::StopRouter];
                 }
+            }
+            Err(_elsewhere) if self.router.is_wanted && is_meant_elsewhere => {
+                self.router.state = RouterState::Off;
+                return self.turn_router_on(self.router.listen);
             }
             Err(StartError::PortTaken {
                 address,

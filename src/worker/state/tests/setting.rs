@@ -165,6 +165,37 @@ fn another_address_moves_a_router_that_is_on_and_only_names_it_for_one_that_is_o
 }
 
 #[test]
+fn another_address_while_the_router_starts_is_where_it_is_in_the_end() {
+    let at = |port| Listen::Localhost { port };
+    let starting = || {
+        let mut state = state();
+        state.obey(Command::TurnRouterOn, noon());
+        settings_are(&mut state, "[router]\naddr = \"localhost:8\"\n");
+        state
+    };
+    let is_at_8 = |effects: &[Effect]| matches!(effects, [Effect::StartRouter { listen, .. }] if *listen == at(8));
+
+    let mut state = starting();
+    let address = "127.0.0.1:9876".parse().unwrap();
+    let effects = state.note(Event::RouterStarted(Ok(vec![address])), noon());
+    assert!(matches!(&effects[..], [Effect::StopRouter]), "{effects:?}");
+    let effects = state.note(Event::RouterStopped, noon());
+    assert!(is_at_8(&effects), "{effects:?}");
+    let address = "127.0.0.1:8".parse().unwrap();
+    let effects = state.note(Event::RouterStarted(Ok(vec![address])), noon());
+    assert!(effects.is_empty(), "{effects:?}");
+
+    let mut state = starting();
+    let taken = StartError::PortTaken {
+        address,
+        holder: None,
+        free_port: None,
+    };
+    let effects = state.note(Event::RouterStarted(Err(taken)), noon());
+    assert!(is_at_8(&effects), "{effects:?}");
+}
+
+#[test]
 fn an_address_for_other_computers_is_refused_while_there_is_no_key() {
     let mut state = state();
     let open = vec![Change::to(Setting::Listen, "0.0.0.0:9876")];
