@@ -79,8 +79,8 @@ fn show(read: &ReadSettings, as_json: bool) {
             ));
         }
     }
-    for bad in &view.bad {
-        warn(&format!("{bad}; using the default"));
+    for bad in &read.bad {
+        warn(&format!("{bad}; {}", read.settings.instead(bad)));
     }
 }
 

@@ -309,7 +309,7 @@ fn prepare_closed(environment: &Environment) -> Result<(Home, crate::desk::Setti
     crate::store::prepare(&home, std::time::SystemTime::now()).map_err(anyhow::Error::from)?;
     let read = crate::store::settings(&home, environment);
     for bad in read.bad {
-        warn(&format!("{bad}; using the default"));
+        warn(&format!("{bad}; {}", read.settings.instead(&bad)));
     }
     Ok((home, read.settings))
 }

@@ -255,6 +255,15 @@ impl Settings {
         read
     }
 
+    /// What is done instead of what this bad setting says: a clause. Without its proxy nothing goes out.
+    pub fn instead(&self, bad: &BadSetting) -> &'static str {
+        let is_closed = matches!(self.proxy, Proxy::Unusable(_));
+        match is_closed && (bad.key == Setting::Proxy.key() || bad.key == "config.toml") {
+            true => "nothing is sent until it is mended",
+            false => "using the default",
+        }
+    }
+
     /// Whether requests of ours go to the same services, by the same way and under the same name.
     pub fn has_same_way_out(&self, other: &Self) -> bool {
         let of = |it: &Self| {
@@ -510,6 +519,10 @@ mod tests {
             let (settings, bad) = read(config, &env);
             assert!(matches!(settings.proxy, Proxy::Unusable(_)), "{config}");
             assert_eq!(bad.len(), 1);
+            assert_eq!(
+                settings.instead(&bad[0]),
+                "nothing is sent until it is mended"
+            );
             let said = format!("{settings:?} {bad:?} {}", bad[0]);
             assert!(!said.contains("canary"), "{said}");
         }
