@@ -129,7 +129,8 @@ fn places(read: &Activity, teller: &Teller<'_>) -> usize {
     let is_hours = read.sums.step.as_secs() == 3_600;
     let parts = read.sums.parts.len();
     // Read yesterday, looked at today.
-    let is_of_today = read.read_at <= teller.now;
+    let day = |at| teller.zoned(at).map(|at| at.date());
+    let is_of_today = day(read.read_at) == day(teller.now);
     if is_hours && is_of_today {
         parts.max(HOURS)
     } else {

@@ -327,6 +327,13 @@ fn figures_are_called_estimates_where_they_are_and_unknown_where_nothing_is_know
         ("1,420", "3 failed")
     );
     assert_eq!((requests.bars, requests.places), (vec![1.0, 0.5], 24));
+    let read_yesterday = Activity {
+        read_at: now() - hours(14),
+        ..all.clone()
+    };
+    snapshot.activity = Some(Arc::new(read_yesterday));
+    let yesterday = activity(&snapshot, &wish()).figures.requests.unwrap();
+    assert_eq!(yesterday.places, 2, "no hour of it is yet to come");
     let tokens = figures.tokens.unwrap();
     assert_eq!(
         (tokens.figure.as_str(), tokens.note.as_str()),
