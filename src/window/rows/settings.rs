@@ -80,8 +80,10 @@ pub enum Control {
         label: &'static str,
         act: Act,
     },
-    /// What cannot be changed here.
+    /// What cannot be changed here, in words.
     Text(String),
+    /// The same letter by letter: a folder, an address.
+    Code(String),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -180,7 +182,7 @@ impl Scene<'_> {
         let (text, control) = match view.source {
             Source::Environment(name) => (
                 format!("Set by {name} in the environment."),
-                Control::Text(in_words(&view.value)),
+                fixed(control(view)),
             ),
             Source::Default | Source::File => {
                 let later = match view.takes_effect {
@@ -196,6 +198,36 @@ impl Scene<'_> {
             control,
             refused: self.refused(setting),
         })
+    }
+
+    /// A row about how often or how long, and whether at all. The environment may say either, and what it leaves open can be changed.
+    fn timed(
+        &self,
+        (is_on, length): (Setting, Setting),
+        (title, text): (&'static str, &str),
+        off: (&str, OffAt),
+        choices: impl FnOnce(&SettingView) -> Choices,
+    ) -> Option<SettingRow> {
+        let variable = |setting| match self.settings().get(setting)?.source {
+            Source::Environment(name) => Some(name),
+            Source::Default | Source::File => None,
+        };
+        let (is_done, is_fixed) = (self.settings().is_on(is_on), variable(is_on).is_some());
+        let all = choices(self.settings().get(length)?);
+        match variable(length) {
+            _ if is_fixed && !is_done => {
+                self.row(is_on, title, "", |_| Control::Text(off.0.to_owned()))
+            }
+            Some(name) if !is_fixed => {
+                let text = format!("{}. Set by {name} in the environment.", all.shown);
+                self.switch(is_on, title, &text)
+            }
+            _ => self.row(length, title, text, |_| {
+                let on = (!is_fixed).then(|| Change::on(is_on, true));
+                let off = (!is_fixed).then(|| (off, Change::on(is_on, false)));
+                Control::Select(all.with_off(is_done, on, off))
+            }),
+        }
     }
 
     fn switch(&self, setting: Setting, title: &'static str, text: &str) -> Option<SettingRow> {
@@ -256,6 +288,45 @@ fn plain(title: &'static str, text: &str, control: Control) -> SettingRow {
     }
 }
 
+/// Where the choice to do nothing stands among the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OffAt {
+    First,
+    Last,
+}
+
+impl Choices {
+    /// Each choice turns it on as well, and one more turns it off.
+    fn with_off(
+        mut self,
+        is_done: bool,
+        on: Option<Change>,
+        off: Option<((&str, OffAt), Change)>,
+    ) -> Self {
+        for (_, act) in &mut self.options {
+            if let Act::Change(changes) = act {
+                changes.extend(on.clone());
+            }
+        }
+        let Some(((label, place), change)) = off else {
+            return self;
+        };
+        let at = match place {
+            OffAt::First => 0,
+            OffAt::Last => self.options.len(),
+        };
+        let option = (label.to_owned(), Act::Change(vec![change]));
+        self.options.insert(at, option);
+        if !is_done {
+            self.chosen = Some(at);
+            self.shown = label.to_owned();
+        } else if place == OffAt::First {
+            self.chosen = self.chosen.map(|chosen| chosen + 1);
+        }
+        self
+    }
+}
+
 fn button(title: &'static str, text: &str, label: &'static str, act: Act) -> SettingRow {
     plain(title, text, Control::Button { label, act })
 }
@@ -280,11 +351,23 @@ fn choices(
     }
 }
 
-fn in_words(value: &str) -> String {
-    match value {
-        "true" => "On".to_owned(),
-        "false" => "Off".to_owned(),
-        "" => "None".to_owned(),
-        value => value.to_owned(),
+/// What a control says, where it cannot be moved.
+fn fixed(control: Control) -> Control {
+    let words = |choices: Choices| {
+        let chosen = choices
+            .chosen
+            .and_then(|at| choices.options.into_iter().nth(at));
+        match choices.shown.is_empty() {
+            true => chosen.map(|(label, _)| label).unwrap_or_default(),
+            false => choices.shown,
+        }
+    };
+    match control {
+        Control::Switch { is_on: true, .. } => Control::Text("On".to_owned()),
+        Control::Switch { is_on: false, .. } => Control::Text("Off".to_owned()),
+        Control::Segment(choices) | Control::Select(choices) => Control::Text(words(choices)),
+        Control::Field(field) if field.value.is_empty() => Control::Text("None".to_owned()),
+        Control::Field(field) => Control::Code(field.value),
+        Control::Button { .. } | Control::Text(_) | Control::Code(_) => control,
     }
 }

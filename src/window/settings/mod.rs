@@ -204,16 +204,15 @@ fn section_ui(
     state: &mut SettingsState,
     asks: &mut Vec<Ask>,
 ) {
-    let heights = section.rows.iter().map(row::height);
-    let size = vec2(ui.available_width(), heights.sum());
+    let width = ui.available_width();
+    let height = |row| row::height(ui.painter(), look, row, width);
+    let heights: Vec<f32> = section.rows.iter().map(height).collect();
+    let size = vec2(width, heights.iter().sum());
     let (card, _) = ui.allocate_exact_size(size, Sense::hover());
     widgets::card(ui.painter(), look, card);
     let mut top = card.top();
-    for (place, words) in section.rows.iter().enumerate() {
-        let rect = Rect::from_min_size(
-            pos2(card.left(), top),
-            vec2(card.width(), row::height(words)),
-        );
+    for (place, (words, height)) in section.rows.iter().zip(heights).enumerate() {
+        let rect = Rect::from_min_size(pos2(card.left(), top), vec2(card.width(), height));
         if place > 0 {
             widgets::divider(
                 ui.painter(),

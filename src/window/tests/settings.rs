@@ -63,6 +63,49 @@ fn what_the_environment_says_cannot_be_changed_and_says_so() {
 }
 
 #[test]
+fn what_the_environment_leaves_open_can_be_changed() {
+    let interval = ("CODEX_ROUTER_USAGE_POLL_INTERVAL_SECS", "900");
+    let mut rig = opened(shown("[usage]\npoll = false\n", &[interval]));
+    let words =
+        "Check usage. Every 15m. Set by CODEX_ROUTER_USAGE_POLL_INTERVAL_SECS in the environment.";
+    assert!(rig.shows(words));
+    let switch = egui::accesskit::Role::Switch;
+    let usage = rig.harness.get_by_role_and_label(switch, "Check usage");
+    usage.click();
+    rig.run();
+    assert_eq!(rig.asked(), set(&[Change::on(Setting::Poll, true)]));
+
+    let rig = opened(shown("", &[("CODEX_ROUTER_USAGE_POLL", "false")]));
+    assert!(rig.shows("By hand"));
+    let mut rig = opened(shown("", &[("CODEX_ROUTER_USAGE_POLL", "true")]));
+    rig.click("Check usage: Every 10m");
+    assert!(!rig.shows("By hand"));
+    rig.click("Every 5m");
+    let change = Change::to(Setting::PollInterval, "300");
+    assert_eq!(rig.asked(), set(&[change]));
+}
+
+#[test]
+fn a_long_second_line_is_written_out_where_it_is_narrow() {
+    let painted = |width: f32| {
+        let mut rig = opened(shown("", &[]));
+        rig.harness.set_size(egui::vec2(width, 2_400.0));
+        rig.run();
+        let mut cut = Vec::new();
+        for clipped in &rig.harness.output().shapes {
+            if let egui::Shape::Text(text) = &clipped.shape
+                && text.galley.elided
+            {
+                cut.push(text.galley.text().to_owned());
+            }
+        }
+        cut
+    };
+    assert_eq!(painted(400.0), Vec::<String>::new());
+    assert_eq!(painted(360.0), Vec::<String>::new());
+}
+
+#[test]
 fn an_address_is_asked_for_at_enter_and_a_refusal_stands_below_its_row() {
     let mut rig = opened(shown("", &[]));
     rig.click("Address");

@@ -1,7 +1,9 @@
 //! Which rows each section has.
 
-use super::{Act, Choices, Closing, Control, Scene, SettingRow, Topic, button, choices, plain};
-use crate::desk::{Change, Notice, Setting};
+use super::{
+    Act, Choices, Closing, Control, OffAt, Scene, SettingRow, Topic, button, choices, plain,
+};
+use crate::desk::{Notice, Setting};
 use crate::window::rows::client_keys::is_open_to_others;
 
 /// In percent of the usual size.
@@ -62,36 +64,19 @@ impl Scene<'_> {
     }
 
     fn usage(&self) -> Option<SettingRow> {
-        let is_polled = self.settings().is_on(Setting::Poll);
+        const EVERY: [(&str, &str); 4] = [
+            ("300", "Every 5m"),
+            ("600", "Every 10m"),
+            ("900", "Every 15m"),
+            ("1800", "Every 30m"),
+        ];
         let text = "One request for each account each time.";
-        // Either may be said by the environment; then neither can be changed here.
-        let interval = self.row(Setting::PollInterval, "Check usage", text, |view| {
-            const EVERY: [(&str, &str); 4] = [
-                ("300", "Every 5m"),
-                ("600", "Every 10m"),
-                ("900", "Every 15m"),
-                ("1800", "Every 30m"),
-            ];
-            let mut all = choices(view, &EVERY, |secs| format!("Every {secs}s"));
-            for (_, act) in &mut all.options {
-                if let Act::Change(changes) = act {
-                    changes.push(Change::on(Setting::Poll, true));
-                }
-            }
-            let by_hand = vec![Change::on(Setting::Poll, false)];
-            all.options
-                .push(("By hand".to_owned(), Act::Change(by_hand)));
-            if !is_polled {
-                all.chosen = Some(EVERY.len());
-                all.shown = "By hand".to_owned();
-            }
-            Control::Select(all)
-        });
-        let switch = self.switch(Setting::Poll, "Check usage", "");
-        match switch {
-            Some(row) if matches!(row.control, Control::Text(_)) => Some(row),
-            _ => interval,
-        }
+        self.timed(
+            (Setting::Poll, Setting::PollInterval),
+            ("Check usage", text),
+            ("By hand", OffAt::Last),
+            |view| choices(view, &EVERY, |secs| format!("Every {secs}s")),
+        )
     }
 
     fn router(&self) -> Vec<SettingRow> {
@@ -185,35 +170,17 @@ impl Scene<'_> {
                 off: Act::HideEmails(false),
             },
         );
-        let is_kept = self.settings().is_on(Setting::LedgerOn);
         let text = match self.settings().value(Setting::PreviewBytes) {
             "" | "0" => "Never prompts or answers.".to_owned(),
             bytes => format!("With the first {bytes} bytes of each request, redacted."),
         };
-        let days = self.row(Setting::KeepDays, "Keep request log", &text, |view| {
-            const DAYS: [(&str, &str); 2] = [("7", "7 days"), ("30", "30 days")];
-            let mut all = choices(view, &DAYS, |days| format!("{days} days"));
-            for (_, act) in &mut all.options {
-                if let Act::Change(changes) = act {
-                    changes.push(Change::on(Setting::LedgerOn, true));
-                }
-            }
-            let off = vec![Change::on(Setting::LedgerOn, false)];
-            all.options.insert(0, ("Off".to_owned(), Act::Change(off)));
-            all.chosen = match is_kept {
-                true => all.chosen.map(|index| index + 1),
-                false => Some(0),
-            };
-            if !is_kept {
-                all.shown = "Off".to_owned();
-            }
-            Control::Select(all)
-        });
-        let switch = self.switch(Setting::LedgerOn, "Keep request log", "");
-        let log = match switch {
-            Some(row) if matches!(row.control, Control::Text(_)) => Some(row),
-            _ => days,
-        };
+        const DAYS: [(&str, &str); 2] = [("7", "7 days"), ("30", "30 days")];
+        let log = self.timed(
+            (Setting::LedgerOn, Setting::KeepDays),
+            ("Keep request log", &text),
+            ("Off", OffAt::First),
+            |view| choices(view, &DAYS, |days| format!("{days} days")),
+        );
         [Some(emails), log].into_iter().flatten().collect()
     }
 
@@ -245,7 +212,7 @@ impl Scene<'_> {
             Some(plain(
                 "Codex folder",
                 "CODEX_HOME says where.",
-                Control::Text(self.snapshot.home.clone()),
+                Control::Code(self.snapshot.home.clone()),
             )),
             Some(store),
             (!accounts.is_empty()).then(|| {
