@@ -231,6 +231,26 @@ pub fn masked(text: &str, hides_emails: bool) -> String {
         .collect()
 }
 
+/// The same for text that is being written: of each e-mail the first letter is left, and every other one is a dot, so that the
+/// letters keep their places.
+pub fn veiled(text: &str) -> String {
+    let is_between = |letter: char| letter.is_whitespace() || letter == ',';
+    let words = text.split_inclusive(is_between);
+    let veil = |word: &str| -> String {
+        let letters = word.chars().enumerate();
+        let seen = |(place, letter): (usize, char)| match letter {
+            '@' => '@',
+            letter if place == 0 || is_between(letter) => letter,
+            _ => '•',
+        };
+        match word.contains('@') {
+            true => letters.map(seen).collect(),
+            false => word.to_owned(),
+        }
+    };
+    words.map(veil).collect()
+}
+
 /// `ann@example.dev` becomes `a•••@•••.dev`: enough to tell two of one's own apart, not enough for a passer-by.
 pub fn mask_email(email: &str) -> String {
     let (local, domain) = match email.rsplit_once('@') {
@@ -540,6 +560,19 @@ mod tests {
                 "•••"
             ]
         );
+    }
+
+    #[test]
+    fn an_email_that_is_being_written_keeps_its_length() {
+        let texts = [
+            ("team-*, ann@b.dev,x", "team-*, a••@•••••,x"),
+            ("é@\nnote", "é@\nnote"),
+            ("no mail", "no mail"),
+        ];
+        for (text, shown) in texts {
+            assert_eq!(veiled(text), shown);
+            assert_eq!(veiled(text).chars().count(), text.chars().count());
+        }
     }
 
     #[test]

@@ -347,6 +347,7 @@ impl App {
         let look = Look {
             tokens: Tokens::of(ui.ctx().theme()),
             shows_focus: self.uses_keyboard,
+            hides_emails: snapshot.hides_emails,
         };
         let wishes = Wishes {
             hides_emails: snapshot.hides_emails,
@@ -372,7 +373,7 @@ impl App {
         }
     }
 
-    fn carry_out(&mut self, ctx: &Context, snapshot: &Snapshot, ask: Ask) {
+    pub(super) fn carry_out(&mut self, ctx: &Context, snapshot: &Snapshot, ask: Ask) {
         match ask {
             Ask::Command(command) => {
                 if matches!(command, Command::Order(_)) {

@@ -7,7 +7,7 @@ use super::fonts::icon;
 use super::rows::{Detail, Row, Sort};
 use super::theme::Look;
 use super::widgets;
-use crate::desk::{Command, Edit, Term};
+use crate::desk::{Command, Edit, Term, words};
 use crate::profile::ProfileName;
 
 const ACCOUNT_WIDTH: f32 = 226.0;
@@ -169,7 +169,8 @@ pub fn group_menu_ui(look: Look, detail: &Detail, button: &Response, asks: &mut 
             }
             for group in &detail.groups {
                 let check = (detail.own_group.as_ref() == Some(group)).then_some(icon::CHECK);
-                if widgets::menu_item_ui(ui, look, check, group, "") {
+                let shown = words::masked(group, look.hides_emails);
+                if widgets::menu_item_ui(ui, look, check, &shown, "") {
                     asks.push(say(Some(group.clone())));
                 }
             }

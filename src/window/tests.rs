@@ -25,6 +25,7 @@ mod network;
 mod organise;
 mod pages;
 mod pool;
+mod privacy;
 mod settings;
 mod signing_in;
 mod unlocking;

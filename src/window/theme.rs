@@ -145,12 +145,14 @@ static DARK: Tokens = Tokens {
     dialog_shadow: shadow(12, 32, 55),
 };
 
-/// How things look in this frame: colours, and whether the keyboard is in use.
+/// How things look in this frame: colours, whether the keyboard is in use, and whether somebody may look over the shoulder.
 #[derive(Clone, Copy)]
 pub struct Look {
     pub tokens: &'static Tokens,
     /// Focus is drawn only after a key was pressed.
     pub shows_focus: bool,
+    /// E-mails are masked in fields as well.
+    pub hides_emails: bool,
 }
 
 impl std::ops::Deref for Look {

@@ -139,7 +139,8 @@ impl Toast {
             | Outcome::TerminalFailed { .. } => return None,
         };
         Some(Self {
-            text,
+            // Notes and places may name accounts.
+            text: words::masked(&text, hides_emails),
             act,
             until: egui_now + SHOWN_SECS,
         })

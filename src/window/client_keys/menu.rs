@@ -33,7 +33,7 @@ pub(super) fn row_menu_ui(
                     asks.push(Ask::OpenKey(KeyOpening::Limits(id())));
                 }
             }
-            if widgets::menu_item_ui(ui, look, Some(icon::COPY), "Copy prefix", "") {
+            if widgets::menu_item_ui(ui, look, Some(icon::COPY), "Copy ending", "") {
                 asks.push(Ask::Copy(row.shown.clone()));
             }
             if can_change {

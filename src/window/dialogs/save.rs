@@ -4,7 +4,7 @@ use egui::{Id, Key, Ui};
 
 use super::Scene;
 use super::frame::{self, Choice};
-use crate::desk::{Command, Live, Snapshot};
+use crate::desk::{Command, Live, Snapshot, words};
 use crate::profile::ProfileName;
 use crate::window::ask::Ask;
 
@@ -72,7 +72,7 @@ pub fn checked_name(text: &str, snapshot: &Snapshot) -> Result<ProfileName, Stri
     match taken {
         Some(other) => Err(format!(
             "There is an account called {} already.",
-            other.name
+            words::masked(other.name.as_str(), snapshot.hides_emails)
         )),
         None => Ok(name),
     }

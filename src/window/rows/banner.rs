@@ -2,7 +2,7 @@
 
 use super::row::sentence;
 use super::telling::Teller;
-use super::{Tab, Wish, called, shown_email};
+use super::{Tab, Wish, called, masked, shown_email};
 use crate::client_key::KeyDeed;
 use crate::desk::{Live, LoginKind, Notice, Outcome, Snapshot};
 use crate::profile::{Health, ProfileName};
@@ -64,11 +64,17 @@ pub(super) fn of(snapshot: &Snapshot, wish: &Wish<'_>, teller: &Teller<'_>) -> O
     if !snapshot.is_loaded {
         return None;
     }
-    failure(snapshot, wish)
+    let banner = failure(snapshot, wish)
         .or_else(|| locked(snapshot))
         .or_else(|| notice(snapshot, Rank::Loss, wish, teller))
         .or_else(|| live(snapshot, wish))
-        .or_else(|| notice(snapshot, Rank::Rest, wish, teller))
+        .or_else(|| notice(snapshot, Rank::Rest, wish, teller))?;
+    // A reason and a folder may name an account.
+    Some(Banner {
+        title: masked(&banner.title, wish),
+        text: masked(&banner.text, wish),
+        ..banner
+    })
 }
 
 fn locked(snapshot: &Snapshot) -> Option<Banner> {

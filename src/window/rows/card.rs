@@ -6,7 +6,7 @@ use super::row::{back, chip, sentence};
 use super::spoken;
 use super::standing::{Fill, Kind, Level, Standing};
 use super::telling::Teller;
-use super::{Wish, shown_email};
+use super::{Wish, masked, shown_email};
 use crate::desk::{LoginKind, ProfileView, RouterState, Snapshot, Strategy, words};
 use crate::profile::ProfileName;
 use crate::usage::{Forecast, Pace, Usage, Window};
@@ -145,10 +145,11 @@ pub(super) fn second(profile: &ProfileView, wish: &Wish<'_>) -> String {
         .email
         .as_deref()
         .map(|email| shown_email(email, wish));
-    match (email, &profile.workspace) {
+    let workspace = profile.workspace.as_deref();
+    match (email, workspace.map(|title| masked(title, wish))) {
         (Some(email), Some(workspace)) => format!("{email} · {workspace}"),
         (Some(email), None) => email,
-        (None, Some(workspace)) => workspace.clone(),
+        (None, Some(workspace)) => workspace,
         (None, None) => match &profile.kind {
             LoginKind::ApiKey => "OpenAI API".into(),
             LoginKind::Endpoint { host, .. } => host.clone(),
@@ -252,7 +253,7 @@ pub(super) fn body(
         Kind::Unreadable(reason) => CardBody::Trouble {
             text: format!(
                 "Its login cannot be read: {} Nothing is overwritten.",
-                sentence(reason)
+                masked(&sentence(reason), wish)
             ),
             acts: switch_to_next(),
         },

@@ -171,7 +171,7 @@ pub(super) fn of(
         is_routed_to: snapshot.router.routed_to.as_ref() == Some(&profile.name),
         footer: card::footer(profile, &body),
         chart: has_windows(&standing).then(|| chart::of(profile, history, wish.span, teller)),
-        login: login(profile, &standing, history, teller),
+        login: login(profile, &standing, history, wish, teller),
         pool: pool(profile),
         group: profile
             .terms
@@ -247,6 +247,7 @@ fn login(
     profile: &ProfileView,
     standing: &Standing<'_>,
     history: Option<&History>,
+    wish: &Wish<'_>,
     teller: &Teller<'_>,
 ) -> LoginPart {
     let token = &profile.token;
@@ -311,10 +312,10 @@ fn login(
             .chain(stored)
             .chain(network)
             .collect(),
-        trouble: token
-            .last_error
-            .as_ref()
-            .map(|(reason, at)| format!("Not renewed {}: {}", teller.age(*at), sentence(reason))),
+        trouble: token.last_error.as_ref().map(|(reason, at)| {
+            let reason = masked(&sentence(reason), wish);
+            format!("Not renewed {}: {reason}", teller.age(*at))
+        }),
     }
 }
 

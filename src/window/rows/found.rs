@@ -40,11 +40,14 @@ impl FoundRow {
             Verdict::Expired => ("Login expired", Tone::Bad),
             Verdict::Unreadable(_) => ("Unreadable", Tone::Bad),
         };
+        let workspace = found.workspace.as_deref();
+        let workspace = workspace.map(|title| words::masked(title, hides_emails));
         let second = match (&found.failure, &found.verdict) {
             (Some(reason), _) | (None, Verdict::Unreadable(reason)) => {
-                format!("{}: {}", source(found, hides_emails), sentence(reason))
+                let reason = words::masked(&sentence(reason), hides_emails);
+                format!("{}: {reason}", source(found, hides_emails))
             }
-            (None, _) => [Some(kind(found)), found.workspace.clone()]
+            (None, _) => [Some(kind(found)), workspace]
                 .into_iter()
                 .flatten()
                 .chain([from(found, hides_emails)])

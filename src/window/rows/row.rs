@@ -100,7 +100,7 @@ fn entry(
             mark: standing.mark(),
             is_usable: standing.is_usable(),
             bars: bars(&standing, teller),
-            hint: hint(profile, &standing),
+            hint: hint(profile, &standing).map(|hint| masked(&hint, wish)),
             right,
             can_switch: !profile.is_active && can_switch(profile, &standing),
             is_active: profile.is_active,
@@ -177,10 +177,10 @@ fn second(profile: &ProfileView, snapshot: &Snapshot, wish: &Wish<'_>) -> String
     };
     match (&profile.workspace, &profile.email) {
         (Some(workspace), Some(_)) if snapshot.profiles.iter().any(is_same_person) => {
-            workspace.clone()
+            masked(workspace, wish)
         }
         (_, Some(email)) => shown_email(email, wish),
-        (Some(workspace), None) => workspace.clone(),
+        (Some(workspace), None) => masked(workspace, wish),
         (None, None) => match &profile.kind {
             LoginKind::ApiKey => "OpenAI API".into(),
             LoginKind::Endpoint { host, .. } => host.clone(),

@@ -4,7 +4,7 @@ use super::*;
 use crate::desk::record::{Ended, RequestRecord};
 use crate::desk::{Activity, ActivityQuery, ActivitySums, Place, RequestsForm};
 
-fn record(number: usize) -> RequestRecord {
+pub fn record(number: usize) -> RequestRecord {
     RequestRecord {
         id: format!("req_{number}"),
         at: now() - Duration::from_secs(number as u64),
@@ -40,7 +40,7 @@ fn midnight() -> SystemTime {
     now() - Duration::from_secs(14 * 3_600 + 13 * 60 + 20)
 }
 
-fn today() -> ActivityQuery {
+pub fn today() -> ActivityQuery {
     ActivityQuery {
         since: midnight(),
         text: String::new(),
@@ -50,7 +50,7 @@ fn today() -> ActivityQuery {
 }
 
 /// So many requests, of which a page from this one on was read.
-fn read(query: ActivityQuery, total: usize, first: usize) -> Activity {
+pub fn read(query: ActivityQuery, total: usize, first: usize) -> Activity {
     let last = (first + Activity::MOST).min(total);
     let records: Vec<_> = (first..last).map(|n| Arc::new(record(n))).collect();
     Activity {

@@ -6,7 +6,7 @@ use crate::desk::{KeyUse, KeyView, KeysView};
 use crate::period::Period;
 use crate::window::rows::Tab;
 
-fn key(number: u8, label: &str) -> KeyView {
+pub fn key(number: u8, label: &str) -> KeyView {
     let key = ClientKey::make(label.into(), Policy::default(), [number; 32], now()).0;
     KeyView {
         id: key.id,
@@ -145,7 +145,7 @@ fn the_table_is_one_stop_and_keys_work_on_the_row_that_has_the_focus() {
 fn the_menu_of_a_key_leads_to_its_dialogs_and_copies_how_it_is_known() {
     let mut rig = opened(two());
     rig.click("More for phone");
-    rig.harness.get_by_label("Copy prefix").click();
+    rig.harness.get_by_label("Copy ending").click();
     rig.harness.step();
     let copied: Vec<_> = (0..4)
         .flat_map(|_| {
@@ -452,7 +452,7 @@ fn keys_that_cannot_be_read_can_be_looked_at_only() {
     rig.key(Key::Space);
     rig.key(Key::Delete);
     rig.click("More for laptop");
-    assert!(rig.shows("Copy prefix") && !rig.shows("Revoke…"));
+    assert!(rig.shows("Copy ending") && !rig.shows("Revoke…"));
     assert_eq!(rig.changes(), []);
     assert!(!rig.shows("Cancel"));
 }

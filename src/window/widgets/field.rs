@@ -2,6 +2,7 @@
 
 use egui::{Align2, CornerRadius, Id, Rect, Response, Stroke, StrokeKind, Ui, pos2, vec2};
 
+use crate::desk::words;
 use crate::window::text::{self, Role};
 use crate::window::theme::{CONTROL_RADIUS, HAIRLINE, Look};
 
@@ -9,7 +10,8 @@ use crate::window::theme::{CONTROL_RADIUS, HAIRLINE, Look};
 const TAIL_SHOWN_FROM: usize = 12;
 const TAIL: usize = 4;
 
-/// A one-line field with an icon or without. `spoken` is its name.
+/// A one-line field with an icon or without. `spoken` is its name. E-mails in it are masked while they are hidden; such a field is
+/// told to a screen reader and copied as little as a secret.
 pub fn field_ui(
     ui: &mut Ui,
     look: Look,
@@ -19,8 +21,16 @@ pub fn field_ui(
     words: (Option<&str>, &str, &str),
     has_error: bool,
 ) -> Response {
-    edit_ui(ui, look, rect, id, text, words, (has_error, None))
+    let mask: Mask = if look.hides_emails && text.contains('@') {
+        Some(words::veiled)
+    } else {
+        None
+    };
+    edit_ui(ui, look, rect, id, text, words, (has_error, mask))
 }
+
+/// What is seen instead of a text, letter by letter.
+type Mask = Option<fn(&str) -> String>;
 
 /// What of a secret can be seen: how it ends, so that one is told from another, or nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +50,11 @@ pub fn secret_field_ui(
     (has_error, tail): (bool, Tail),
 ) -> Response {
     let words = (None, hint, spoken);
-    edit_ui(ui, look, rect, id, text, words, (has_error, Some(tail)))
+    let mask: fn(&str) -> String = match tail {
+        Tail::Shown => |text| masked(text, Tail::Shown),
+        Tail::Hidden => |text| masked(text, Tail::Hidden),
+    };
+    edit_ui(ui, look, rect, id, text, words, (has_error, Some(mask)))
 }
 
 fn edit_ui(
@@ -50,7 +64,7 @@ fn edit_ui(
     id: Id,
     text: &mut String,
     (glyph, hint, spoken): (Option<&str>, &str, &str),
-    (has_error, secret): (bool, Option<Tail>),
+    (has_error, mask): (bool, Mask),
 ) -> Response {
     let is_focused = ui.memory(|memory| memory.has_focus(id));
     let edge = match (has_error, is_focused) {
@@ -78,7 +92,7 @@ fn edit_ui(
         inner.min.x = rect.left() + 32.0;
     }
     let mut layout = |ui: &Ui, buffer: &dyn egui::TextBuffer, _width: f32| {
-        let shown = masked(buffer.as_str(), secret.unwrap_or(Tail::Hidden));
+        let shown = mask.map_or_else(String::new, |mask| mask(buffer.as_str()));
         let font = Role::Body.font();
         ui.painter().layout_no_wrap(shown, font, look.text)
     };
@@ -96,7 +110,7 @@ fn edit_ui(
         .align(Align2::LEFT_CENTER)
         .min_size(inner.size())
         .desired_width(inner.width());
-    if secret.is_some() {
+    if mask.is_some() {
         edit = edit.password(true).layouter(&mut layout);
     }
     let response = ui.put(inner, edit);

@@ -102,15 +102,13 @@ fn who_ui(ui: &mut Ui, scene: Scene<'_>, who: &SignedIn) {
         plan.as_deref(),
         rect.width(),
     );
-    let told = [
-        Some(email.as_str()),
-        plan.as_deref(),
-        who.workspace.as_deref(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect::<Vec<_>>()
-    .join(", ");
+    let workspace = who.workspace.as_deref();
+    let workspace = workspace.map(|title| words::masked(title, hides_emails));
+    let told = [Some(email.as_str()), plan.as_deref(), workspace.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ");
     let response = ui.interact(rect, Id::unique("signed in"), egui::Sense::hover());
     response.widget_info(|| {
         egui::WidgetInfo::labeled(
@@ -119,7 +117,7 @@ fn who_ui(ui: &mut Ui, scene: Scene<'_>, who: &SignedIn) {
             format!("Signed in as {told}"),
         )
     });
-    if let Some(workspace) = &who.workspace {
+    if let Some(workspace) = &workspace {
         frame::caption(ui, workspace, look.text_2);
     }
 }

@@ -3,7 +3,7 @@
 use egui::{Id, Ui};
 
 use super::super::{Scene, frame};
-use super::{change, checked_label, is_entered};
+use super::{change, checked_label, is_entered, shown};
 use crate::client_key::{KeyChange, KeyId};
 use crate::desk::KeyView;
 use crate::window::ask::Ask;
@@ -29,7 +29,8 @@ impl RenameKey {
 
 pub fn rename_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut RenameKey, asks: &mut Vec<Ask>) {
     let look = scene.look;
-    frame::title(ui, look, &format!("Rename {}", dialog.old));
+    let title = format!("Rename {}", shown(scene, &dialog.old));
+    frame::title(ui, look, &title);
     frame::paragraph(ui, look, "The key itself and its limits stay as they are.");
     ui.add_space(12.0);
     frame::label(ui, look, "Name");

@@ -3,7 +3,7 @@
 use egui::{Id, Ui, accesskit};
 
 use super::{Pressed, edit, foot_ui, is_entered, refused, whom};
-use crate::desk::{Edit, Snapshot, Term};
+use crate::desk::{Edit, Snapshot, Term, words};
 use crate::profile::ProfileName;
 use crate::window::ask::Ask;
 use crate::window::dialogs::{Scene, frame};
@@ -48,7 +48,8 @@ pub fn group_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut GroupDialog, asks: &
     ui.add_space(8.0);
     let mut chosen = None;
     for group in &dialog.groups {
-        if widgets::menu_item_ui(ui, look, Some(icon::FOLDER), group, "") {
+        let shown = words::masked(group, look.hides_emails);
+        if widgets::menu_item_ui(ui, look, Some(icon::FOLDER), &shown, "") {
             chosen = Some(Some(group.clone()));
         }
     }

@@ -41,6 +41,7 @@ impl RenameDialog {
                 .filter(|profile| profile.name != self.from)
                 .cloned()
                 .collect(),
+            hides_emails: snapshot.hides_emails,
             ..Snapshot::default()
         };
         save::checked_name(text, &others).map(Some)
@@ -75,7 +76,7 @@ pub fn rename_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut RenameDialog, asks:
     let relabelled = dialog.relabelled();
     let label_refusal = relabelled.as_ref().and_then(refused);
     let id = Id::unique("label");
-    let words = (dialog.from.as_str(), "Shown as");
+    let words = (whom.as_str(), "Shown as");
     let refusal = label_refusal.as_deref();
     let label = frame::field(ui, look, id, &mut dialog.label, words, refusal);
     let is_submitted = is_entered(ui, &name) || is_entered(ui, &label);

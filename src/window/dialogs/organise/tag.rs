@@ -3,7 +3,7 @@
 use egui::{Id, Ui};
 
 use super::{Pressed, edit, foot_ui, is_entered, refused, whom};
-use crate::desk::{Edit, Snapshot};
+use crate::desk::{Edit, Snapshot, words};
 use crate::profile::ProfileName;
 use crate::window::ask::Ask;
 use crate::window::dialogs::{Scene, frame};
@@ -104,12 +104,13 @@ pub fn tag_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut TagDialog, asks: &mut 
     ui.add_space(4.0);
     for (tag, standing) in &mut dialog.tags {
         let tick = standing.tick();
+        let shown = words::masked(tag, look.hides_emails);
         let spoken = match tick {
-            Tick::Some => format!("{tag}, some of them"),
-            Tick::On | Tick::Off => tag.clone(),
+            Tick::Some => format!("{shown}, some of them"),
+            Tick::On | Tick::Off => shown.clone(),
         };
         let id = Id::unique(("tag of several", tag.as_str()));
-        if widgets::checkbox_ui(ui, look, id, tick, (tag, &spoken)).clicked() {
+        if widgets::checkbox_ui(ui, look, id, tick, (&shown, &spoken)).clicked() {
             standing.wish = Some(tick != Tick::On);
         }
     }

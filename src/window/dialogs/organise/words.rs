@@ -3,7 +3,7 @@
 use egui::{Align2, CornerRadius, Id, Rect, Sense, Ui, pos2, vec2};
 
 use super::{Pressed, edit, foot_ui, is_entered, refused};
-use crate::desk::{Edit, ProfileView};
+use crate::desk::{Edit, ProfileView, words as shown_words};
 use crate::profile::ProfileName;
 use crate::window::ask::Ask;
 use crate::window::dialogs::{Scene, frame};
@@ -125,7 +125,12 @@ fn chips_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut WordsDialog) {
     let width = ui.available_width();
     let mut at = vec2(0.0, 0.0);
     let mut places = Vec::new();
-    for tag in &dialog.tags {
+    let tags: Vec<_> = dialog
+        .tags
+        .iter()
+        .map(|tag| shown_words::masked(tag, look.hides_emails))
+        .collect();
+    for tag in &tags {
         let words = text::line(ui.painter(), tag, Role::Caption, look.accent, width - 40.0);
         let size = vec2((words.size().x + 32.0).ceil(), CHIP_HEIGHT);
         if at.x > 0.0 && at.x + size.x > width {
@@ -138,10 +143,7 @@ fn chips_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut WordsDialog) {
     let mut removed = None;
     for (index, (words, at, size)) in places.into_iter().enumerate() {
         let rect = Rect::from_min_size(area.min + at, size);
-        let spoken = dialog
-            .tags
-            .get(index)
-            .map(|tag| format!("Remove tag {tag}"));
+        let spoken = tags.get(index).map(|tag| format!("Remove tag {tag}"));
         let id = Id::unique(("dialog tag", index));
         let response = widgets::hit(ui, rect, id, &spoken.unwrap_or_default());
         let painter = ui.painter();
@@ -180,7 +182,13 @@ fn note_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut WordsDialog) {
         .corner_radius(CornerRadius::same(CONTROL_RADIUS))
         .inner_margin(egui::Margin::symmetric(10, 8));
     frame.show(ui, |ui| {
-        let edit = egui::TextEdit::multiline(&mut dialog.note)
+        let is_veiled = look.hides_emails && dialog.note.contains('@');
+        let mut veil = |ui: &Ui, note: &dyn egui::TextBuffer, width: f32| {
+            let shown = shown_words::veiled(note.as_str());
+            ui.painter()
+                .layout(shown, Role::Body.font(), look.text, width)
+        };
+        let mut edit = egui::TextEdit::multiline(&mut dialog.note)
             .id(id)
             .frame(egui::Frame::NONE)
             .margin(egui::Margin::ZERO)
@@ -188,6 +196,9 @@ fn note_ui(ui: &mut Ui, scene: Scene<'_>, dialog: &mut WordsDialog) {
             .text_color(look.text)
             .desired_rows(NOTE_ROWS)
             .desired_width(f32::INFINITY);
+        if is_veiled {
+            edit = edit.password(true).layouter(&mut veil);
+        }
         ui.add(edit).accessible_name("Note");
     });
 }
