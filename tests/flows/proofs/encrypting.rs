@@ -1,13 +1,22 @@
-//! `encrypt on` and `encrypt off`, killed and failing at every call: every login is there afterwards, by the same passphrase.
+//! `encrypt on`, `encrypt off` and `encrypt passphrase`, killed and failing at every call: every login is there afterwards.
+//!
+//! A key that was made by the program takes a second to open, and homes are opened ten thousand times: where the key is not what is
+//! looked at, it is there already and takes no time.
+
+use std::path::Path;
 
 use codex_router::simulator::Account;
 use serde_json::Value;
 
 use super::{
-    points::{Story, fail_each_call, kill_at_each_call},
+    backup,
+    call::Call,
+    points::{Story, check_list, fail_each_call, kill_at_each_call},
     stage::{Home, Stage, refresh_token_in, tokens_at, tokens_in},
 };
 use crate::support::Ended;
+
+const PASSPHRASE: &str = "right horse";
 
 /// Two accounts, one of them live, and a copy that no profile holds.
 struct Encryption<'a> {
@@ -32,7 +41,7 @@ impl<'a> Encryption<'a> {
     }
 
     fn fill(&self, home: &Home) {
-        home.write(&home.passphrase_path(), "right horse\n");
+        home.write(&home.passphrase_path(), PASSPHRASE);
         home.write(&home.live_path(), &self.work);
         home.write(&home.profile_path("work"), &self.work);
         home.write(&home.profile_path("home"), &self.home);
@@ -41,6 +50,27 @@ impl<'a> Encryption<'a> {
             &displaced.join("20261120T120000.000Z-00000000.json"),
             &self.stranger,
         );
+    }
+
+    /// Encryption was just turned on, and no file is encrypted yet.
+    fn fill_and_begin(&self, home: &Home) {
+        self.fill(home);
+        for file in ["router/vault.json", "profiles/.vault.json"] {
+            home.write(&home.path().join(file), &backup::key_file(PASSPHRASE));
+        }
+    }
+
+    fn check_sealed(&self, home: &Home) -> Result<(), String> {
+        for login in [&self.home, &self.stranger] {
+            if home.says(&refresh_token_in(login)) {
+                return Err("a login is not encrypted".into());
+            }
+        }
+        let off = self.stage.run(home, &["encrypt", "off"]);
+        if off.code != Some(0) {
+            return Err(format!("it does not open: {off:?}"));
+        }
+        self.check_plain(home)
     }
 
     fn logins(&self) -> [&String; 3] {
@@ -69,6 +99,18 @@ impl<'a> Encryption<'a> {
     }
 }
 
+/// What cannot be looked for is when it has been opened again; the live file stays plain.
+fn precious(encryption: &Encryption<'_>) -> Vec<String> {
+    vec![refresh_token_in(&encryption.work)]
+}
+
+/// Whether it is about the key, or where it lies.
+fn is_on_the_key(call: &Call) -> bool {
+    let path = call.path.to_string_lossy();
+    path.contains("vault") || [Path::new("router"), Path::new("profiles")].contains(&&*call.path)
+}
+
+/// From the beginning, with a new key.
 struct On<'a>(Encryption<'a>);
 
 impl Story for On<'_> {
@@ -78,13 +120,16 @@ impl Story for On<'_> {
         &["encrypt", "on"]
     }
 
+    fn is_struck(&self, call: &Call) -> bool {
+        is_on_the_key(call)
+    }
+
     fn begin(&self, home: &Home) {
         self.0.fill(home);
     }
 
-    /// What is sealed cannot be looked for; it is when it has been opened again.
     fn precious(&self, _start: &()) -> Vec<String> {
-        vec![refresh_token_in(&self.0.work)]
+        precious(&self.0)
     }
 
     fn live(&self, _start: &()) -> [Option<Value>; 2] {
@@ -92,16 +137,34 @@ impl Story for On<'_> {
     }
 
     fn check_done(&self, home: &Home, _start: &(), _said: &Ended) -> Result<(), String> {
-        for login in [&self.0.home, &self.0.stranger] {
-            if home.says(&refresh_token_in(login)) {
-                return Err("a login is not encrypted".into());
-            }
-        }
-        let off = self.0.stage.run(home, &["encrypt", "off"]);
-        if off.code != Some(0) {
-            return Err(format!("it does not open: {off:?}"));
-        }
-        self.0.check_plain(home)
+        self.0.check_sealed(home)
+    }
+}
+
+/// Where it was cut off.
+struct GoOn<'a>(Encryption<'a>);
+
+impl Story for GoOn<'_> {
+    type Start = ();
+
+    fn asked(&self) -> &[&str] {
+        &["encrypt", "on"]
+    }
+
+    fn begin(&self, home: &Home) {
+        self.0.fill_and_begin(home);
+    }
+
+    fn precious(&self, _start: &()) -> Vec<String> {
+        precious(&self.0)
+    }
+
+    fn live(&self, _start: &()) -> [Option<Value>; 2] {
+        self.0.live()
+    }
+
+    fn check_done(&self, home: &Home, _start: &(), _said: &Ended) -> Result<(), String> {
+        self.0.check_sealed(home)
     }
 }
 
@@ -115,13 +178,13 @@ impl Story for Off<'_> {
     }
 
     fn begin(&self, home: &Home) {
-        self.0.fill(home);
+        self.0.fill_and_begin(home);
         let on = self.0.stage.run(home, &["encrypt", "on"]);
         assert_eq!(on.code, Some(0), "{on:?}");
     }
 
     fn precious(&self, _start: &()) -> Vec<String> {
-        vec![refresh_token_in(&self.0.work)]
+        precious(&self.0)
     }
 
     fn live(&self, _start: &()) -> [Option<Value>; 2] {
@@ -133,10 +196,66 @@ impl Story for Off<'_> {
     }
 }
 
+/// Another passphrase; `CODEX_ROUTER_PASSPHRASE_FILE` names the old one.
+struct Change<'a>(Encryption<'a>);
+
+const NEW: &str = "better horse";
+
+fn is_old_one_refused(ended: &Ended) -> bool {
+    ended.stderr.contains("this is not the passphrase")
+}
+
+impl Story for Change<'_> {
+    type Start = ();
+
+    fn asked(&self) -> &[&str] {
+        &["encrypt", "passphrase", "--new-passphrase-file", "new"]
+    }
+
+    fn is_struck(&self, call: &Call) -> bool {
+        is_on_the_key(call)
+    }
+
+    fn check_listed(&self, listed: &Ended) -> Result<(), String> {
+        match is_old_one_refused(listed) {
+            true => Ok(()),
+            false => check_list(listed),
+        }
+    }
+
+    fn begin(&self, home: &Home) {
+        self.0.fill_and_begin(home);
+        home.write(&home.path().with_file_name("new"), NEW);
+        let on = self.0.stage.run(home, &["encrypt", "on"]);
+        assert_eq!(on.code, Some(0), "{on:?}");
+    }
+
+    fn precious(&self, _start: &()) -> Vec<String> {
+        precious(&self.0)
+    }
+
+    fn live(&self, _start: &()) -> [Option<Value>; 2] {
+        self.0.live()
+    }
+
+    fn was_done_before(&self, again: &Ended) -> bool {
+        is_old_one_refused(again)
+    }
+
+    fn check_done(&self, home: &Home, _start: &(), _said: &Ended) -> Result<(), String> {
+        home.write(&home.passphrase_path(), NEW);
+        let listed = self.0.stage.run(home, &["list", "--json"]);
+        home.write(&home.passphrase_path(), PASSPHRASE);
+        check_list(&listed)
+    }
+}
+
 #[test]
 fn turning_encryption_on_can_be_killed_anywhere_and_loses_no_login() {
     let Some(stage) = Stage::set_up() else { return };
     let lost = kill_at_each_call(&stage, &On(Encryption::of(&stage)));
+    assert!(lost.is_empty(), "{lost:?}");
+    let lost = kill_at_each_call(&stage, &GoOn(Encryption::of(&stage)));
     assert!(lost.is_empty(), "{lost:?}");
 }
 
@@ -148,8 +267,22 @@ fn turning_encryption_off_can_be_killed_anywhere_and_loses_no_login() {
 }
 
 #[test]
+fn another_passphrase_can_be_killed_anywhere_and_one_of_the_two_opens_everything() {
+    let Some(stage) = Stage::set_up() else { return };
+    let lost = kill_at_each_call(&stage, &Change(Encryption::of(&stage)));
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
+#[test]
 fn turning_encryption_on_or_off_while_any_call_fails_is_done_or_told_and_loses_no_login() {
     let Some(stage) = Stage::set_up() else { return };
     fail_each_call(&stage, &On(Encryption::of(&stage)));
+    fail_each_call(&stage, &GoOn(Encryption::of(&stage)));
     fail_each_call(&stage, &Off(Encryption::of(&stage)));
+}
+
+#[test]
+fn another_passphrase_while_any_call_fails_is_taken_or_the_old_one_stays() {
+    let Some(stage) = Stage::set_up() else { return };
+    fail_each_call(&stage, &Change(Encryption::of(&stage)));
 }
