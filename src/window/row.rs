@@ -381,8 +381,8 @@ fn paint_row(ui: &Ui, look: Look, row: &Row, rect: Rect, face: Face) {
         quiet,
         text_width,
     );
-    paint_bars(ui, look, row, bars_left, middle);
     if face.hides_right {
+        paint_bars(ui, look, row, bars_left, middle);
         return;
     }
     let right = if face.hides_end {
@@ -390,6 +390,18 @@ fn paint_row(ui: &Ui, look: Look, row: &Row, rect: Rect, face: Face) {
     } else {
         right
     };
+    // Beside a button the words may need the room of the bars, and say more.
+    let room = right - bars_left - BAR_WIDTH - 4.0;
+    let needs = match &row.right {
+        Right::Lines { note, .. } => {
+            let galley = text::line(painter, note, Role::Countdown, quiet, most);
+            galley.size().x
+        }
+        Right::SignIn | Right::Skeleton => 0.0,
+    };
+    if needs <= room {
+        paint_bars(ui, look, row, bars_left, middle);
+    }
     match &row.right {
         Right::SignIn => {}
         Right::Skeleton => {

@@ -43,11 +43,11 @@ fn tell(figure: &str) {
     }
 }
 
-/// Does the same with every item, on as many threads as the machine has cores, and gives what came of each.
+/// Does the same with every item, and gives what came of each. On more threads than the machine has cores: who syncs a disk waits.
 fn each<T: Sync, R: Send>(items: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::new());
-    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let threads = 3 * thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {

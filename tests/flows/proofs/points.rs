@@ -288,6 +288,10 @@ impl Watcher for Strike {
         self.has_struck = true;
         self.verdict
     }
+
+    fn has_seen_enough(&self) -> bool {
+        self.has_struck
+    }
 }
 
 /// The live file is the old one or the new one, and nothing is missing.

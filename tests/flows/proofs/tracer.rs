@@ -42,6 +42,11 @@ pub trait Watcher {
 
     /// It has been made; `call.result` says how it went.
     fn returned(&mut self, _call: &Call) {}
+
+    /// Whether nothing that comes is of interest: the program runs on by itself.
+    fn has_seen_enough(&self) -> bool {
+        false
+    }
 }
 
 /// Looks on.
@@ -145,12 +150,22 @@ impl Tracing {
                 WaitStatus::Stopped(thread, signal) => (thread, Some(signal)),
                 _ => continue,
             };
-            match ptrace::syscall(thread, signal) {
+            let goes_on = match watcher.has_seen_enough() && !self.owes_a_result() {
+                true => ptrace::cont(thread, signal),
+                false => ptrace::syscall(thread, signal),
+            };
+            match goes_on {
                 // Killed meanwhile: its end is reported next.
                 Ok(()) | Err(Errno::ESRCH) => {}
                 Err(err) => return Err(err),
             }
         }
+    }
+
+    /// Whether a call that is under way is to return something else than the system says.
+    fn owes_a_result(&self) -> bool {
+        let mut calls = self.under_way.values();
+        calls.any(|under_way| under_way.result.is_some())
     }
 
     /// A thread that is gone by now cannot be asked; its end is reported next.
