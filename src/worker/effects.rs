@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -12,7 +11,9 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tracing::{debug, warn};
 
 use super::activity;
-use super::event::{Effect, Event, Reading};
+use super::caches::{kept_offers, kept_refusals};
+use super::disk::{read_disk, take_home, unlock};
+use super::event::{Effect, Event};
 use super::exporting;
 use super::history;
 use super::importing::{self, ImportEnd};
@@ -20,39 +21,34 @@ use super::keys::{self, KeysChanged};
 use super::organiser::{self, Work};
 use super::recent;
 use super::recorder::Recorder;
-use super::refresher::{RefreshFailure, Refresher, may_be_in_redeem};
+use super::refresher::{RefreshFailure, Refresher};
 use super::signing_in;
 use super::state::unread_keys;
-use super::{tools, upstream as upstream_of};
+use super::switcher::switch_safely;
+use super::token_desk::{TokenDesk, Waiter};
+use super::tools;
 use crate::client_key::{KeyChange, KeyRing, Meters};
 use crate::connect::{self, Places};
 use crate::desk::Activity;
 use crate::desk::Settings;
 use crate::desk::record::LedgerState;
-use crate::desk::settings::{Change, Listen, ModelMap};
+use crate::desk::settings::{Change, ModelMap};
+use crate::pool::Pool;
 use crate::pool::affinity::Binding;
-use crate::pool::{Access, Pool};
 use crate::price::Prices;
-use crate::profile::{Fingerprint, ProfileName, Secret};
-use crate::router::{
-    self, FreshTokens, KnownOffers, Limits, Metrics, NoToken, RefusedParameter, Report,
-    RouterConfig, RouterDeps, Running, Sessions,
-};
+use crate::profile::ProfileName;
+use crate::router::{Limits, Metrics, Report, Running, Sessions};
 use crate::store::config;
 use crate::store::cooldown_cache;
-use crate::store::models_cache::{self, KeptModel};
-use crate::store::refused_cache::{self, KeptRefusal};
+use crate::store::models_cache;
+use crate::store::refused_cache;
 use crate::store::rename::{self, Renamed};
-use crate::store::state::{State, current_profile};
-use crate::store::{
-    self, Environment, StoreError, home::Home, keys_file, live, overlay, profiles, switch, trash,
-    usage_cache, vault,
-};
+use crate::store::{Environment, home::Home, switch, usage_cache};
 use crate::system::{self, Terminals};
-use crate::translate::models::Model;
-use crate::translate::{Parameter, UpstreamKind};
 use crate::upstream::Upstream;
 use crate::usage::Usage;
+
+mod serving;
 
 /// The hands of the worker.
 pub struct Hands {
@@ -99,55 +95,10 @@ pub struct Hands {
     sign_ins: signing_in::Runner,
 }
 
-type Waiter = oneshot::Sender<Result<Access, NoToken>>;
-
-/// How the router asks for a token: through the same queue as everything else.
-#[derive(Clone)]
-pub struct TokenDesk {
-    wanted: mpsc::Sender<Wanted>,
-}
-
-/// One request's wish for a newer token.
-pub struct Wanted {
-    pub name: ProfileName,
-    pub stale: Fingerprint,
-    pub waiter: Waiter,
-}
-
-/// Requests that wait for a token at once; the router lets fewer in.
-const WANTED: usize = 1_024;
 /// How long the streams of the router may take to end.
 const DRAIN: Duration = Duration::from_secs(30);
 /// Longer than the ledger takes for a batch and for another program that holds the file.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(10);
-
-impl TokenDesk {
-    pub fn new() -> (Self, mpsc::Receiver<Wanted>) {
-        let (wanted, receiver) = mpsc::channel(WANTED);
-        (Self { wanted }, receiver)
-    }
-}
-
-impl FreshTokens for TokenDesk {
-    fn fresh(
-        &self,
-        name: &ProfileName,
-        stale: &Fingerprint,
-    ) -> Pin<Box<dyn Future<Output = Result<Access, NoToken>> + Send>> {
-        let (waiter, answer) = oneshot::channel();
-        let wanted = Wanted {
-            name: name.clone(),
-            stale: stale.clone(),
-            waiter,
-        };
-        let sender = self.wanted.clone();
-        Box::pin(async move {
-            let stopping = || NoToken("the program is stopping".into());
-            sender.send(wanted).await.map_err(|_closed| stopping())?;
-            answer.await.map_err(|_closed| stopping())?
-        })
-    }
-}
 
 impl Hands {
     pub fn new(
@@ -679,30 +630,6 @@ impl Hands {
         });
     }
 
-    /// Lets everything that is told settings go by these.
-    fn apply(&mut self, before: &Settings, now: &Settings, tokens: &TokenDesk) {
-        self.models = now.models.clone();
-        self.hosts.clone_from(&now.hosts);
-        self.websocket = now.websocket;
-        self.affinity = now.affinity;
-        self.serves_metrics = now.metrics;
-        self.limits = Limits {
-            preview_bytes: now.ledger.preview_bytes,
-            ..(&now.limits).into()
-        };
-        self.recorder.follow(now);
-        if !now.has_same_way_out(before) {
-            self.upstream = Arc::new(upstream_of(now));
-            self.refresher.upstream = self.upstream.clone();
-            self.sign_ins.follow(now, self.upstream.clone());
-        }
-        if let Some(running) = &self.router {
-            let listen = Listen::At(([127, 0, 0, 1], 0).into()); // it stays where it is
-            let (config, deps) = self.router_parts(listen, Vec::new(), Vec::new(), tokens.clone());
-            running.change(config, deps);
-        }
-    }
-
     fn follow_rename(&mut self, renamed: Renamed) {
         let Renamed { from, to } = &renamed;
         self.sessions.rename(from, to);
@@ -735,62 +662,6 @@ impl Hands {
         self.precious.join_next().await.is_some()
     }
 
-    async fn start_router(
-        &mut self,
-        listen: Listen,
-        offers: KnownOffers,
-        refused: Vec<RefusedParameter>,
-        tokens: TokenDesk,
-    ) -> Event {
-        let (config, deps) = self.router_parts(listen, offers, refused, tokens);
-        match router::start(config, deps).await {
-            Ok(running) => {
-                let addresses = running.addresses().to_vec();
-                let home = self.home.clone();
-                let address = addresses.first().copied();
-                self.tasks.spawn_blocking(move || {
-                    if let Err(err) = State::edit(&home, |state| state.set_address(address)) {
-                        debug!(error = %err, "the router's address was not noted");
-                    }
-                });
-                self.router = Some(running);
-                Event::RouterStarted(Ok(addresses))
-            }
-            Err(err) => Event::RouterStarted(Err(err)),
-        }
-    }
-
-    fn router_parts(
-        &self,
-        listen: Listen,
-        offers: KnownOffers,
-        refused: Vec<RefusedParameter>,
-        tokens: TokenDesk,
-    ) -> (RouterConfig, RouterDeps) {
-        let deps = RouterDeps {
-            pool: self.pool.clone(),
-            upstream: self.upstream.clone(),
-            tokens: Arc::new(tokens),
-            keys: self.keys.clone(),
-            meters: self.meters.clone(),
-            prices: self.prices.clone(),
-            offers,
-            refused,
-            sessions: self.sessions.clone(),
-            reports: self.reports.clone(),
-            metrics: self.serves_metrics.then(|| self.metrics.clone()),
-        };
-        let config = RouterConfig {
-            listen,
-            hosts: self.hosts.clone(),
-            limits: self.limits.clone(),
-            models: self.models.clone(),
-            websocket: self.websocket,
-            affinity: self.affinity,
-        };
-        (config, deps)
-    }
-
     fn look(&mut self, work: impl FnOnce() -> Event + Send + 'static) {
         let events = self.events.clone();
         self.tasks.spawn(async move {
@@ -806,224 +677,17 @@ impl Hands {
     }
 }
 
-/// The lists of models that the last run kept.
-pub fn read_offers(home: &Home) -> KnownOffers {
-    let model = |kept: KeptModel| Model {
-        slug: kept.id,
-        is_listable: kept.is_listed,
-        is_supported_in_api: true,
-        efforts: kept.efforts,
-    };
-    models_cache::read(home)
-        .into_iter()
-        .map(|(name, models)| (name, models.into_iter().map(model).collect()))
-        .collect()
-}
-
-fn kept_offers(offers: KnownOffers) -> Vec<(ProfileName, Vec<KeptModel>)> {
-    let kept = |model: &Model| KeptModel {
-        id: model.slug.clone(),
-        is_listed: model.is_listable,
-        efforts: model.efforts.clone(),
-    };
-    offers
-        .into_iter()
-        .map(|(name, models)| (name, models.iter().map(kept).collect()))
-        .collect()
-}
-
-/// The parameters that were refused in the last run.
-pub fn read_refused(home: &Home) -> Vec<RefusedParameter> {
-    let refused = |kept: KeptRefusal| {
-        let refused_at = Duration::from_secs(kept.refused_at);
-        Some(RefusedParameter {
-            upstream: UpstreamKind::parse(&kept.upstream)?,
-            model: kept.model,
-            parameter: Parameter::dispensable(&kept.parameter)?,
-            refused_at: SystemTime::UNIX_EPOCH.checked_add(refused_at)?,
-        })
-    };
-    let all = refused_cache::read(home);
-    all.into_iter().filter_map(refused).collect()
-}
-
-fn kept_refusals(refused: &[RefusedParameter]) -> Vec<KeptRefusal> {
-    let kept = |refused: &RefusedParameter| {
-        let since = refused.refused_at.duration_since(SystemTime::UNIX_EPOCH);
-        KeptRefusal {
-            upstream: refused.upstream.as_str().to_owned(),
-            model: refused.model.clone(),
-            parameter: refused.parameter.to_string(),
-            // Before 1970 the clock is wrong, and the refusal is history.
-            refused_at: since.map_or(0, |since| since.as_secs()),
-        }
-    };
-    refused.iter().map(kept).collect()
-}
-
-/// Reads everything that the truth is made of.
-pub fn read_disk(home: &Home, number: u64) -> Event {
-    if vault::is_locked(home) {
-        let keys = keys_file::read(home);
-        return Event::DiskLocked { number, keys };
-    }
-    let state = State::read(home);
-    match profiles::load_all(home) {
-        Ok(loaded) => Event::DiskRead(Box::new(Reading {
-            is_overlay_ahead: overlay::is_ahead(home, &loaded.profiles),
-            number,
-            profiles: loaded.profiles,
-            skipped: loaded.skipped,
-            trash: trash::list(home),
-            live: live::read_live(home),
-            credential_store: live::credential_store(home),
-            current: current_profile(home),
-            routed_to: state.routed_to(),
-            codex_address: connect::codex_address(home),
-            codex_connected_at: connect::codex_connected_at(home),
-            keys: keys_file::read(home),
-        })),
-        Err(err) => Event::DiskUnreadable(err.to_string()),
-    }
-}
-
-/// Opens encrypted logins, and does what the start could not do without them.
-fn unlock(home: &Home, passphrase: &Secret, now: SystemTime) -> Result<(), vault::VaultError> {
-    vault::unlock(home, passphrase)?;
-    let tidied = store::prepare(home, now).and_then(|()| overlay::sweep(home, now));
-    if let Err(err) = tidied {
-        warn!(error = %err, "what an earlier run left behind stays for now");
-    }
-    Ok(())
-}
-
-/// What was rotated in the live file or in the terminal of an account.
-fn take_home(home: &Home, now: SystemTime) -> Result<Option<ProfileName>, StoreError> {
-    let live = switch::take_home(home, now)?;
-    let overlays = overlay::take_home(home, now)?;
-    Ok(live.or(overlays.into_iter().next()))
-}
-
-/// Switches, but not while a running Codex may be redeeming the live token: measured, that kills the login, because the CLI
-/// throws the new token away when the file is another account's by then. Renewing it first makes the CLI adopt ours.
-async fn switch_safely(
-    refresher: &Refresher,
-    home: &Arc<Home>,
-    is_codex_running: bool,
-    to: ProfileName,
-    events: &mpsc::Sender<Event>,
-) -> Result<switch::Switched, String> {
-    if is_codex_running {
-        let (looked, target) = (home.clone(), to.clone());
-        let risk = blocking(move || redeem_at_risk(&looked, &target, SystemTime::now())).await?;
-        match risk {
-            Risk::None => {}
-            Risk::Unsaved => {
-                return Err(
-                    "Codex may be renewing its login right now, and that login is not saved here, so switching would lose it; save it first, try again in a minute or close Codex".into(),
-                );
-            }
-            Risk::Of(from) => match refresher.beside_codex().refresh(from.clone()).await {
-                Ok(refreshed) => {
-                    let unsaved = refreshed.unsaved.clone();
-                    let result = Ok(refreshed);
-                    let name = from.clone();
-                    tell(events, Event::TokenRefreshed { name, result }).await;
-                    if let Some((_redeemed, reason)) = unsaved {
-                        return Err(format!(
-                            "the login of {from} was renewed first and could not be written ({reason})"
-                        ));
-                    }
-                }
-                // Nobody can renew it any more, so nobody is.
-                Err(RefreshFailure::SignInAgain { .. }) => {}
-                Err(err) => {
-                    return Err(format!(
-                        "Codex may be renewing the login of {from} right now, and switching would lose it ({err}); try again in a minute or close Codex"
-                    ));
-                }
-            },
-        }
-    }
-    let home = home.clone();
-    blocking(move || match live::credential_store(&home) {
-        // A file that Codex does not look at would only look like a switch.
-        Some(mode) => Err(format!(
-            "Codex keeps its login in {mode:?} and would not look at the file; set cli_auth_credentials_store = \"file\" in its config.toml and sign in again"
-        )),
-        None => switch::switch(&home, &to, SystemTime::now()).map_err(|err| err.to_string()),
-    })
-    .await
-}
-
-/// Whose token a running Codex may be redeeming.
-enum Risk {
-    None,
-    Of(ProfileName),
-    /// No profile's.
-    Unsaved,
-}
-
-/// Looks at the live file as it is now: what it was when the switch was asked for may be over.
-fn redeem_at_risk(home: &Home, to: &ProfileName, now: SystemTime) -> Result<Risk, StoreError> {
-    let live::Live::Login(login) = live::read_live(home) else {
-        return Ok(Risk::None);
-    };
-    if !may_be_in_redeem(&login, now) {
-        return Ok(Risk::None);
-    }
-    let profiles = profiles::load_all(home)?.profiles;
-    // Of several that hold it, the one to switch to: then nothing is overwritten.
-    Ok(match profiles::holder(&profiles, &login, Some(to)) {
-        Some(holder) if holder.name == *to => Risk::None,
-        Some(holder) => Risk::Of(holder.name.clone()),
-        None => Risk::Unsaved,
-    })
-}
-
-async fn tell(events: &mpsc::Sender<Event>, event: Event) {
+pub(super) async fn tell(events: &mpsc::Sender<Event>, event: Event) {
     // The loop has ended; nobody is left to know.
     let _closed = events.send(event).await;
 }
 
-async fn blocking<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, String> {
     match spawn_blocking(work).await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(err)) => Err(err.to_string()),
         Err(_panicked) => Err("the file work broke off".into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::profile::AuthFile;
-    use crate::simulator::{Account, Simulator};
-
-    #[tokio::test]
-    async fn a_switch_may_cost_the_live_login_only_while_codex_may_be_renewing_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let home = Home::at(dir.path()).unwrap();
-        let name = |text| ProfileName::parse(text).unwrap();
-        let simulator = Simulator::start().await.unwrap();
-        for account in ["work", "spare"] {
-            simulator.add(Account::chatgpt(account));
-        }
-        let login = |text: String| AuthFile::parse(text.as_bytes()).unwrap();
-        for account in ["work", "spare"] {
-            let login = login(simulator.auth_json_expired(account));
-            profiles::create(&home, &name(account), &login).unwrap();
-        }
-        let risk = |live: String| {
-            std::fs::write(home.live_auth(), live).unwrap();
-            redeem_at_risk(&home, &name("spare"), SystemTime::now()).unwrap()
-        };
-        assert!(matches!(risk(simulator.sign_in("work")), Risk::None));
-        let expired = |account| simulator.auth_json_expired(account);
-        assert!(matches!(risk(expired("work")), Risk::Of(from) if from == name("work")));
-        assert!(matches!(risk(expired("spare")), Risk::None));
-        assert!(matches!(risk(expired("stranger")), Risk::Unsaved));
     }
 }

@@ -29,6 +29,8 @@ use crate::upstream::{Endpoints, Upstream};
 
 mod activity;
 mod bindings;
+mod caches;
+mod disk;
 mod effects;
 mod event;
 mod exporting;
@@ -50,9 +52,11 @@ mod signing_in;
 mod simulation;
 mod spend;
 mod state;
+mod switcher;
+mod token_desk;
 mod tools;
 
-use effects::{Hands, TokenDesk};
+use effects::Hands;
 use event::{Effect, Event};
 pub use organiser::settle_renames;
 use recorder::Recorder;
@@ -61,6 +65,7 @@ use refresher::Refresher;
 pub use schedule::refresh_due;
 pub use state::Polls;
 use state::{AppState, Memory};
+use token_desk::{TokenDesk, Wanted};
 
 /// What a face starts the worker with.
 #[derive(Clone, Debug)]
@@ -217,15 +222,15 @@ async fn run(options: Options, back: DeskBack) {
     // Before anything that must not be cut off can begin.
     let mut signals = Signals::new();
     // The files first: a client that asks right after the start must find the accounts.
-    worker.step(effects::read_disk(&home, 0)).await;
+    worker.step(disk::read_disk(&home, 0)).await;
     let older = import::older_store(&home, options.user_home.as_deref());
     worker.state.importing.older_store =
         older.map(|(folder, accounts)| OlderStore { folder, accounts });
-    worker.state.remember_refused(effects::read_refused(&home));
+    worker.state.remember_refused(caches::read_refused(&home));
     let now = SystemTime::now();
     let memory = Memory {
         usage: usage_cache::read(&home),
-        offers: effects::read_offers(&home),
+        offers: caches::read_offers(&home),
         pauses: cooldown_cache::read(&home, now),
         days: spent.days,
     };
@@ -283,7 +288,7 @@ struct Inbox {
     events: mpsc::Receiver<Event>,
     reports: mpsc::Receiver<Report>,
     changes: mpsc::Receiver<Changed>,
-    wanted: mpsc::Receiver<effects::Wanted>,
+    wanted: mpsc::Receiver<Wanted>,
 }
 
 /// The loop and what it holds.
