@@ -31,7 +31,7 @@ pub(super) enum EncryptVerb {
     Status,
     /// Move logins that no key opens any more out of the way, so that accounts can be added again
     ///
-    /// Only where router/vault.json and its copy are gone or damaged for good. Nothing is deleted.
+    /// Where router/vault.json and its copy are gone or damaged for good, or are another key's. Nothing is deleted.
     SetAside,
     /// Choose another passphrase
     Passphrase {
@@ -59,6 +59,12 @@ pub(super) fn encrypt(environment: &Environment, verb: EncryptVerb) -> Result<()
         EncryptVerb::SetAside => {
             let moved = vault::set_aside(&home, SystemTime::now()).map_err(failed)?;
             told(&moved, "moved to router/unopened")?;
+            if !vault::status(&home).map_err(failed)?.is_on {
+                say(
+                    "Encryption is off now; `codex-router encrypt on` turns it on again, with a new key.",
+                );
+            }
+            say("What these accounts were set to (proxy, tags, limits) went with them.");
             say(
                 "Sign in again, or bring the accounts back from a backup: `codex-router restore FILE`.",
             );
@@ -194,11 +200,18 @@ pub(super) fn in_words(status: Status) -> Result<String, anyhow::Error> {
         is_on,
         is_key_gone,
         sealed,
+        foreign,
         plain,
         unseen,
     } = status;
     if is_key_gone {
         return Err(VaultError::KeyGone.into());
+    }
+    if foreign > 0 {
+        return Err(anyhow!(
+            "on: {} encrypted, {foreign} of them by another key than the one that is here; `codex-router encrypt set-aside` moves those out of the way",
+            files(sealed)
+        ));
     }
     if unseen > 0 {
         let mode = if is_on { "on" } else { "off" };
@@ -243,6 +256,7 @@ mod tests {
             is_on,
             is_key_gone,
             sealed,
+            foreign: 0,
             plain,
             unseen: 0,
         };

@@ -152,13 +152,12 @@ pub fn count_displaced(home: &Home) -> Result<Displaced, StoreError> {
     let Some(folder) = displaced_folder(home)? else {
         return Ok(count);
     };
-    let held = profiles::load_all(home)?.profiles.into_iter();
-    let held: Vec<_> = held.filter_map(|it| it.login.ok()).collect();
+    let held = profiles::load_all(home)?.profiles;
     let mut logins: Vec<AuthFile> = Vec::new();
     for file in copies(&folder)? {
         match LoginFile::read_once(&folder, file).map(|file| file.map(|file| file.login)) {
             Ok(Some(Ok(login))) => {
-                let is_held = held.iter().any(|it| makes_good(it, &login));
+                let is_held = held.iter().any(|it| profiles::makes_good(it, &login));
                 if !is_held && !logins.iter().any(|it| it.same_account(&login)) {
                     logins.push(login);
                 }

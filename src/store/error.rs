@@ -23,7 +23,7 @@ pub enum StoreError {
     #[error("the logins are encrypted and still locked; give their passphrase first")]
     Locked,
     #[error(
-        "{path:?} is encrypted, and its key is not here; put router/vault.json (or its copy profiles/.vault.json) back from a backup of your disk"
+        "{path:?} is encrypted, and its key is not here; put router/vault.json (or its copy profiles/.vault.json) back from a backup of your disk; `codex-router encrypt set-aside` moves it out of the way"
     )]
     KeyGone { path: PathBuf },
     #[error(
@@ -85,7 +85,7 @@ pub enum StoreError {
     )]
     OnlySaved { name: ProfileName, reason: String },
     #[error(
-        "{path:?} is full of logins that no account holds; bring them in with `codex-router import` and that folder, or delete those that you do not need, then try again"
+        "{path:?} is full of logins that no account holds; bring them in with `codex-router import` and that folder (where logins are encrypted, after `codex-router encrypt off`), or delete those that you do not need, then try again"
     )]
     TooManyDisplaced { path: PathBuf },
     #[error("it was not written: {0}")]

@@ -261,9 +261,9 @@ pub fn sweep(home: &Home, now: SystemTime) -> Result<(), StoreError> {
 }
 
 fn sweep_one(home: &Home, key: &str, folder: &Folder, now: SystemTime) -> Result<(), StoreError> {
-    if folder.kind_of(AUTH)?.is_some()
-        && let Some(_alone) = free_lock(home, key)?
-    {
+    let is_left =
+        folder.kind_of(AUTH)?.is_some() || files::are_left(&home.overlays_dir().join(key))?;
+    if is_left && let Some(_alone) = free_lock(home, key)? {
         let taken = take_down(home, key, folder, key, now)?;
         tracing::info!(took_home = ?taken.took_home, "an abandoned terminal was tidied up");
     }

@@ -159,7 +159,10 @@ impl Rotation {
                 if held.as_ref() != Some(&self.redeemed) {
                     side.note_replaced(&self.redeemed);
                 }
-                side.set_rejected(None);
+                // A mark of the very login that is only given to others here stays.
+                if !new.chatgpt().is_some_and(|new| side.rejects(new)) {
+                    side.set_rejected(None);
+                }
                 side.set_rotated(Rotator::Us, now);
             });
         }

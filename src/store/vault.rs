@@ -22,11 +22,13 @@
 //! passphrase seals the same key anew.
 //!
 //! Whoever writes holds the vault's lock together with others for the rest of the process; who turns encryption on or off holds it
-//! alone. So nobody writes by a mode that is over.
+//! alone. So nobody writes by a mode that is over. While encryption is on the lock file says so: where the key file and its copy are
+//! gone then, nothing is written plain beside what is sealed.
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{File, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -54,6 +56,8 @@ const KEY_FILE: &str = "vault.json";
 /// In `profiles/`, where hidden files are no accounts.
 const KEY_COPY: &str = ".vault.json";
 const LOCK: &str = "vault.lock";
+/// What the lock file says while encryption is on.
+const ON: &[u8] = b"on\n";
 const LOCK_POLL: Duration = Duration::from_millis(20);
 /// Longer than turning a few hundred logins takes.
 const PATIENCE_OF_WRITERS: Duration = Duration::from_secs(30);
@@ -83,9 +87,11 @@ pub enum VaultError {
     )]
     KeyGone,
     #[error(
-        "the key of the encrypted logins is here: the passphrase opens them, and nothing is set aside"
+        "the key of every encrypted file is here: the passphrase opens them, and nothing is set aside"
     )]
     KeyIsHere,
+    #[error("{0}; nothing was encrypted, because what was encrypted before may lie there")]
+    Unseen(String),
     #[error("Codex Router is running; quit it first, so that nothing is written meanwhile")]
     Running,
     #[error(
@@ -130,9 +136,11 @@ struct State {
 
 /// The lock, and what it keeps from changing.
 struct Held {
-    _lock: File,
+    lock: File,
     /// `None` while encryption is off.
     key_file: Option<KeyFile>,
+    /// Something sealed was met while it seemed to be off: somebody has brought it here, perhaps with its key.
+    is_stale: bool,
 }
 
 /// How a file is to be written.
@@ -155,7 +163,8 @@ impl Vault {
         }
     }
 
-    /// How a login is to be written now; the mode stays what it is until this process ends.
+    /// How a login is to be written now. The mode stays what it is until this process ends, but where sealed files and their key are
+    /// brought into a home that had none.
     ///
     /// # Errors
     /// [`StoreError::Locked`] while encryption is on and nobody has given the passphrase.
@@ -192,8 +201,9 @@ impl Vault {
         let path = || folder.show(name);
         let key = {
             let mut state = self.state();
-            // Encryption was off when this process looked, and here is something sealed: whoever writes next looks again.
-            state.held.take_if(|held| held.key_file.is_none());
+            if let Some(held) = &mut state.held {
+                held.is_stale = held.key_file.is_none();
+            }
             state.key.clone()
         };
         let Some(key) = key else {
@@ -217,9 +227,9 @@ impl Vault {
             return false;
         }
         match &state.held {
-            Some(held) => held.key_file.is_some(),
+            Some(held) if !held.is_stale => held.key_file.is_some(),
             // Who cannot look knows nothing of a lock; whatever is in the way is said where a login is read.
-            None => !matches!(
+            Some(_) | None => !matches!(
                 self.key_file_on_disk(),
                 Ok(None) | Err(VaultError::Store(_))
             ),
@@ -248,8 +258,9 @@ impl Vault {
 
     /// Takes the lock together with others, if this process does not hold it yet, and learns the mode.
     fn held<'a>(&self, state: &'a mut State) -> Result<&'a Held, VaultError> {
-        let held = match state.held.take() {
-            Some(held) => held,
+        let lock = match state.held.take() {
+            Some(held) if !held.is_stale => return Ok(state.held.insert(held)),
+            Some(held) => held.lock,
             None => {
                 let lock = self.lock_file()?;
                 wait(
@@ -257,18 +268,19 @@ impl Vault {
                     std::thread::sleep,
                     PATIENCE_OF_WRITERS,
                 )?;
-                let key_file = self.key_file_on_disk()?;
-                // What is written plain now, beside sealed files, was to be sealed.
-                if key_file.is_none() && walk::any_sealed(&self.root_folder()?) {
-                    return Err(VaultError::KeyGone);
-                }
-                Held {
-                    _lock: lock,
-                    key_file,
-                }
+                lock
             }
         };
-        Ok(state.held.insert(held))
+        let key_file = self.key_file_on_disk()?;
+        // What would be written plain now was to be sealed.
+        if key_file.is_none() && says_on(&lock)? && walk::any_sealed(&self.root_folder()?) {
+            return Err(VaultError::KeyGone);
+        }
+        Ok(state.held.insert(Held {
+            lock,
+            key_file,
+            is_stale: false,
+        }))
     }
 
     fn lock_file(&self) -> Result<File, StoreError> {
@@ -331,6 +343,27 @@ impl Vault {
         }
         Ok(())
     }
+}
+
+/// Whether the lock file says that encryption is on.
+fn says_on(mut lock: &File) -> Result<bool, StoreError> {
+    let mut text = Vec::new();
+    let read = lock
+        .rewind()
+        .and_then(|()| lock.take(ON.len() as u64).read_to_end(&mut text));
+    read.map_err(StoreError::io("read", LOCKS))?;
+    Ok(text == ON)
+}
+
+/// To be called by who holds it alone.
+fn say_on(mut lock: &File, is_on: bool) -> Result<(), StoreError> {
+    let write = match is_on {
+        true => lock.rewind().and_then(|()| lock.write_all(ON)),
+        false => lock.set_len(0),
+    };
+    write
+        .and_then(|()| lock.sync_all())
+        .map_err(StoreError::io("write", LOCKS))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

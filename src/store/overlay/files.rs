@@ -88,6 +88,20 @@ pub(super) fn bring_back(
     move_all(home, root, label, now).map_err(StoreError::io("bring files home from", root))
 }
 
+/// Whether something lies there that is to go home: an earlier try may have failed.
+pub(super) fn are_left(root: &Path) -> Result<bool, StoreError> {
+    let look = || -> io::Result<bool> {
+        for entry in fs::read_dir(root)? {
+            let entry = entry?;
+            if !entry.file_type()?.is_symlink() && is_shared(&entry.file_name()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    };
+    look().map_err(StoreError::io("list", root))
+}
+
 fn move_all(home: &Home, root: &Path, label: &str, now: SystemTime) -> io::Result<Option<PathBuf>> {
     let secs = now
         .duration_since(SystemTime::UNIX_EPOCH)

@@ -154,6 +154,12 @@ fn what_cannot_be_moved_keeps_no_login_in_the_terminal() {
     assert!(!root.join("auth.json").exists());
     let stays = fs::read_to_string(root.join("plugins/one")).unwrap();
     assert_eq!(stays, "made in there");
+    // The next start tries again.
+    fs::remove_file(home.router_dir().join("overlay-files")).unwrap();
+    sweep(&home, noon()).unwrap();
+    assert!(!root.join("plugins/one").exists());
+    let aside = fs::read_dir(home.router_dir().join("overlay-files")).unwrap();
+    assert_eq!(aside.count(), 1);
 }
 
 #[test]

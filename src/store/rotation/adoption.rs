@@ -6,7 +6,7 @@
 use std::time::SystemTime;
 
 use super::{Replaced, find_newer, find_successor, publish, save_in_twins};
-use crate::profile::{AuthFile, Intent, Profile, ProfileName, SideFile};
+use crate::profile::{AuthFile, Health, Intent, Profile, ProfileName, SideFile};
 use crate::store::error::StoreError;
 use crate::store::home::Home;
 use crate::store::profiles;
@@ -74,6 +74,7 @@ pub(in crate::store) fn bring_up_to_date(
 pub fn catch_up(home: &Home, profile: &Profile, now: SystemTime) -> bool {
     let behind = profile.side.replaced();
     match &profile.login {
+        Ok(_) if profile.health() == Health::SignInAgain => true,
         Ok(held) if !behind.is_empty() => {
             let replaced = Replaced::found(None, behind);
             give_to_others(home, &profile.name, &replaced, held, now)

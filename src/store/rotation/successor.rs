@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use crate::profile::{AuthFile, Profile, ProfileName};
+use crate::profile::{AuthFile, Health, Profile, ProfileName};
 use crate::store::error::StoreError;
 use crate::store::folder::Folder;
 use crate::store::home::Home;
@@ -31,6 +31,7 @@ pub fn find_newer(home: &Home, profile: &Profile) -> Option<AuthFile> {
     };
     for (name, found) in on_disk
         .into_iter()
+        .filter(|other| other.name == profile.name || other.health() != Health::SignInAgain)
         .filter_map(|profile| Some((profile.name, profile.login.ok()?)))
     {
         // The profile's own file is the truth even where no clock says so, unless it is older than what we know.

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::successor::recover;
 use super::*;
+use crate::profile::Health;
 use crate::store::overlay::Overlay;
 use crate::store::testing::{TestHome, login, login_with, name, noon};
 
@@ -247,11 +248,11 @@ fn a_refused_token_is_marked_until_there_is_another() {
     let home = one_profile();
     begin(&home).reject();
     let profile = home.read_profile("work");
-    assert_eq!(profile.health(), crate::profile::Health::SignInAgain);
+    assert_eq!(profile.health(), Health::SignInAgain);
     assert_eq!(profile.side.intent(), None);
     begin(&home).finish(&login("ana", 20), noon()).unwrap();
     let renewed = home.read_profile("work");
-    assert_eq!(renewed.health(), crate::profile::Health::Fine);
+    assert_eq!(renewed.health(), Health::Fine);
     assert_eq!(renewed.side.rotated(), Some((Rotator::Us, noon())));
 }
 
@@ -308,8 +309,8 @@ fn a_refused_token_is_marked_in_every_profile_that_holds_it() {
     home.profile("newer", &login("ana", 20));
     begin(&home).reject();
     let health = |name| home.read_profile(name).health();
-    assert_eq!(health("twin"), crate::profile::Health::SignInAgain);
-    assert_eq!(health("newer"), crate::profile::Health::Fine);
+    assert_eq!(health("twin"), Health::SignInAgain);
+    assert_eq!(health("newer"), Health::Fine);
 }
 
 #[test]
@@ -607,4 +608,34 @@ fn a_login_that_had_to_go_aside_is_found_when_the_profile_is_back_with_the_spent
     home.profile("work", &login("ana", 10));
     let found = find_successor(&home, &home.read_profile("work")).unwrap();
     assert!(found.is_some_and(|found| found.same_login(&login("ana", 20))));
+}
+
+#[test]
+fn a_login_that_is_refused_takes_the_place_of_no_other() {
+    let home = one_profile();
+    let earlier = fingerprint(5);
+    profiles::edit_side(&home, &name("work"), |side| {
+        side.note_replaced(&earlier);
+        side.set_rejected(Some(&fingerprint(10)));
+    })
+    .unwrap();
+    home.live(&login("ana", 5));
+    let profile = home.read_profile("work");
+    assert!(catch_up(&home, &profile, noon()));
+    assert_eq!(home.live_token(), "rt_FAKE_ana_5");
+
+    home.profile("twin", &login("ana", 4));
+    let twin = home.read_profile("twin");
+    assert_eq!(
+        find_newer(&home, &twin).and_then(|login| login.refresh_fingerprint()),
+        Some(earlier),
+        "the live one, not the refused one"
+    );
+
+    // Given to others all the same, it stays refused.
+    let lock = AccountLock::take(&home, &login("ana", 10)).unwrap();
+    let mut rotation = Rotation::resume(&home, lock, &name("work"), &fingerprint(5)).unwrap();
+    rotation.finish(&login("ana", 10), noon()).unwrap();
+    let profile = home.read_profile("work");
+    assert_eq!(profile.health(), Health::SignInAgain);
 }

@@ -8,8 +8,10 @@ use std::time::SystemTime;
 
 use super::key_file::KeyFile;
 use super::sealed::{Key, is_sealed};
-use super::walk::{Found, LoginFile, any_sealed, walk};
-use super::{Copies, Held, Ink, KEY_COPY, KEY_FILE, PATIENCE_TO_BE_ALONE, VaultError, wait};
+use super::walk::{Found, LoginFile, any, any_sealed, first_unseen, walk};
+use super::{
+    Copies, Held, Ink, KEY_COPY, KEY_FILE, PATIENCE_TO_BE_ALONE, VaultError, say_on, wait,
+};
 use crate::profile::Secret;
 use crate::store::attic;
 use crate::store::backup::{self, seal::Cost};
@@ -19,6 +21,7 @@ use crate::store::home::{Home, PROFILES, ROUTER};
 use crate::store::live::Place;
 use crate::store::locks::{CliLocks, InstanceLock};
 use crate::store::login_file::AUTH;
+use crate::store::profiles::SIDE;
 use crate::store::safe_file::{self, Prepared};
 
 /// What came of it.
@@ -34,9 +37,11 @@ pub struct Changed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
     pub is_on: bool,
-    /// Whether some file cannot be opened by the key that is here.
+    /// Whether no key is here that opens what is sealed.
     pub is_key_gone: bool,
     pub sealed: usize,
+    /// Of the sealed ones those that another key opens than the one that is here.
+    pub foreign: usize,
     pub plain: usize,
     /// Files and folders that cannot be looked into, so that nobody knows.
     pub unseen: usize,
@@ -67,8 +72,12 @@ pub(super) fn turn_on_at(
     let key = match vault.key_file_on_disk()? {
         Some(file) => file.open(passphrase)?,
         None => {
-            if any_sealed(&home.folder()?) {
+            let root = home.folder()?;
+            if any_sealed(&root) {
                 return Err(VaultError::KeyGone);
+            }
+            if let Some(reason) = first_unseen(&root) {
+                return Err(VaultError::Unseen(reason));
             }
             let key = Key::random();
             vault.keep_both(&KeyFile::close(&key, passphrase, cost)?, Copies::Equal)?;
@@ -82,6 +91,7 @@ pub(super) fn turn_on_at(
         return Err(VaultError::Broken);
     }
     vault.keep_both(&file, Copies::Equal)?;
+    say_on(&alone.lock, true)?;
     let key = Arc::new(key);
     vault.state().key = Some(key.clone());
     let changed = change_all(home, &Ink::Sealed(key))?;
@@ -121,6 +131,7 @@ pub fn turn_off(home: &Home) -> Result<Changed, VaultError> {
             folder.sync()?;
         }
     }
+    say_on(&alone.lock, false)?;
     alone.give_back(None);
     Ok(changed)
 }
@@ -159,11 +170,16 @@ pub(super) fn change_passphrase_at(
 /// # Errors
 /// When the folders cannot be looked at, or `vault.json` cannot be read.
 pub fn status(home: &Home) -> Result<Status, VaultError> {
-    let is_on = home.vault().key_file_on_disk()?.is_some();
-    let (mut sealed, mut plain, mut unseen) = (0, 0, 0);
+    let key_file = home.vault().key_file_on_disk()?;
+    let key = key_file.as_ref().map(KeyFile::id).transpose()?;
+    let is_on = key.is_some();
+    let (mut sealed, mut foreign, mut plain, mut unseen) = (0, 0, 0, 0);
     let _all: ControlFlow<()> = walk(&home.folder()?, &mut |found| {
         match found {
-            Found::File(file) if file.is_sealed() => sealed += 1,
+            Found::File(file) if file.is_sealed() => {
+                sealed += 1;
+                foreign += usize::from(is_on && file.is_closed_to(key));
+            }
             Found::File(file) if file.is_plain() => plain += 1,
             Found::File(LoginFile { raw: Ok(_), .. }) => {}
             Found::File(LoginFile { raw: Err(_), .. }) | Found::Unseen(_) => unseen += 1,
@@ -174,25 +190,33 @@ pub fn status(home: &Home) -> Result<Status, VaultError> {
         is_on,
         is_key_gone: !is_on && sealed > 0,
         sealed,
+        foreign,
         plain,
         unseen,
     })
 }
 
-/// Moves what nobody can open any more to `router/unopened`, so that accounts can be added again. Nothing is removed: with the key
-/// file back in its place, moved back, it opens as before.
+/// Moves what the key that is here does not open, or all where there is none, to `router/unopened`, so that accounts can be added
+/// again. Nothing is removed: moved back, with its key file back in its place, it opens as before. Where there is no key encryption is
+/// off afterwards.
+///
+/// What an account needs beside a plain login (its proxy) stays, and holds the account back.
 ///
 /// # Errors
-/// [`VaultError::KeyIsHere`] when the key is there, or [`VaultError::Off`] when nothing is sealed; when the program runs.
+/// [`VaultError::KeyIsHere`] when the key opens everything, or [`VaultError::Off`] when nothing is sealed; when the program runs.
 pub fn set_aside(home: &Home, now: SystemTime) -> Result<Changed, VaultError> {
     let alone = Alone::take(home)?;
     let vault = home.vault();
     let root = home.folder()?;
-    match vault.key_file_on_disk() {
-        Ok(Some(_)) => return Err(VaultError::KeyIsHere),
+    let key_file = match vault.key_file_on_disk() {
         Ok(None) if !any_sealed(&root) => return Err(VaultError::Off),
-        Ok(None) | Err(VaultError::Broken) => {}
+        Ok(key_file) => key_file,
+        Err(VaultError::Broken) => None,
         Err(err) => return Err(err),
+    };
+    let key = key_file.as_ref().map(KeyFile::id).transpose()?;
+    if key.is_some() && !any(&root, |file| file.is_closed_to(key)) {
+        return Err(VaultError::KeyIsHere);
     }
     let aside = home.router_folder()?.make(UNOPENED)?;
     let aside = aside.make(attic::moment(now))?;
@@ -211,12 +235,18 @@ pub fn set_aside(home: &Home, now: SystemTime) -> Result<Changed, VaultError> {
     };
     let _all: ControlFlow<()> = walk(&root, &mut |found| {
         if let Found::File(file) = &found
-            && file.is_sealed()
+            && file.is_closed_to(key)
+            && !(file.name == SIDE && matches!(file.folder.kind_of(AUTH), Ok(Some(_)) | Err(_)))
         {
             put(file.folder, &file.name);
         }
         ControlFlow::Continue(())
     });
+    if key_file.is_some() {
+        aside.sync()?;
+        alone.give_back(key_file);
+        return Ok(changed);
+    }
     for (folder, name) in [(PROFILES, KEY_COPY), (ROUTER, KEY_FILE)] {
         if let Some(folder) = root.child(folder)?
             && folder.kind_of(name)?.is_some()
@@ -225,6 +255,7 @@ pub fn set_aside(home: &Home, now: SystemTime) -> Result<Changed, VaultError> {
         }
     }
     aside.sync()?;
+    say_on(&alone.lock, false)?;
     alone.give_back(None);
     Ok(changed)
 }
@@ -268,8 +299,9 @@ impl<'a> Alone<'a> {
         // Some systems take one lock for the other in two steps; whoever comes in between finds the mode as it is now, too.
         if self.lock.unlock().is_ok() && self.lock.try_lock_shared().is_ok() {
             state.held = Some(Held {
-                _lock: self.lock,
+                lock: self.lock,
                 key_file,
+                is_stale: false,
             });
         }
     }

@@ -63,6 +63,12 @@ pub fn is_sealed(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
+/// Which key a sealed file needs; `None` where it does not say.
+pub fn key_id(file: &[u8]) -> Option<KeyId> {
+    let fields = file.strip_prefix(VERSION_1)?;
+    fields.first_chunk().copied()
+}
+
 /// Seals the content of a file that will have this name.
 pub fn seal(key: &Key, name: &OsStr, content: &[u8]) -> Result<Vec<u8>, SealedError> {
     let length = u32::try_from(content.len() + TAG_BYTES).map_err(|_more| SealedError::TooBig)?;

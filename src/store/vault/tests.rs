@@ -350,6 +350,7 @@ fn what_no_key_opens_is_set_aside_and_accounts_can_be_added_again() {
     profiles::create(&other, &name("new"), &login("new", 1)).unwrap();
     assert_eq!(held(&other, "new"), "rt_FAKE_new_1");
     assert!(!status(&other).unwrap().is_key_gone);
+    assert!(!says_on(&other.vault().lock_file().unwrap()).unwrap());
 
     // Found again after all: nothing was lost.
     std::fs::write(&main, kept).unwrap();
@@ -596,4 +597,61 @@ fn a_folder_shows_no_key() {
     turn_on_cheaply(&home);
     let told = format!("{:?}", home.folder().unwrap().child(PROFILES).unwrap());
     assert!(told.contains("Vault(…)"), "{told}");
+}
+
+#[test]
+fn a_sealed_file_that_was_brought_into_a_plain_home_stops_nobody_from_writing() {
+    let from = full_home();
+    turn_on_cheaply(&from);
+    let home = TestHome::new();
+    home.profile("plain", &login("plain", 1));
+    std::fs::create_dir(home.profiles_dir().join("bob")).unwrap();
+    let bob = |home: &TestHome| home.profiles_dir().join("bob/auth.json");
+    std::fs::copy(bob(&from), bob(&home)).unwrap();
+    let reason = home.read_profile("bob").login.unwrap_err();
+    assert!(reason.to_string().contains("vault.json"), "{reason}");
+    profiles::write_login(&home, &name("plain"), &login("plain", 2), noon()).unwrap();
+    assert_eq!(held(&home, "plain"), "rt_FAKE_plain_2");
+
+    // Here it is of another key.
+    let other = full_home();
+    turn_on_cheaply(&other);
+    std::fs::copy(bob(&from), bob(&other)).unwrap();
+    let counted = status(&other).unwrap();
+    assert_eq!((counted.sealed, counted.foreign), (8, 1));
+    let moved = set_aside(&other, noon()).unwrap();
+    assert_eq!((moved.count, moved.failed), (1, Vec::new()));
+    assert!(status(&other).unwrap().is_on);
+    assert_eq!(held(&other, "ana"), "rt_FAKE_ana_10");
+    let again = set_aside(&other, noon()).unwrap_err();
+    assert!(matches!(again, VaultError::KeyIsHere), "{again}");
+}
+
+#[test]
+fn an_account_whose_proxy_nobody_can_read_any_more_is_held_back_and_not_sent_around_it() {
+    let home = full_home();
+    let plain = std::fs::read(home.profiles_dir().join("bob/auth.json")).unwrap();
+    turn_on_cheaply(&home);
+    std::fs::write(home.profiles_dir().join("bob/auth.json"), plain).unwrap();
+    for gone in ["router/vault.json", "profiles/.vault.json"] {
+        std::fs::remove_file(home.root().join(gone)).unwrap();
+    }
+    home.vault().state().held = None;
+    let other = another_process(&home);
+    set_aside(&other, noon()).unwrap();
+    let bob = profiles::load(&other, &name("bob")).unwrap();
+    assert!(bob.login.is_ok() && bob.side.is_broken());
+}
+
+#[test]
+fn where_something_cannot_be_looked_at_no_new_key_is_made() {
+    let home = full_home();
+    std::fs::write(
+        home.profiles_dir().join("bob/auth.json"),
+        vec![b'x'; 2 << 20],
+    )
+    .unwrap();
+    let refused = turn_on_at(&home, &pass(), CHEAP).unwrap_err();
+    assert!(matches!(refused, VaultError::Unseen(_)), "{refused}");
+    assert!(!home.router_dir().join("vault.json").exists());
 }

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use zeroize::Zeroizing;
 
-use super::sealed::{self, is_sealed};
+use super::sealed::{self, KeyId, is_sealed};
 use crate::store::folder::{Folder, Kind};
 use crate::store::home::{BACKUPS, DISPLACED, PROFILES, ROUTER, TRASH};
 use crate::store::login_file::AUTH;
@@ -34,6 +34,16 @@ impl LoginFile<'_> {
         self.raw.as_ref().is_ok_and(|raw| is_sealed(raw))
     }
 
+    /// Whether it is sealed by another key than this one, or in a way that does not say.
+    pub fn is_closed_to(&self, key: Option<KeyId>) -> bool {
+        self.is_sealed()
+            && (key.is_none()
+                || self
+                    .raw
+                    .as_ref()
+                    .is_ok_and(|raw| sealed::key_id(raw) != key))
+    }
+
     /// Room that was reserved for a login is zeros, and whoever reserved it is gone.
     fn is_empty(&self) -> bool {
         self.raw
@@ -46,10 +56,32 @@ impl LoginFile<'_> {
     }
 }
 
+/// What cannot be looked at, if anything: the first of it, in a sentence.
+pub fn first_unseen(root: &Folder) -> Option<String> {
+    let mut unseen = None;
+    let mut see = |found: Found<'_>| {
+        unseen = match found {
+            Found::File(LoginFile {
+                raw: Err(reason), ..
+            })
+            | Found::Unseen(reason) => Some(reason),
+            Found::File(_) => return ControlFlow::Continue(()),
+        };
+        ControlFlow::Break(())
+    };
+    let _whole: ControlFlow<()> = walk(root, &mut see);
+    unseen
+}
+
 /// Whether any file here is sealed. What cannot be looked at counts as not: it is told wherever it is wanted.
 pub fn any_sealed(root: &Folder) -> bool {
+    any(root, |file| file.is_sealed())
+}
+
+/// Whether any file here is such a one.
+pub fn any(root: &Folder, is_it: impl Fn(&LoginFile<'_>) -> bool) -> bool {
     let mut see = |found: Found<'_>| match found {
-        Found::File(file) if file.is_sealed() => ControlFlow::Break(()),
+        Found::File(file) if is_it(&file) => ControlFlow::Break(()),
         Found::File(_) | Found::Unseen(_) => ControlFlow::Continue(()),
     };
     walk(root, &mut see).is_break()

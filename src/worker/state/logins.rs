@@ -10,7 +10,7 @@ use super::unsaved::unsaved_in_words;
 use super::{AppState, Polls};
 use crate::desk::Outcome;
 use crate::pool::breaker::Pace;
-use crate::profile::{Profile, ProfileName};
+use crate::profile::{Health, Profile, ProfileName};
 use crate::store::live::Live;
 
 impl AppState {
@@ -140,6 +140,10 @@ impl AppState {
             return None;
         }
         self.kept.iter().find_map(|(name, kept)| {
+            // Of two sign-ins the earlier one may be the one that still works.
+            if kept.profile.health() == Health::SignInAgain {
+                return None;
+            }
             let auth = kept.profile.login.as_ref().ok()?;
             let redeemed = live.refresh_fingerprint()?;
             let is_behind = kept.profile.side.replaced().contains(&redeemed)

@@ -326,6 +326,13 @@ fn a_live_file_that_several_refreshes_left_behind_is_brought_up_to_date() {
     work.side.note_replaced(&Fingerprint::of(b"rt_FAKE_later"));
     let effects = state.note(reading(vec![work.clone()], Live::Login(old)), noon());
     assert_eq!(saves(&effects), [redeemed]);
+    let mut refused = work.clone();
+    refused
+        .side
+        .set_rejected(fresh("ana").refresh_fingerprint().as_ref());
+    let live = login("ana", noon() - 2 * DAY, noon() + 8 * DAY);
+    let effects = state.note(reading(vec![refused], Live::Login(live)), noon());
+    assert!(saves(&effects).is_empty(), "the older one may still work");
     let mut older = work;
     older.login = Ok(login("ana", noon() - 3 * DAY, noon() + 7 * DAY));
     let live = login("ana", noon() - 2 * DAY, noon() + 8 * DAY);
