@@ -1,6 +1,6 @@
 //! Proofs that no login is lost: the program is killed before every system call on its home, and every such call is made to
-//! fail in every way, while it switches, refreshes, saves, imports, restores a
-//! backup, renames, deletes and puts back.
+//! fail in every way, while it switches, refreshes, saves, imports, restores a backup, renames, deletes, puts back and turns
+//! encryption on and off.
 //!
 //! In `make test` a sample of the points is taken; `make proofs` (`CODEX_ROUTER_TEST_PROOFS=1`) takes all and tells how many.
 
