@@ -222,6 +222,11 @@ pub fn set_aside(home: &Home, now: SystemTime) -> Result<Changed, VaultError> {
     let aside = aside.make(attic::moment(now))?;
     let mut changed = Changed::default();
     let mut put = |folder: &Folder, name: &OsStr| {
+        if name == SIDE && matches!(folder.kind_of(AUTH), Ok(Some(_)) | Err(_)) {
+            let path = folder.show(name);
+            changed.failed.push(format!("{path:?} says how the requests of this account are to be sent, and nobody knows any more; delete it to have them sent as all others"));
+            return;
+        }
         // Where it was, in one name.
         let shown = folder
             .show(name)
@@ -236,7 +241,6 @@ pub fn set_aside(home: &Home, now: SystemTime) -> Result<Changed, VaultError> {
     let _all: ControlFlow<()> = walk(&root, &mut |found| {
         if let Found::File(file) = &found
             && file.is_closed_to(key)
-            && !(file.name == SIDE && matches!(file.folder.kind_of(AUTH), Ok(Some(_)) | Err(_)))
         {
             put(file.folder, &file.name);
         }

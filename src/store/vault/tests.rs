@@ -638,7 +638,8 @@ fn an_account_whose_proxy_nobody_can_read_any_more_is_held_back_and_not_sent_aro
     }
     home.vault().state().held = None;
     let other = another_process(&home);
-    set_aside(&other, noon()).unwrap();
+    let moved = set_aside(&other, noon()).unwrap();
+    assert!(moved.failed[0].contains("bob/router.json"), "{moved:?}");
     let bob = profiles::load(&other, &name("bob")).unwrap();
     assert!(bob.login.is_ok() && bob.side.is_broken());
 }
