@@ -163,7 +163,8 @@ fn tell_who_is_behind(
         login: Ok(old),
         ..profiles::load(home, name)?
     };
-    rotation::adopt(home, &profile, newest, now)
+    rotation::adopt(home, &profile, newest, now)?;
+    Ok(())
 }
 
 /// Removes one for good.

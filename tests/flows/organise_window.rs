@@ -45,7 +45,8 @@ fn an_account_is_renamed_tagged_pinned_deleted_and_brought_back_by_hand() {
 
     screen.press("More for home");
     screen.press("Rename");
-    screen.find("New name");
+    screen.focus("New name");
+    screen.key(TITLE, "ctrl+a");
     screen.type_text(TITLE, "holiday");
     screen.key(TITLE, "Return");
     screen.find("Switch to holiday");

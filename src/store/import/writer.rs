@@ -452,9 +452,10 @@ fn update(
             return Err(StoreError::NewerHeld(name.clone()));
         }
     }
+    let mut is_live = false;
     for (profile, _) in &outdated {
         let name = &profile.name;
-        rotation::adopt(home, profile, login, now)?;
+        is_live |= rotation::adopt(home, profile, login, now)?;
         let noted = profiles::edit_side(home, name, |side| side.set_came_by(Origin::Import, now));
         if let Err(err) = noted {
             tracing::warn!(profile = %name, error = %err, "could not note where a login came from");
@@ -466,6 +467,10 @@ fn update(
         None if is_same => (login, Taken::Same),
         None => return Err(StoreError::Busy("this account")),
     };
+    // Nothing is left to look for, and nothing that can go wrong with it.
+    if is_live {
+        return Ok(taken);
+    }
     give_to_codex(home, kept, login, now).map_err(|err| StoreError::OnlySaved {
         name: holders.first().unwrap_or(&account.name).clone(),
         reason: err.to_string(),

@@ -16,6 +16,8 @@ use crate::store::profiles;
 ///
 /// The intent is noted first: cut off in between, or where a file cannot be written, the next refresh knows what is behind.
 ///
+/// Whether a live place held what it replaces, and has it now.
+///
 /// # Errors
 /// When the profile itself cannot be written.
 pub fn adopt(
@@ -23,7 +25,7 @@ pub fn adopt(
     profile: &Profile,
     newer: &AuthFile,
     now: SystemTime,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let name = &profile.name;
     let replaced = match &profile.login {
         Ok(held) if newer.is_newer_than(held) => held.refresh_fingerprint(),
@@ -43,13 +45,14 @@ pub fn adopt(
     }
     profiles::write_login(home, name, newer, now)?;
     let replaced = Replaced::found(replaced, profile.side.replaced());
-    if give_to_others(home, name, &replaced, newer, now) {
+    let given = give_to_others(home, name, &replaced, newer, now);
+    if given.is_complete {
         let held = newer.refresh_fingerprint();
         note(home, name, |side| {
             side.supersede_intent(None, held.as_ref());
         });
     }
-    Ok(())
+    Ok(given.is_live)
 }
 
 /// Gives a profile the newest login of its account that lies in a live place or in another profile, as [`adopt`] does it; says
@@ -77,10 +80,17 @@ pub fn catch_up(home: &Home, profile: &Profile, now: SystemTime) -> bool {
         Ok(_) if profile.health() == Health::SignInAgain => true,
         Ok(held) if !behind.is_empty() => {
             let replaced = Replaced::found(None, behind);
-            give_to_others(home, &profile.name, &replaced, held, now)
+            give_to_others(home, &profile.name, &replaced, held, now).is_complete
         }
         Ok(_) | Err(_) => true,
     }
+}
+
+/// Who has it now.
+struct Given {
+    is_complete: bool,
+    /// A live place was among them.
+    is_live: bool,
 }
 
 fn give_to_others(
@@ -89,13 +99,19 @@ fn give_to_others(
     replaced: &Replaced,
     new: &AuthFile,
     now: SystemTime,
-) -> bool {
+) -> Given {
     let twins = save_in_twins(home, replaced, new, now);
     match publish(home, replaced, new, now) {
-        Ok(_was_live) => twins.are_complete,
+        Ok(is_live) => Given {
+            is_complete: twins.are_complete,
+            is_live,
+        },
         Err(err) => {
             tracing::warn!(profile = %name, error = %err, "Codex or a terminal is behind the profile");
-            false
+            Given {
+                is_complete: false,
+                is_live: false,
+            }
         }
     }
 }
