@@ -296,7 +296,7 @@ fn displaced(home: &Home) -> Result<String, String> {
     match (there.accounts, there.unreadable) {
         (0, 0) => Ok("no login is kept aside that no account holds".into()),
         (0, n) => Ok(format!(
-            "no login that can be read; {n} other files lie in {folder}"
+            "no login that can be read; of other files there are {n} in {folder}"
         )),
         (n, _) => Err(format!(
             "{n} that no account holds as new: {before}`codex-router import {folder}` brings them in; delete there what you do not need"
@@ -654,7 +654,7 @@ mod tests {
         std::fs::create_dir_all(home.displaced_dir()).unwrap();
         let file = |name: &str| home.displaced_dir().join(name);
         std::fs::write(file("20261120T120000.000Z-00000000.json"), "{ half").unwrap();
-        assert!(displaced(&home).unwrap().contains("1 other file"));
+        assert!(displaced(&home).unwrap().contains("there are 1 in"));
         let login = r#"{"auth_mode": "apikey", "OPENAI_API_KEY": "sk-FAKE-canary"}"#;
         std::fs::write(file("20261120T120001.000Z-00000000.json"), login).unwrap();
         let told = displaced(&home).unwrap_err();

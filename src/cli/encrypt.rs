@@ -58,7 +58,7 @@ pub(super) fn encrypt(environment: &Environment, verb: EncryptVerb) -> Result<()
         }
         EncryptVerb::SetAside => {
             let moved = vault::set_aside(&home, SystemTime::now()).map_err(failed)?;
-            told(&moved, "moved to router/unopened")?;
+            let told = told(&moved, "moved to router/unopened");
             if !vault::status(&home).map_err(failed)?.is_on {
                 say(
                     "Encryption is off now; `codex-router encrypt on` turns it on again, with a new key.",
@@ -68,7 +68,7 @@ pub(super) fn encrypt(environment: &Environment, verb: EncryptVerb) -> Result<()
             say(
                 "Sign in again, or bring the accounts back from a backup: `codex-router restore FILE`.",
             );
-            Ok(())
+            told
         }
         EncryptVerb::Passphrase {
             passphrase_file,

@@ -14,7 +14,7 @@ use super::locks::EditLock;
 use super::login_file::LoginFile;
 use super::profiles;
 use super::safe_file;
-use crate::profile::{AuthFile, Fingerprint, Health, ProfileName};
+use crate::profile::{AuthFile, Fingerprint, ProfileName};
 
 /// Backups kept of each profile.
 const MAX_BACKUPS: usize = 3;
@@ -89,10 +89,7 @@ pub(super) fn displace_at_any_rate(
 /// that moment, with nobody else at it, so that of two copies never each goes because of the other.
 fn make_room(home: &Home, folder: &Folder, just_written: Option<&str>) -> Result<(), StoreError> {
     let _nobody_else = EditLock::take(home)?;
-    // Nothing goes because of a profile that is refused: the displaced one may be of another sign-in, and still good.
-    let mut held = profiles::load_all(home)?.profiles;
-    held.retain(|profile| profile.health() != Health::SignInAgain);
-    let held: Vec<_> = held.into_iter().filter_map(|it| it.login.ok()).collect();
+    let held = profiles::load_all(home)?.profiles;
     let mut kept = Vec::new();
     for file in copies(folder)? {
         // What does not open (sealed, damaged, somebody else's, a disk that fails) may be an only copy.
@@ -108,7 +105,7 @@ fn make_room(home: &Home, folder: &Folder, just_written: Option<&str>) -> Result
         let others = others.filter(|(other, _)| *other != at);
         let mut others = others.filter_map(|(_, (_, login))| login.as_ref());
         others.any(|other| makes_good(other, login))
-            || held.iter().any(|other| makes_good(other, login))
+            || held.iter().any(|it| profiles::makes_good(it, login))
     };
     let mut surplus = (0..kept.len())
         .filter(|at| is_dispensable(*at, &kept))
@@ -129,7 +126,7 @@ fn make_room(home: &Home, folder: &Folder, just_written: Option<&str>) -> Result
     Ok(())
 }
 
-/// Whether nothing is lost with a login where this other one is kept.
+/// Whether nothing is lost with a login where this other one is kept, too.
 fn makes_good(other: &AuthFile, login: &AuthFile) -> bool {
     other.same_login(login) || (other.same_account(login) && other.is_newer_than(login))
 }

@@ -57,18 +57,31 @@ pub fn chart_ui(ui: &Ui, look: Look, rect: Rect, chart: &Chart) {
     }
 }
 
-/// The days or hours below, but for those that would run into a later one: the last one counts most.
+/// The days or hours below.
 fn marks_ui(painter: &Painter, look: Look, plot: Rect, y: f32, marks: &[AxisMark]) {
-    let mut free_until = f32::INFINITY;
-    for mark in marks.iter().rev() {
+    let galleys = marks.iter().map(|mark| {
         let galley = text::line(painter, &mark.label, Role::Micro, look.text_2, 60.0);
-        let x = plot.left() + plot.width() * mark.at;
-        if x + galley.size().x / 2.0 > free_until {
-            continue;
-        }
-        let placed = text::place(painter, galley, pos2(x, y), Align2::CENTER_CENTER);
-        free_until = placed.left() - MARK_GAP;
+        (plot.left() + plot.width() * mark.at, galley)
+    });
+    for (x, galley) in readable(galleys.rev(), |galley| galley.size().x) {
+        text::place(painter, galley, pos2(x, y), Align2::CENTER_CENTER);
     }
+}
+
+/// Of words around these places, the last one first, those that do not run into a later one: the last one counts most.
+fn readable<T>(
+    words: impl Iterator<Item = (f32, T)>,
+    width: impl Fn(&T) -> f32,
+) -> impl Iterator<Item = (f32, T)> {
+    let mut free_until = f32::INFINITY;
+    words.filter(move |(x, word)| {
+        let half = width(word) / 2.0;
+        let fits = x + half <= free_until;
+        if fits {
+            free_until = x - half - MARK_GAP;
+        }
+        fits
+    })
 }
 
 fn line_ui(painter: &Painter, look: Look, plot: Rect, line: &ChartLine, label_y: f32) {
@@ -157,5 +170,16 @@ mod tests {
         ] {
             assert_eq!(label_places(&ends.map(ending_at), y), expected, "{ends:?}");
         }
+    }
+
+    #[test]
+    fn of_words_that_run_into_each_other_the_last_one_is_seen() {
+        let seen = |places: &[f32]| -> Vec<f32> {
+            let words = places.iter().rev().map(|x| (*x, ()));
+            readable(words, |()| 20.0).map(|(x, ())| x).collect()
+        };
+        assert_eq!(seen(&[0.0, 40.0, 60.0, 75.0]), [75.0, 40.0, 0.0]);
+        assert_eq!(seen(&[49.0, 75.0]), [75.0, 49.0]);
+        assert_eq!(seen(&[49.5, 75.0]), [75.0]);
     }
 }

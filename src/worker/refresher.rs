@@ -424,11 +424,10 @@ fn open(home: &Home, name: &ProfileName) -> Result<Opening, RefreshFailure> {
         rotation::adopt(home, &profile, &successor, now).map_err(not_possible)?;
         return Ok(Opening::Adopted(Box::new(successor)));
     }
-    match profile.side.intent() {
-        Some(intent) if intent.token == token => {
-            debug!(profile = %name, since = ?intent.at, "a refresh was cut short; the token may be spent");
-        }
-        Some(_) | None => {}
+    if let Some(intent) = profile.side.intent()
+        && intent.token == token
+    {
+        debug!(profile = %name, since = ?intent.at, "a refresh was cut short; the token may be spent");
     }
     // Saved, and then cut short: Codex or another profile may still hold a token that was redeemed.
     rotation::catch_up(home, &profile, SystemTime::now());

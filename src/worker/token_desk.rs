@@ -8,7 +8,7 @@ use crate::pool::Access;
 use crate::profile::{Fingerprint, ProfileName};
 use crate::router::{FreshTokens, NoToken};
 
-/// How the router asks for a token: through the same queue as everything else.
+/// The router's end of the queue.
 #[derive(Clone)]
 pub struct TokenDesk {
     wanted: mpsc::Sender<Wanted>,
@@ -21,9 +21,10 @@ pub struct Wanted {
     pub waiter: Waiter,
 }
 
+pub type Waiter = oneshot::Sender<Result<Access, NoToken>>;
+
 /// Requests that wait for a token at once; the router lets fewer in.
 const WANTED: usize = 1_024;
-pub type Waiter = oneshot::Sender<Result<Access, NoToken>>;
 
 impl TokenDesk {
     pub fn new() -> (Self, mpsc::Receiver<Wanted>) {

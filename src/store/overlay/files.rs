@@ -90,16 +90,20 @@ pub(super) fn bring_back(
 
 /// Whether something lies there that is to go home: an earlier try may have failed.
 pub(super) fn are_left(root: &Path) -> Result<bool, StoreError> {
-    let look = || -> io::Result<bool> {
-        for entry in fs::read_dir(root)? {
-            let entry = entry?;
-            if !entry.file_type()?.is_symlink() && is_shared(&entry.file_name()) {
-                return Ok(true);
-            }
+    let own = own_files(root).map_err(StoreError::io("list", root))?;
+    Ok(!own.is_empty())
+}
+
+/// What was made there and is to be shared.
+fn own_files(root: &Path) -> io::Result<Vec<OsString>> {
+    let mut own = Vec::new();
+    for entry in fs::read_dir(root)? {
+        let entry = entry?;
+        if !entry.file_type()?.is_symlink() && is_shared(&entry.file_name()) {
+            own.push(entry.file_name());
         }
-        Ok(false)
-    };
-    look().map_err(StoreError::io("list", root))
+    }
+    Ok(own)
 }
 
 fn move_all(home: &Home, root: &Path, label: &str, now: SystemTime) -> io::Result<Option<PathBuf>> {
@@ -112,13 +116,12 @@ fn move_all(home: &Home, root: &Path, label: &str, now: SystemTime) -> io::Resul
         .join("overlay-files")
         .join(format!("{label}-{secs}"));
     let mut is_kept = false;
-    for entry in fs::read_dir(root)? {
-        let entry = entry?;
-        let file = entry.file_name();
-        if entry.file_type()?.is_symlink() || !is_shared(&file) {
-            continue;
-        }
-        is_kept |= merge(&entry.path(), &home.root().join(&file), &aside.join(&file))?;
+    for file in own_files(root)? {
+        is_kept |= merge(
+            &root.join(&file),
+            &home.root().join(&file),
+            &aside.join(&file),
+        )?;
     }
     Ok(is_kept.then_some(aside))
 }

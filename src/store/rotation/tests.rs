@@ -394,7 +394,8 @@ fn a_login_that_somebody_else_got_reaches_everybody_who_holds_the_one_before() {
     home.live(&login("ana", 10));
     let terminal = Overlay::open(&home, &name("twin"), None, noon()).unwrap();
     home.profile("fresh", &login("ana", 15));
-    adopt(&home, &home.read_profile("work"), &login("ana", 20), noon()).unwrap();
+    let is_live = adopt(&home, &home.read_profile("work"), &login("ana", 20), noon());
+    assert!(is_live.unwrap());
     for holder in ["work", "twin"] {
         assert_eq!(home.token_of(holder), "rt_FAKE_ana_20", "{holder}");
     }
@@ -409,6 +410,10 @@ fn a_login_that_somebody_else_got_reaches_everybody_who_holds_the_one_before() {
     );
     assert_eq!(intent(&home), None);
     assert_eq!(home.leftovers(), [""; 0]);
+    // Somebody else's by now.
+    home.live(&login("bob", 1));
+    let is_live = adopt(&home, &home.read_profile("work"), &login("ana", 30), noon());
+    assert!(!is_live.unwrap());
 }
 
 #[test]

@@ -41,8 +41,6 @@ pub struct AxisMark {
     pub label: String,
 }
 
-/// Nearer to each other, marks could not be read.
-const MARK_GAP: f32 = 0.09;
 /// A smaller rise is a rounding of the upstream, not a reset.
 const RISE: f64 = 0.5;
 
@@ -156,6 +154,7 @@ fn course(
     course
 }
 
+/// Which of them can be read is for whoever knows how wide the axis is.
 fn marks(span: Span, teller: &Teller<'_>) -> Vec<AxisMark> {
     let from = teller.now.checked_sub(span.length()).unwrap_or(teller.now);
     let place = |at: SystemTime| {
@@ -165,7 +164,7 @@ fn marks(span: Span, teller: &Teller<'_>) -> Vec<AxisMark> {
     let Some(today) = teller.zoned(teller.now).map(|now| now.date()) else {
         return Vec::new();
     };
-    let mut marks: Vec<AxisMark> = moments(span, today, teller)
+    moments(span, today, teller)
         .into_iter()
         .filter_map(|(at, label)| {
             let at = place(at)?;
@@ -175,16 +174,7 @@ fn marks(span: Span, teller: &Teller<'_>) -> Vec<AxisMark> {
                 .contains(&at)
                 .then_some(AxisMark { at, label })
         })
-        .collect();
-    let mut last = f32::NEG_INFINITY;
-    marks.retain(|mark| {
-        let is_readable = mark.at - last >= MARK_GAP;
-        if is_readable {
-            last = mark.at;
-        }
-        is_readable
-    });
-    marks
+        .collect()
 }
 
 const TODAY: &str = "Today";

@@ -110,8 +110,11 @@ fn is_on_the_key(call: &Call) -> bool {
     path.contains("vault") || [Path::new("router"), Path::new("profiles")].contains(&&*call.path)
 }
 
-/// From the beginning, with a new key.
-struct On<'a>(Encryption<'a>);
+struct On<'a> {
+    scene: Encryption<'a>,
+    /// From where it was cut off, with the key there; else from the beginning, and only what is about the key is struck.
+    goes_on: bool,
+}
 
 impl Story for On<'_> {
     type Start = ();
@@ -121,50 +124,26 @@ impl Story for On<'_> {
     }
 
     fn is_struck(&self, call: &Call) -> bool {
-        is_on_the_key(call)
+        self.goes_on || is_on_the_key(call)
     }
 
     fn begin(&self, home: &Home) {
-        self.0.fill(home);
+        match self.goes_on {
+            true => self.scene.fill_and_begin(home),
+            false => self.scene.fill(home),
+        }
     }
 
     fn precious(&self, _start: &()) -> Vec<String> {
-        precious(&self.0)
+        precious(&self.scene)
     }
 
     fn live(&self, _start: &()) -> [Option<Value>; 2] {
-        self.0.live()
+        self.scene.live()
     }
 
     fn check_done(&self, home: &Home, _start: &(), _said: &Ended) -> Result<(), String> {
-        self.0.check_sealed(home)
-    }
-}
-
-/// Where it was cut off.
-struct GoOn<'a>(Encryption<'a>);
-
-impl Story for GoOn<'_> {
-    type Start = ();
-
-    fn asked(&self) -> &[&str] {
-        &["encrypt", "on"]
-    }
-
-    fn begin(&self, home: &Home) {
-        self.0.fill_and_begin(home);
-    }
-
-    fn precious(&self, _start: &()) -> Vec<String> {
-        precious(&self.0)
-    }
-
-    fn live(&self, _start: &()) -> [Option<Value>; 2] {
-        self.0.live()
-    }
-
-    fn check_done(&self, home: &Home, _start: &(), _said: &Ended) -> Result<(), String> {
-        self.0.check_sealed(home)
+        self.scene.check_sealed(home)
     }
 }
 
@@ -253,10 +232,11 @@ impl Story for Change<'_> {
 #[test]
 fn turning_encryption_on_can_be_killed_anywhere_and_loses_no_login() {
     let Some(stage) = Stage::set_up() else { return };
-    let lost = kill_at_each_call(&stage, &On(Encryption::of(&stage)));
-    assert!(lost.is_empty(), "{lost:?}");
-    let lost = kill_at_each_call(&stage, &GoOn(Encryption::of(&stage)));
-    assert!(lost.is_empty(), "{lost:?}");
+    for goes_on in [false, true] {
+        let scene = Encryption::of(&stage);
+        let lost = kill_at_each_call(&stage, &On { scene, goes_on });
+        assert!(lost.is_empty(), "{lost:?}");
+    }
 }
 
 #[test]
@@ -276,9 +256,12 @@ fn another_passphrase_can_be_killed_anywhere_and_one_of_the_two_opens_everything
 #[test]
 fn turning_encryption_on_or_off_while_any_call_fails_is_done_or_told_and_loses_no_login() {
     let Some(stage) = Stage::set_up() else { return };
-    fail_each_call(&stage, &GoOn(Encryption::of(&stage)));
     fail_each_call(&stage, &Off(Encryption::of(&stage)));
-    fail_each_call(&stage, &On(Encryption::of(&stage)));
+    // The one that opens a slow key last.
+    for goes_on in [true, false] {
+        let scene = Encryption::of(&stage);
+        fail_each_call(&stage, &On { scene, goes_on });
+    }
 }
 
 #[test]
